@@ -121,8 +121,8 @@ impl View {
     }
 
     /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
-    /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back. Nor of an object of which a watch has
-    /// said something later, which may come before the answer does: it says so only once.
+    /// Nothing is noted of a kind that cannot be seen: no watch would ever take it back. Nothing is noted either when a watch has
+    /// already said something later of the object. A watch may be faster than our answer, and says each thing only once.
     pub(crate) fn note_observation(&mut self, key: &Arc<HashedKey>, observation: Observation) {
         let is_latest = self.observations.get(key).is_none_or(|seen| seen.is_older_than(observation.version));
         if is_latest && self.hidden(key, Instant::now()).is_none() {

@@ -42,7 +42,7 @@ pub(crate) async fn carry_out(
     let mut found = shard::read(&connection.api, &owner, None).await?;
     let (mut theirs, mut objects, mut unreadable) = (BTreeMap::new(), Vec::new(), (0, None));
     for one in &found {
-        // What is written would take the place of what this hub recorded there, which nobody knows.
+        // A write would replace what this hub recorded there, and that record cannot be read.
         let own = ours.iter().find(|own| own.unit == one.unit).and_then(|own| own.inventory.as_ref().err());
         if let Some(why) = own {
             note_unreadable(&mut unreadable, format!("of {}: this hub's own cannot be read: {why}", one.unit));

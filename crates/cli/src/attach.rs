@@ -30,7 +30,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::delivery::{HubId, MemberTakeOver, Origin};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX, used_by};
+use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks, used_by, whose};
 use client::{Api, Delete, Resource, Selection};
 use controllers::mint;
 use model::{Clock, Digest, MemberName, object};
@@ -45,6 +45,7 @@ use crate::output;
 use crate::sync::FIELD_MANAGER;
 use crate::takeover;
 use foreign::Foreign;
+pub(crate) use hub::FINAL;
 use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
@@ -237,7 +238,8 @@ impl Whose {
             // It has a certificate that everybody trusts, so that the name is its own.
             (None, None) => format!("hub at {server}"),
         };
-        Self { key: format!("{hub} {what}"), words: format!("{server} {what} ({hub})") }
+        let key = id.map_or_else(|| format!("{hub} {what}"), |id| whose(id, &names.namespace, &names.name));
+        Self { key, words: format!("{server} {what} ({hub})") }
     }
 }
 
@@ -421,13 +423,6 @@ impl Place<'_> {
 
 fn accounts() -> Resource {
     Resource::core("ServiceAccount", "serviceaccounts", true)
-}
-
-/// The marks of hubs that work as an account: the annotation, and whose it is.
-fn marks(account: &Value) -> impl Iterator<Item = (&String, &str)> {
-    let annotations = object::get(account, &["metadata", "annotations"]).and_then(Value::as_object);
-    let marks = annotations.into_iter().flatten().filter(|(name, _)| name.starts_with(USED_BY_PREFIX));
-    marks.map(|(name, whose)| (name, whose.as_str().unwrap_or_default()))
 }
 
 /// Is it the mark that this hub set before? The user may not have seen the hub's id the last time, or it had another address.

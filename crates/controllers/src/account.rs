@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use api::delivery::{HubId, label};
 use api::kurator::minted::{
-    CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT,
-    USED_BY_PREFIX, used_by,
+    CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks,
+    used_by,
 };
 use client::{Api, Content, Delete, Error, Propagation, Resource, Selection, Target};
 use model::object;
@@ -75,13 +75,7 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
         Err(error) if error.code() == Some(403) => return Ok(End::ShutOut(error.to_string())),
         Err(error) => return Err(error),
     };
-    let marks = object::get(&found, &["metadata", "annotations"]).and_then(Value::as_object);
-    let marks: Vec<(&String, &str)> = marks
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| name.starts_with(USED_BY_PREFIX))
-        .map(|(name, value)| (name, value.as_str().unwrap_or_default()))
-        .collect();
+    let marks: Vec<(&String, &str)> = marks(&found).collect();
     let own = minted.used_by.as_ref();
     let others: Vec<&str> = marks.iter().filter(|(name, _)| Some(*name) != own).map(|(_, whose)| *whose).collect();
     let is_marked = marks.iter().any(|(name, _)| Some(*name) == own);

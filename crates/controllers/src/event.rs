@@ -88,17 +88,6 @@ pub(crate) trait Told: Sized {
     fn turned(before: &Self, after: &Self) -> Vec<Turn>;
 }
 
-impl Told for Application {
-    fn happened(before: &Self, after: &Self) -> Vec<Event> {
-        after.status.as_ref().map(|status| plan::event::application(before.status.as_ref(), status)).unwrap_or_default()
-    }
-
-    fn turned(before: &Self, after: &Self) -> Vec<Turn> {
-        let Some(status) = &after.status else { return Vec::new() };
-        turn::application(&after.namespace().unwrap_or_default(), &after.name_any(), before.status.as_ref(), status)
-    }
-}
-
 impl Told for Fleet {
     fn happened(before: &Self, after: &Self) -> Vec<Event> {
         after.status.as_ref().map(|status| plan::event::fleet(before.status.as_ref(), status)).unwrap_or_default()
@@ -153,10 +142,31 @@ impl Recorder {
 
     /// Records what happened between two states of an object.
     pub(crate) fn record<K: Told + Kind<DynamicType = ()>>(&self, before: &K, after: &K) {
-        for event in K::happened(before, after) {
-            self.send(Regarding::of(after), event);
-        }
-        K::turned(before, after).into_iter().for_each(|turn| self.journal.note_fact(Fact::Turned(turn)));
+        self.tell(after, K::happened(before, after), K::turned(before, after));
+    }
+
+    /// Records what happened to the source of an Application, for who writes that part of its status.
+    pub(crate) fn record_source(&self, before: &Application, after: &Application) {
+        let Some(status) = &after.status else { return };
+        let (namespace, name) = (after.namespace().unwrap_or_default(), after.name_any());
+        let turn = turn::source(&namespace, &name, before.status.as_ref(), status);
+        self.tell(after, plan::event::source(before.status.as_ref(), status), turn);
+    }
+
+    /// Records what happened to the delivery of an Application, for who writes the rest of its status.
+    pub(crate) fn record_delivery(&self, before: &Application, after: &Application) {
+        let Some(status) = &after.status else { return };
+        let (namespace, name) = (after.namespace().unwrap_or_default(), after.name_any());
+        let turns = turn::delivery(&namespace, &name, before.status.as_ref(), status);
+        self.tell(after, plan::event::delivery(before.status.as_ref(), status), turns);
+    }
+
+    fn tell<K>(&self, object: &K, events: Vec<Event>, turns: impl IntoIterator<Item = Turn>)
+    where
+        K: Kind<DynamicType = ()>,
+    {
+        events.into_iter().for_each(|event| self.send(Regarding::of(object), event));
+        turns.into_iter().for_each(|turn| self.journal.note_fact(Fact::Turned(turn)));
     }
 
     /// Records what happened to the units of a slice of a member's report, each with its owner.

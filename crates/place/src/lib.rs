@@ -62,7 +62,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Is the candidate none at all, whatever the rules say?
+    /// Is it no member at all? Then the rules do not matter.
     pub fn is_stranger(&self) -> bool {
         matches!(self, Self::NotAMember | Self::NotFollowed)
     }

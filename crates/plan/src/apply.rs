@@ -516,7 +516,7 @@ mod tests {
                 Plan::Leave,
                 Some(WaitingOn::OtherUnit("u".into())),
             ),
-            // Whatever else is known of it: it is not asked for.
+            // An object that is outside of the rights is not asked for, also when more is known of it.
             (outside(observed(send())), Plan::Leave, Some(WaitingOn::OutsideRights(lack()))),
             (outside(observed(Step::Recall)), Plan::Leave, Some(WaitingOn::OutsideRights(lack()))),
             (outside(observed(Step::Skip)), Plan::Leave, Some(WaitingOn::OutsideRights(lack()))),

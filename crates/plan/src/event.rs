@@ -66,8 +66,9 @@ impl Event {
     }
 }
 
-/// What happened to an Application.
-pub fn application(before: Option<&ApplicationStatus>, after: &ApplicationStatus) -> Vec<Event> {
+/// What happened to the source of an Application. Its status has two writers, and an answer to one of them holds what the other
+/// said meanwhile: who writes the source's part tells of this, and who writes the rest of [`delivery`].
+pub fn source(before: Option<&ApplicationStatus>, after: &ApplicationStatus) -> Vec<Event> {
     let revision = |status: &ApplicationStatus| {
         let git = status.source_status.as_ref()?.git_repo_status.as_ref()?;
         git.artifact.as_ref().map(|artifact| artifact.revision.clone())
@@ -81,6 +82,13 @@ pub fn application(before: Option<&ApplicationStatus>, after: &ApplicationStatus
     // That it was fetched is said with the revision.
     let source = condition_event(conditions, &after.conditions, condition::SOURCE_READY, "Fetch");
     out.extend(source.filter(|event| event.reason != reason::SUCCEEDED));
+    out
+}
+
+/// What happened to the delivery of an Application.
+pub fn delivery(before: Option<&ApplicationStatus>, after: &ApplicationStatus) -> Vec<Event> {
+    let conditions = before.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let mut out = Vec::new();
     out.extend(condition_event(conditions, &after.conditions, condition::READY, "Deliver"));
     out.extend(held(conditions, &after.conditions));
     out

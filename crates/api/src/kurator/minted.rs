@@ -1,7 +1,10 @@
 //! Credentials that `kurator attach` made in members, and that the hub renews.
 
-use model::{Digest, Timestamp};
+use model::{Digest, Timestamp, object};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::delivery::HubId;
 
 /// Namespace of what Kurator has in a member, its service account among it.
 pub const NAMESPACE: &str = "kurator-system";
@@ -32,7 +35,7 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub const MANAGER: &str = "kurator";
 
 /// Begin of annotations on the service account, one for each attached cluster of each hub that works as it. What follows is a
-/// digest, the value says which hub. Without any, nobody does.
+/// digest; the value says which hub. An account without any such annotation has no hub that is known to use it.
 pub const USED_BY_PREFIX: &str = "used-by.kurator.dev/";
 
 /// How many hexadecimal digits follow: 64 bits.
@@ -41,6 +44,18 @@ const USED_BY_DIGITS: usize = 16;
 /// The annotation that says that a hub works as the account. `whose`: the hub and the attached cluster, in words.
 pub fn used_by(whose: &str) -> String {
     format!("{USED_BY_PREFIX}{}", &Digest::of(whose.as_bytes()).hex()[..USED_BY_DIGITS])
+}
+
+/// Whose mark that is: an attached cluster of the hub with this id. The same for each attach of it, and for no other hub's.
+pub fn whose(hub: &HubId, namespace: &str, name: &str) -> String {
+    format!("hub {hub} {namespace}/{name}")
+}
+
+/// The marks on an account: the annotation, and whose it is, in words.
+pub fn marks(account: &Value) -> impl Iterator<Item = (&String, &str)> {
+    let annotations = object::get(account, &["metadata", "annotations"]).and_then(Value::as_object);
+    let marks = annotations.into_iter().flatten().filter(|(name, _)| name.starts_with(USED_BY_PREFIX));
+    marks.map(|(name, whose)| (name, whose.as_str().unwrap_or_default()))
 }
 
 /// Most characters of an object's name at the beginning of an event's: a name has 253, a dot and a UID take 37, and what

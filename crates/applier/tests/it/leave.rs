@@ -92,7 +92,7 @@ async fn a_member_that_is_attached_again_is_delivered_to_and_left_again() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(1));
     world.applied(&unit).await;
-    // The namespace of the inventories stays, since nobody here would end its removal.
+    // The namespace of the inventories stays: no controller runs here that would remove it.
     let mine =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "kurator-system"}});
     world.post(&format!("{SYSTEM}/configmaps"), mine).await;

@@ -23,7 +23,7 @@ pub(super) struct Foreign {
 pub(super) struct Choice {
     /// The hub of which everything is taken over.
     pub(super) take: Option<MemberTakeOver>,
-    /// What is said of hubs of which nothing is.
+    /// Remarks about the hubs from which nothing is taken over.
     remarks: Vec<String>,
 }
 

@@ -224,8 +224,8 @@ pub(super) enum Progress {
     Failed(String),
 }
 
-/// Reasons that no waiting changes.
-const FINAL: [&str; 9] = [
+/// Reasons why a member is not ready that no waiting changes.
+pub(crate) const FINAL: [&str; 9] = [
     reason::KUBECONFIG_REFUSED,
     reason::KUBECONFIG_MALFORMED,
     reason::SECRET_NOT_FOUND,

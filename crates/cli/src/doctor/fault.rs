@@ -246,7 +246,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::MEMBER_UNKNOWN, "see its members above"),
-    warning(Fleet, reason::NOT_IMPLEMENTED, "do without members of that kind for now"),
+    warning(
+        Fleet,
+        reason::NOT_IMPLEMENTED,
+        "correct spec.clusters[].kind if it is mistyped: AttachedCluster is the kind that makes members so far",
+    ),
     warning(Fleet, reason::STATUS_REFUSED, SEE_REFUSED),
     warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),

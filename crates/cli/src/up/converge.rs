@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::settled::{FAILING_FOR, InTheWay, STUCK_FOR, Stuck, is_settled, patience, source_is_newest};
 use crate::args::Format;
+use crate::attach;
 use crate::duration::tenths;
 use crate::output;
 use crate::status::{self, held::count};
@@ -174,28 +175,17 @@ fn read(ctx: &Controllers) -> Seen {
     Seen { members, fleets, applications, waits }
 }
 
-/// What only a person changes at a member. Everything else may pass: it does not answer yet, or is not well yet.
-const HOPELESS_MEMBER: [&str; 13] = [
-    reason::CREDENTIAL_REFUSED,
-    reason::CREDENTIAL_EXPIRED,
-    reason::KUBECONFIG_REFUSED,
-    reason::KUBECONFIG_MALFORMED,
-    reason::SECRET_NOT_FOUND,
-    reason::SECRET_KEY_NOT_FOUND,
-    reason::NAME_TAKEN,
-    reason::NAME_INVALID,
-    reason::SAME_CLUSTER,
-    reason::IDENTITY_CHANGED,
-    reason::APPLIER_REFUSED,
-    reason::TAKE_OVER_HELD,
-    reason::IDENTITY_UNKNOWN,
-];
+/// What only a person changes at a member, besides what no attach waits for. Everything else may pass: it does not answer yet,
+/// or is not well yet.
+const HOPELESS_MEMBER: [&str; 4] =
+    [reason::CREDENTIAL_REFUSED, reason::CREDENTIAL_EXPIRED, reason::APPLIER_REFUSED, reason::TAKE_OVER_HELD];
 
 /// How long a reason has to be there before nothing more is waited for; `None` for what may pass by itself: a fetch that failed,
 /// a member that does not answer, a container that restarts. A start with many members takes longer than a demo's.
 fn hopeless_after(reason: &str) -> Option<Duration> {
     let is_stuck = patience(reason) == Some(STUCK_FOR) && reason != reason::FETCH_FAILED;
-    (is_stuck || HOPELESS_MEMBER.contains(&reason)).then_some(FAILING_FOR)
+    let is_hopeless = HOPELESS_MEMBER.contains(&reason) || attach::FINAL.contains(&reason);
+    (is_stuck || is_hopeless).then_some(FAILING_FOR)
 }
 
 fn named(kind: &str, name: &str, namespace: Option<String>) -> String {

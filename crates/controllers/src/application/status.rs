@@ -61,13 +61,7 @@ pub(super) async fn write(
     let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
     match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
         Ok(written) => {
-            // The answer may hold what the other writer of this status said meanwhile, and tells of.
-            let mut after = application.as_ref().clone();
-            let known = after.status.get_or_insert_default();
-            known.conditions.retain(|known| !status.conditions.iter().any(|new| new.type_ == known.type_));
-            known.conditions.extend(status.conditions);
-            known.source_status = status.source_status;
-            ctx.events.record(application.as_ref(), &after);
+            ctx.events.record_source(&application, &written);
             ctx.applications.learn(written);
         }
         Err(error) if error.is_gone() => {}

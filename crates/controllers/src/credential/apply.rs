@@ -1,7 +1,7 @@
 //! Another token, into the Secret; and the end of token Secrets whose time is over.
 
 use api::kurator::annotation::MINTED;
-use api::kurator::minted::Minted;
+use api::kurator::minted::{Minted, whose};
 use client::{Credential, Next};
 use k8s_openapi::api::core::v1::Secret;
 use model::Timestamp;
@@ -22,7 +22,7 @@ use crate::write::{self, WriteError, without_numbers};
 /// its end, a token Secret until it is [`plan::credential::TOKEN_SECRET_LIFE`] old. A process that ends between the token and
 /// the note leaves a token Secret that the next try finds by its name.
 pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Result<Next, WriteError> {
-    let Observed { member, minted, connection, .. } = observed;
+    let Observed { member, attached, minted, connection, .. } = observed;
     // The one before it is in use, since this one does not work: the member's record says so.
     let Some(connection) = connection else { return Ok(Next::After(AGAIN)) };
     let mut token = match mint::mint(&connection.api, now, &minted.context, Some(minted), "").await {
@@ -31,7 +31,7 @@ pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Res
     };
     if token.minted.used_by.is_none() {
         // It was attached by an earlier version. Another hub that leaves must not take the account along.
-        let whose = format!("hub {} {}/{member}", ctx.hub, observed.secret.namespace);
+        let whose = whose(&ctx.hub, &attached.namespace, &attached.name);
         match account::mark(&connection.api, &whose).await {
             Ok(mark) => token.minted.used_by = Some(mark),
             Err(error) => {

@@ -17,6 +17,8 @@ use crate::write::{self, WriteError};
 /// A credential that Kurator made.
 pub(super) struct Observed {
     pub(super) member: MemberName,
+    /// The AttachedCluster.
+    pub(super) attached: NamespacedName,
     pub(super) secret: NamespacedName,
     /// Key of the kubeconfig in the Secret.
     pub(super) key: String,
@@ -58,6 +60,7 @@ pub(super) async fn observe(
     let connection = ctx.connections.get(&member).filter(|_| ctx.connections.uses(&member, &credential));
     Ok(Some(Observed {
         member,
+        attached: key.clone(),
         secret: NamespacedName::new(key.namespace.clone(), reference.name.clone()),
         key: reference.key.clone(),
         version,

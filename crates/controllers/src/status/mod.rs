@@ -21,7 +21,7 @@ use api::condition;
 use api::delivery::{Decision, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use model::Clock;
-use plan::application::{Fold, SourcePart, fold};
+use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
@@ -105,16 +105,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     };
     match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
         Ok(written) => {
-            // The answer may hold what the other writer of this status, which looks after the source, said meanwhile, and tells of.
-            let mut after = written.clone();
-            if let Some(status) = &mut after.status {
-                let before = application.status.as_ref();
-                status.source_status = before.and_then(|before| before.source_status.clone());
-                status.conditions.retain(|condition| !SourcePart::CONDITIONS.contains(&condition.type_.as_str()));
-                let known = before.into_iter().flat_map(|before| &before.conditions);
-                status.conditions.extend(known.filter(|c| SourcePart::CONDITIONS.contains(&c.type_.as_str())).cloned());
-            }
-            ctx.events.record(application.as_ref(), &after);
+            ctx.events.record_delivery(&application, &written);
             ctx.applications.learn(written);
         }
         Err(error) if error.is_gone() => {}

@@ -76,8 +76,15 @@ fn each_transition_of_an_application_is_said_once() {
             ],
         ),
     ] {
-        assert_eq!(words(application(before.as_ref(), &after)), expect, "{before:?} {after:?}");
+        let all = [source(before.as_ref(), &after), delivery(before.as_ref(), &after)].concat();
+        assert_eq!(words(all), expect, "{before:?} {after:?}");
     }
+    // The answer to one writer holds what the other said meanwhile.
+    let (new, gone) = (app(a, &[fetched, ready]), app(a, &[broken, unknown]));
+    assert_eq!(words(delivery(None, &new)), words(delivery(None, &app(None, &[ready]))));
+    assert_eq!(words(source(None, &new)), words(source(None, &app(a, &[fetched]))));
+    assert_eq!(words(delivery(Some(&new), &gone)), ["Warning MemberUnknown: 2 of 3 ready; not answering: beijing"]);
+    assert_eq!(words(source(Some(&new), &gone)), ["Warning FetchFailed: no answer"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use model::Digest;
 use serde_json::json;
 
 use super::*;
-use crate::journal::turn::{SAID_ELSEWHERE, application, detached, member};
+use crate::journal::turn::{SAID_ELSEWHERE, delivery, detached, member, source};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_800_000_000_000 + millis).unwrap()
@@ -219,7 +219,9 @@ fn what_a_person_reads() {
     let (fine, broken) =
         (("True", "Succeeded", "main@sha1:9f2c"), ("False", "FetchFailed", "git.example.com: no such host"));
     let turns = |before: &ApplicationStatus, after: &ApplicationStatus, when: i64| -> Vec<(i64, Fact)> {
-        application("default", "web", Some(before), after).into_iter().map(|turn| (when, Fact::Turned(turn))).collect()
+        let of_source = source("default", "web", Some(before), after);
+        let all = of_source.into_iter().chain(delivery("default", "web", Some(before), after));
+        all.map(|turn| (when, Fact::Turned(turn))).collect()
     };
     let steps = [
         app(fine, "", 0),
@@ -271,7 +273,7 @@ fn nothing_is_said_of_what_did_not_turn() {
             conditions: vec![condition("Ready", "False", reason, "", 0)],
             ..ApplicationStatus::default()
         };
-        assert_eq!(application("n", "a", None, &after), [], "{reason}");
+        assert_eq!(delivery("n", "a", None, &after), [], "{reason}");
     }
 }
 

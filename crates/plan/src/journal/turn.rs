@@ -160,16 +160,15 @@ fn lasted(was: &Condition, is: &Condition) -> Option<std::time::Duration> {
     Some(passed(time(was)?, time(is)?))
 }
 
-/// What turned of an Application: its source, deletions that are held, and what keeps it from being delivered.
-pub fn application(
-    namespace: &str,
-    name: &str,
-    before: Option<&ApplicationStatus>,
-    after: &ApplicationStatus,
-) -> Vec<Turn> {
-    let before = before.map(|before| before.conditions.as_slice()).unwrap_or_default();
-    let find = |type_| (condition::find(before, type_), condition::find(&after.conditions, type_));
-    let turn = |what: &str, severity, now, reason: &str, detail: String| Turn {
+/// What an Application is called in a line. `what`: which part of it turns.
+fn of_application(
+    (what, namespace, name): (&str, &str, &str),
+    severity: Severity,
+    now: [&'static str; 2],
+    reason: &str,
+    detail: String,
+) -> Turn {
+    Turn {
         severity,
         subject: format!("{what}/{namespace}/{name}"),
         thing: object_name(KIND, namespace, name),
@@ -178,22 +177,55 @@ pub fn application(
         now,
         reason: reason.to_owned(),
         detail,
-    };
-    let mut out = Vec::new();
-    let (was, is) = find(condition::SOURCE_READY);
+    }
+}
+
+/// A condition before and after.
+fn two_states<'a>(
+    before: Option<&'a ApplicationStatus>,
+    after: &'a ApplicationStatus,
+    type_: &str,
+) -> (Option<&'a Condition>, Option<&'a Condition>) {
+    let before = before.map(|before| before.conditions.as_slice()).unwrap_or_default();
+    (condition::find(before, type_), condition::find(&after.conditions, type_))
+}
+
+/// That the source of an Application cannot be fetched, or can be again. Two writers: see [`crate::event::source`].
+pub fn source(
+    namespace: &str,
+    name: &str,
+    before: Option<&ApplicationStatus>,
+    after: &ApplicationStatus,
+) -> Option<Turn> {
+    let about = ("source", namespace, name);
+    let (was, is) = two_states(before, after, condition::SOURCE_READY);
     let has_failed = |c: &&Condition| c.status == "False" && c.reason == reason::FETCH_FAILED;
     match (was.filter(has_failed), is.filter(has_failed), is) {
         (None, Some(is), _) => {
             let now = ["cannot fetch its source", "cannot fetch their sources"];
-            out.push(turn("source", Severity::Warning, now, "", short(&is.message)));
+            Some(of_application(about, Severity::Warning, now, "", short(&is.message)))
         }
         (Some(was), None, Some(is)) if is.status == "True" => {
             let time = lasted(was, is).map(|time| format!("after {}", lasting(time))).unwrap_or_default();
             let now = ["fetches its source again", "fetch their sources again"];
-            out.push(turn("source", Severity::Normal, now, "", time));
+            Some(of_application(about, Severity::Normal, now, "", time))
         }
-        _ => {}
+        _ => None,
     }
+}
+
+/// What turned of the delivery of an Application: deletions that are held, and what keeps it from being delivered.
+pub fn delivery(
+    namespace: &str,
+    name: &str,
+    before: Option<&ApplicationStatus>,
+    after: &ApplicationStatus,
+) -> Vec<Turn> {
+    let find = |type_| two_states(before, after, type_);
+    let turn = |what: &str, severity, now, reason: &str, detail: String| {
+        of_application((what, namespace, name), severity, now, reason, detail)
+    };
+    let mut out = Vec::new();
     let (was, is) = find(condition::DELETIONS_HELD);
     let holds = |c: &&Condition| c.status == "True";
     match (was.filter(holds), is.filter(holds)) {

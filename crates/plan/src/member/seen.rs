@@ -68,9 +68,13 @@ pub(super) fn with_link(ready: Statement, link: Option<&MemberLink>) -> Statemen
         LinkState::Blocked => {
             (reason::APPLIER_REFUSED, format!("it answers, and refuses deliveries since {since}: {}", link.message))
         }
-        LinkState::Unreachable => {
-            (reason::APPLIER_NOT_ANSWERED, format!("it answers, but not deliveries since {since}: {}", link.message))
-        }
+        LinkState::Unreachable => (
+            reason::APPLIER_NOT_ANSWERED,
+            format!(
+                "deliveries get no answer since {since}, though it said that it is ready when it was asked last: {}",
+                link.message
+            ),
+        ),
     };
     Statement::new(condition::READY, State::of_reason(reason).status(), reason, message)
 }

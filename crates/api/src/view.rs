@@ -180,6 +180,9 @@ pub struct DifferenceSummary {
     pub released: u32,
     /// Of the deleted ones, how many would wait for an approval.
     pub held: u32,
+    /// Objects of which it is not known, since the member gives the hub no rights to ask for them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_asked: u32,
 }
 
 impl DifferenceSummary {
@@ -278,6 +281,8 @@ pub enum ObjectChange {
     Delete,
     /// It would be let go of: it stays, without our labels.
     Release,
+    /// The hub has no rights to ask for it in the member: how it is there is not known.
+    NotAsked,
 }
 
 /// How a field differs. A value is JSON in one line; of a Secret only its length and a keyed digest are said, which is the

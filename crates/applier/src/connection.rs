@@ -308,7 +308,7 @@ impl Connection {
     /// that the member gives.
     pub(crate) async fn resource(&self, key: &HashedKey, version: &str) -> Result<Arc<Resource>, Error> {
         if let Some(lack) = self.ctx.rights.lack(key) {
-            return Err(Error::OutsideRights(self.ctx.rights.sentence(&lack)));
+            return Err(Error::OutsideRights(self.ctx.rights.sentence(key, &lack)));
         }
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
         let resource = self.discovery.resolve(&gvk).await?;

@@ -38,7 +38,7 @@ pub(crate) async fn run(common: &Common, what: &Diff) -> anyhow::Result<ExitCode
 fn code(differences: &Differences) -> u8 {
     if differences.summary.differs() {
         DIFFERS
-    } else if differences.summary.unknown > 0 || !differences.notes.is_empty() {
+    } else if differences.summary.unknown > 0 || differences.summary.not_asked > 0 || !differences.notes.is_empty() {
         // A note is of something that could not be compared, such as a commit that cannot be rendered.
         UNKNOWN
     } else {

@@ -15,6 +15,7 @@ use model::{HashedKey, KeySet, MemberName, ObjectKey, Uid};
 
 use crate::phase;
 use crate::prepare::Bundle;
+use crate::rights::{Lack, OUTSIDE_RIGHTS, Rights};
 
 /// What a unit has in a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +39,8 @@ pub enum Stays {
     Holds,
     /// Another policy has it too, and takes it over.
     TakenOver(String),
+    /// The member gives no rights to it.
+    OutsideRights(Lack),
 }
 
 impl Stays {
@@ -49,6 +52,7 @@ impl Stays {
             Self::NotPruned => "its policy does not prune".to_owned(),
             Self::Holds => "something in it stays".to_owned(),
             Self::TakenOver(policy) => format!("policy {policy} takes it over"),
+            Self::OutsideRights(lack) => format!("the member gives no rights in {lack}"),
         }
     }
 }
@@ -60,12 +64,24 @@ impl Objects {
             let is_recorded = report.uids.get(*index).is_some_and(Option::is_some);
             is_recorded || is_there(row)
         });
-        Self::of(rows.map(|(_, row)| (&row.key, row.adopted, row.kept)), removal)
+        let of_row = |(_, row): (usize, &'_ Arc<ObjectReport>)| Row {
+            lack: row.outside.then(|| Lack::of(&row.key)),
+            key: Arc::clone(&row.key),
+            adopted: row.adopted,
+            kept: row.kept,
+        };
+        Self::of(rows.map(of_row), removal)
     }
 
-    /// The same of a member that has not reported: of all that it was sent.
-    pub fn of_bundle(bundle: &Bundle, removal: Removal) -> Self {
-        Self::of(bundle.objects().map(|object| (&object.key, false, object.stays)), removal)
+    /// The same of a member that has not reported: of all that it was sent, or would have been with more `rights`.
+    pub fn of_bundle(bundle: &Bundle, removal: Removal, rights: &Rights) -> Self {
+        let rows = bundle.objects().map(|object| Row {
+            lack: rights.lack(&object.key),
+            key: Arc::clone(&object.key),
+            adopted: false,
+            kept: object.stays,
+        });
+        Self::of(rows, removal)
     }
 
     /// A list that a member made itself.
@@ -74,15 +90,31 @@ impl Objects {
         Self { goes, stays: BTreeMap::new() }
     }
 
-    fn of<'a>(rows: impl Iterator<Item = (&'a Arc<HashedKey>, bool, bool)>, removal: Removal) -> Self {
+    /// Adds what the unit of such a list no longer has either, and what stays there since the member gives no rights to it.
+    #[must_use]
+    pub fn with_outside(self, report: Option<&UnitReport>) -> Self {
+        let is_lost = |row: &&Arc<ObjectReport>| row.outside && row.sync == SyncState::PrunePending;
+        let rows = report.into_iter().flat_map(|report| &report.details).filter(is_lost);
+        self.with_staying(rows.map(|row| &row.key))
+    }
+
+    /// Adds what stays there since the member gives no rights to it.
+    #[must_use]
+    pub fn with_staying<'a>(mut self, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> Self {
+        self.stays.extend(keys.into_iter().map(|key| (ObjectKey::clone(key), Stays::OutsideRights(Lack::of(key)))));
+        self
+    }
+
+    fn of(rows: impl Iterator<Item = Row>, removal: Removal) -> Self {
         let mut out = Self::default();
-        for (key, adopted, kept) in rows {
-            let key = ObjectKey::clone(key);
-            let stays = match () {
-                () if adopted => Some(Stays::Adopted),
-                () if kept => Some(Stays::Asks),
-                () if removal != Removal::Prune => Some(Stays::NotPruned),
-                () => None,
+        for Row { key, lack, adopted, kept } in rows {
+            let key = ObjectKey::clone(&key);
+            let stays = match lack {
+                Some(lack) => Some(Stays::OutsideRights(lack)),
+                None if adopted => Some(Stays::Adopted),
+                None if kept => Some(Stays::Asks),
+                None if removal != Removal::Prune => Some(Stays::NotPruned),
+                None => None,
             };
             match stays {
                 Some(why) => drop(out.stays.insert(key, why)),
@@ -106,10 +138,8 @@ impl Objects {
 
     /// A Namespace in which something stays is not deleted.
     fn spare_containers(&mut self) {
-        let holds = |key: &&ObjectKey| {
-            let is_namespace = key.group.is_empty() && key.kind == "Namespace";
-            is_namespace && self.stays.keys().any(|inside| inside.namespace == key.name)
-        };
+        let holds =
+            |key: &&ObjectKey| phase::is_namespace(key) && self.stays.keys().any(|inside| inside.namespace == key.name);
         let containers: Vec<ObjectKey> = self.goes.iter().filter(holds).cloned().collect();
         for key in containers {
             self.goes.remove(&key);
@@ -123,8 +153,20 @@ impl Objects {
     }
 }
 
-/// Is the object in the member, and this unit's? One that was not applied yet is not.
+/// What is known of one object.
+struct Row {
+    key: Arc<HashedKey>,
+    lack: Option<Lack>,
+    adopted: bool,
+    kept: bool,
+}
+
+/// Is the object in the member, and this unit's? One that was not applied yet is not, nor one that was never sent since the
+/// member gives no rights to it.
 fn is_there(row: &ObjectReport) -> bool {
+    if row.reason == OUTSIDE_RIGHTS {
+        return row.outside;
+    }
     let is_begun = !matches!(row.sync, SyncState::Pending | SyncState::Waiting);
     let was_seen = !matches!(row.health, Health::Progressing | Health::Missing);
     row.reason != "Conflict" && (is_begun || was_seen)

@@ -4,12 +4,14 @@
 //! that starts again says nothing twice. Absent on purpose: counting, merging and storing, which are the recorder's.
 
 use api::condition::{self, Condition};
-use api::delivery::{DriftRecord, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{DriftRecord, ObjectsWaiting, UnitId, UnitPhase, UnitStatus, WaitingCause};
 use api::kurator::apps::v1alpha1::ApplicationStatus;
 use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
 use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{MemberName, words};
+
+use crate::ownership::NotOurs;
 
 /// Longest note, in characters: what `events.k8s.io` takes, in bytes of texts that are mostly ASCII.
 const NOTE_MAX: usize = 1_000;
@@ -142,7 +144,27 @@ pub fn unit(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName
         let note = if adopted == 1 { note } else { note.replace(" is managed", " are managed") };
         out.push(Event::new(Severity::Normal, "Adopted", "Adopt", note));
     }
+    out.extend(left_there(before, after, member));
     out
+}
+
+/// Objects that a unit let go of instead of deleting them: they stay in the member, and when the unit has left it nothing else says so.
+/// What another unit of the hub has taken over is looked after as before.
+fn left_there(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName) -> Option<Event> {
+    let let_go = |status: &UnitStatus| -> Vec<ObjectsWaiting> {
+        let all = status.waiting.iter().filter(|waiting| waiting.cause == WaitingCause::NotOurs);
+        all.filter(|waiting| waiting.detail != NotOurs::OtherUnit.to_string()).cloned().collect()
+    };
+    let known = before.filter(|before| before.epoch == after.epoch).map(let_go).unwrap_or_default();
+    let is_new =
+        |now: &&ObjectsWaiting| !known.iter().any(|known| known.detail == now.detail && known.count >= now.count);
+    let named = |ObjectsWaiting { count, first, detail, .. }: &ObjectsWaiting| match count {
+        0 | 1 => format!("{first} ({detail})"),
+        many => format!("{first} and {} more ({detail})", many - 1),
+    };
+    let new: Vec<String> = let_go(after).iter().filter(is_new).map(named).collect();
+    let note = format!("{member}: not deleted, and no longer recorded: {}", new.join("; "));
+    (!new.is_empty()).then(|| Event::new(Severity::Warning, LEFT_BEHIND, "Release", note))
 }
 
 /// What somebody changed, in words. Values are not among them.
@@ -168,6 +190,9 @@ fn condition_event(before: &[Condition], after: &[Condition], type_: &str, actio
     Some(Event::new(severity, &is.reason, action, &is.message))
 }
 
+/// Reason of what says that objects stay in a member and are no longer looked after.
+const LEFT_BEHIND: &str = "LeftBehind";
+
 /// Most units that are named of a member that is forgotten.
 const LEFT_NAMED: usize = 10;
 
@@ -188,7 +213,7 @@ pub fn left_behind(units: &[(UnitId, u32)]) -> Option<Event> {
          are managed again when it is attached again and the same applications are applied",
         names.join("; ")
     );
-    (!units.is_empty()).then(|| Event::new(Severity::Warning, "LeftBehind", "Forget", note))
+    (!units.is_empty()).then(|| Event::new(Severity::Warning, LEFT_BEHIND, "Forget", note))
 }
 
 #[cfg(test)]

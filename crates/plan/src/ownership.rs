@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::adopt;
 use crate::inventory::Entry;
 use crate::keep;
+use crate::rights::Lack;
 
 /// The unit that asks.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +41,8 @@ pub enum NotOurs {
     #[error("another unit has taken it over")]
     OtherUnit,
     /// The member gives the hub no rights to it.
-    #[error("the member gives no rights to it")]
-    OutsideRights,
+    #[error("the member gives no rights in {0}")]
+    OutsideRights(Lack),
 }
 
 /// What to do with an object that is to be deleted.

@@ -51,6 +51,11 @@ pub fn rank(key: &ObjectKey) -> usize {
     }
 }
 
+/// Is it a Namespace?
+pub fn is_namespace(key: &ObjectKey) -> bool {
+    key.group.is_empty() && key.kind == "Namespace"
+}
+
 /// Kinds whose deletion takes other objects with it.
 pub fn is_container(key: &ObjectKey) -> bool {
     rank(key) <= 1

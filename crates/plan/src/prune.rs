@@ -3,7 +3,8 @@
 //! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
 //! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants, or what
 //! others made (it is released), nothing that was not shown to the person who agreed to an edit before it was made, and nothing at
-//! all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for
+//! all while the unit is frozen, suspended, not settled, or told by a hub that is behind. What the member gives no rights to stays: it is
+//! held while the unit is there, and let go of when it leaves. Deletions that a source causes wait for
 //! the word of the [guard](crate::guard); it counts at the epoch at which it was given, and at no other.
 
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub struct Plan {
     /// Of these, Namespaces and definitions that the unit made, in which other units have something. A Namespace is marked when it
     /// is given back, and the last of them to leave deletes it; a definition stays.
     pub bequeath: Vec<Arc<HashedKey>>,
-    /// Objects to let go of as they are: they would be given back, and the member gives no rights to them.
+    /// Objects to let go of as they are: the member gives no rights to them, and the unit leaves.
     pub let_go: Vec<Arc<HashedKey>>,
     /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
     pub doom: Vec<Arc<HashedKey>>,
@@ -90,9 +91,31 @@ pub enum WaitingOn {
     /// It cannot be seen whether others have something in these, for this reason.
     Unseen(Vec<(Arc<HashedKey>, String)>),
     /// These stay, and stay recorded: the member gives no rights to them.
-    OutsideRights(Vec<(Arc<HashedKey>, Lack)>),
+    OutsideRights {
+        /// The objects.
+        objects: Vec<(Arc<HashedKey>, Lack)>,
+        /// The command that gives what the first of them lacks.
+        widen: String,
+    },
+    /// These stay when the unit leaves, and are let go of last: the member gives no rights to them.
+    LeftOutside(Vec<(Arc<HashedKey>, Lack)>),
     /// The hub has to release the list.
     Guard,
+}
+
+impl WaitingOn {
+    /// The objects that wait for this, as far as they are named.
+    pub fn objects(&self) -> Vec<&Arc<HashedKey>> {
+        match self {
+            Self::NotAsked(_) | Self::Suspended(_) | Self::Frozen { .. } | Self::Apply(_) | Self::Guard => Vec::new(),
+            Self::Handover(moving) => moving.iter().map(|(key, _)| key).collect(),
+            Self::Occupied(containers) => containers.iter().collect(),
+            Self::Inhabited(containers) | Self::Unseen(containers) => containers.iter().map(|(key, _)| key).collect(),
+            Self::OutsideRights { objects, .. } | Self::LeftOutside(objects) => {
+                objects.iter().map(|(key, _)| key).collect()
+            }
+        }
+    }
 }
 
 /// What there is to say.
@@ -153,12 +176,20 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         report.waiting.push(WaitingOn::Frozen { why: why.clone(), count: candidates.len() + outside.len() });
         return (plan, report);
     }
-    // What would only be given back is let go of: nothing would be deleted anyway.
+    // What would only be given back is let go of: nothing would be deleted anyway. The hub can do nothing about the rest either, so that
+    // it does not keep a unit that leaves. It is let go of last: a mistake that is taken back earlier loses nothing.
     let is_only_released = |(key, _): &(Arc<HashedKey>, Lack)| inventory.get(key).is_some_and(Entry::is_only_released);
-    let (let_go, outside): (Vec<_>, Vec<_>) = outside.into_iter().partition(|one| leaving && is_only_released(one));
+    let is_last = outside.len() == inventory.entries().len();
+    let is_let_go = |one: &(Arc<HashedKey>, Lack)| leaving && (is_last || is_only_released(one));
+    let (let_go, outside): (Vec<_>, Vec<_>) = outside.into_iter().partition(is_let_go);
     plan.let_go = let_go.into_iter().map(|(key, _)| key).collect();
-    if !outside.is_empty() {
-        report.waiting.push(WaitingOn::OutsideRights(outside));
+    match outside.first() {
+        None => {}
+        Some(_) if leaving => report.waiting.push(WaitingOn::LeftOutside(outside)),
+        Some((_, lack)) => {
+            let widen = rights.widened(lack);
+            report.waiting.push(WaitingOn::OutsideRights { objects: outside, widen });
+        }
     }
     let settled = settled || leaving;
     if !settled {

@@ -17,6 +17,7 @@ use crate::health::{self, Part, Reading};
 use crate::inventory::Entry;
 use crate::pool::Pool;
 use crate::prune::WaitingOn;
+use crate::rights::{Lack, OUTSIDE_RIGHTS};
 
 mod waits;
 
@@ -50,7 +51,7 @@ pub enum Standing {
     Wanted(Step),
     /// The unit wants it, and another unit delivers it.
     Elsewhere(String),
-    /// The unit no longer wants it, and it is on its way out.
+    /// The unit no longer wants it, and it is on its way out: nothing is waited for before it is deleted or given back.
     Leaving,
     /// The unit no longer wants it, and a word is needed before it is deleted.
     Held,
@@ -202,6 +203,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         notes: notes_of(facts),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
         kept: facts.entry.is_some_and(|entry| entry.kept),
+        outside: facts.entry.is_some() && facts.problem.is_some_and(|(reason, _)| reason == OUTSIDE_RIGHTS),
         reverts: facts.reverts,
         drift: facts.drift.to_vec(),
     };
@@ -416,15 +418,22 @@ fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
         WaitingOn::Unseen(containers) => containers.first().map_or_else(String::new, |(key, why)| {
             format!("; {key} is not deleted, since it cannot be seen whether others have something in it: {why}")
         }),
-        WaitingOn::OutsideRights(objects) => objects.first().map_or_else(String::new, |(key, lack)| {
-            let more = if objects.len() > 1 { format!(" (and {} more)", objects.len() - 1) } else { String::new() };
-            format!("; {key}{more} stays, since the member gives no rights in {lack}: widen them, or delete it there by hand")
+        WaitingOn::OutsideRights { objects, widen } => outside_words(objects).map_or_else(String::new, |said| {
+            format!("{said}, and stays recorded: `{widen}` widens them, and then it is deleted; it is let go of when the unit leaves the member")
         }),
+        WaitingOn::LeftOutside(objects) => outside_words(objects).unwrap_or_default(),
         WaitingOn::Occupied(keys) => {
             let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
             format!("; waiting for what other units have in {}", names.join(", "))
         }
     }
+}
+
+/// Which objects stay that the member gives no rights to.
+fn outside_words(objects: &[(Arc<HashedKey>, Lack)]) -> Option<String> {
+    let (key, lack) = objects.first()?;
+    let more = if objects.len() > 1 { format!(" (and {} more)", objects.len() - 1) } else { String::new() };
+    Some(format!("; {key}{more} stays, since the member gives no rights in {lack}"))
 }
 
 /// Phase, reason and message of a unit.

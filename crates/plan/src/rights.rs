@@ -16,7 +16,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use model::ObjectKey;
+use api::kurator::annotation::RECONCILE;
+use model::{HashedKey, ObjectKey};
+
+use crate::phase;
 
 /// Reason of an object that needs more rights than the member gives, and of a unit that has one.
 pub const OUTSIDE_RIGHTS: &str = "OutsideRights";
@@ -44,6 +47,16 @@ pub enum Lack {
     Cluster,
 }
 
+impl Lack {
+    /// The part of limited rights that an object would need.
+    pub fn of(key: &ObjectKey) -> Self {
+        match key.namespace.as_str() {
+            "" => Self::Cluster,
+            namespace => Self::Namespace(namespace.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,11 +80,15 @@ impl Rights {
     /// What an object needs beyond them; `None` when it may be asked for.
     pub fn lack(&self, key: &ObjectKey) -> Option<Lack> {
         let limited = self.0.as_ref()?;
-        match key.namespace.as_str() {
-            "" => Some(Lack::Cluster),
-            namespace if limited.namespaces.contains(namespace) => None,
-            namespace => Some(Lack::Namespace(namespace.to_owned())),
-        }
+        (key.namespace.is_empty() || !limited.namespaces.contains(&key.namespace)).then(|| Lack::of(key))
+    }
+
+    /// The objects that may be asked for, and those that may not.
+    pub fn split<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Arc<HashedKey>>,
+    ) -> (Vec<Arc<HashedKey>>, Vec<Arc<HashedKey>>) {
+        keys.into_iter().cloned().partition(|key| self.lack(key).is_none())
     }
 
     /// In which namespace the objects of a key's kind are listed and watched; empty for all of the member.
@@ -79,23 +96,59 @@ impl Rights {
         if self.are_limited() { &key.namespace } else { "" }
     }
 
-    /// Why an object is not asked for, and what to do.
-    pub fn sentence(&self, lack: &Lack) -> String {
+    /// Why an object that a unit wants is not asked for, and what to do.
+    pub fn sentence(&self, key: &ObjectKey, lack: &Lack) -> String {
         // Without a limit nothing is lacking.
-        let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
+        let Some(Limited { namespaces, .. }) = self.0.as_deref() else { return String::new() };
         let given = named(namespaces, ", ", " more");
+        let widen = self.widened(lack);
         match lack {
-            Lack::Namespace(namespace) => {
-                let list = if namespaces.len() > NAMED_MAX { "LIST".to_owned() } else { named(namespaces, ",", "") };
-                format!(
-                    "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not \
-                     asked for: take it out, or widen them with `{attach} --namespaces {list},{namespace}`"
-                )
-            }
+            Lack::Namespace(namespace) => format!(
+                "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not asked for: take \
+                 it out, or widen them with `{widen}`"
+            ),
+            Lack::Cluster if phase::is_namespace(key) && namespaces.contains(&key.name) => format!(
+                "what is in it is delivered, and the Namespace itself is neither made nor changed: it is in no namespace, so it \
+                 needs rights in the whole cluster, and the member gives them in {given} only. Put it into a policy that selects \
+                 other members, or annotate it {RECONCILE}: disabled and make it where it is missing, or give all rights with `{widen}`"
+            ),
             Lack::Cluster => format!(
                 "it is in no namespace, so it needs rights in the whole cluster, and the member gives them in {given} only; it \
-                 is not asked for: take it out, or give all rights with `{attach}`"
+                 is not asked for: take it out, or give all rights with `{widen}`"
             ),
+        }
+    }
+
+    /// Why an object stays that its unit no longer wants, and what to do. `leaves`: the unit leaves the member.
+    pub fn why_it_stays(&self, lack: &Lack, leaves: bool) -> String {
+        if leaves {
+            return format!(
+                "the member gives no rights in {lack}, so it stays as it is, and is no longer recorded when the unit has left"
+            );
+        }
+        format!(
+            "the member gives no rights in {lack}, so it stays, and stays recorded: it is deleted when you widen them with `{}`, and let \
+             go of when the unit leaves the member",
+            self.widened(lack)
+        )
+    }
+
+    /// The command that gives what is lacking, beside what is given.
+    pub fn widened(&self, lack: &Lack) -> String {
+        let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
+        match lack {
+            Lack::Cluster => attach.clone(),
+            Lack::Namespace(namespace) => {
+                let mut all: Vec<&str> = Vec::new();
+                let given = named(namespaces, ",", "");
+                match namespaces.len() {
+                    0 => {}
+                    n if n > NAMED_MAX => all.push("LIST"),
+                    _ => all.push(&given),
+                }
+                all.push(namespace);
+                format!("{attach} --namespaces {}", all.join(","))
+            }
         }
     }
 }

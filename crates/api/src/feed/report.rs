@@ -69,6 +69,10 @@ pub struct ObjectReport {
     /// Whether it asks to stay, by an annotation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// Whether it was delivered, and the member does not give the hub rights to it any more: it is left as it is, also when its unit
+    /// leaves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// How often changes to it were reverted since the applier started.
     #[serde(default)]
     pub reverts: u64,

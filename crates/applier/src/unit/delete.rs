@@ -8,8 +8,10 @@ use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
 use plan::inventory::{self, Inventory};
 use plan::ownership::{self, Claimant, MayDelete, MayRelease, NotOurs};
+use plan::phase;
 use plan::prepare;
 use plan::prune::{self, Observed, Plan, WaitingOn};
+use plan::rights::Lack;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -59,7 +61,8 @@ impl Pass {
             }
             progress |= given_back;
             for key in let_go {
-                self.let_go(key, Some(&NotOurs::OutsideRights), "left as it is, and no longer recorded");
+                let why = NotOurs::OutsideRights(Lack::of(key));
+                self.let_go(key, Some(&why), "left as it is, and no longer recorded");
                 progress = true;
             }
             let (first, last) = prune::waves(delete);
@@ -281,7 +284,7 @@ impl Pass {
             MayRelease::Nothing => Ok(None),
             MayRelease::NotOurs(why) => Ok(Some(why)),
             MayRelease::Release(mut patch) => {
-                if is_left && heir::is_namespace(key) {
+                if is_left && phase::is_namespace(key) {
                     heir::mark(&mut patch, &live, &self.connection.owner);
                 }
                 match self.connection.api.merge(&resource.target(&key.namespace, &key.name), &patch).await {

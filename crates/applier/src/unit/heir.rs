@@ -20,11 +20,6 @@ use crate::shard::InventoryOwner;
 
 use super::Pass;
 
-/// Is it a Namespace?
-pub(super) fn is_namespace(key: &ObjectKey) -> bool {
-    key.group.is_empty() && key.kind == "Namespace"
-}
-
 /// Adds the proof to the patch by which a Namespace is given back.
 pub(super) fn mark(patch: &mut Value, live: &Value, owner: &InventoryOwner) {
     let Some(uid) = object::uid(live) else { return };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use model::HashedKey;
 use plan::instruction::Handling;
+use plan::phase;
 use plan::prepare::Prepared;
 use plan::rights::Lack;
 
@@ -32,14 +33,19 @@ impl Pass {
         let leaving = !self.entry.removal.is_none();
         let wanted = bundle.into_iter().flat_map(|bundle| bundle.objects()).map(|object| &object.key);
         let all = wanted.chain(self.unit.inventory.entries().keys());
-        let mut found: BTreeMap<Lack, Arc<Outside>> = BTreeMap::new();
+        let mut found: BTreeMap<(Lack, bool, Option<&str>), Arc<Outside>> = BTreeMap::new();
         for key in all {
             let Some(lack) = rights.lack(key) else { continue };
-            if !leaving && bundle.and_then(|bundle| bundle.get(key)).is_some_and(is_asked) {
+            let wanted = bundle.filter(|_| !leaving).and_then(|bundle| bundle.get(key));
+            if wanted.is_some_and(is_asked) {
                 continue;
             }
-            let outside = found.entry(lack.clone()).or_insert_with(|| {
-                let sentence = rights.sentence(&lack);
+            let is_wanted = wanted.is_some();
+            // What is said of a Namespace depends on its name.
+            let own_name = (is_wanted && phase::is_namespace(key)).then_some(key.name.as_str());
+            let outside = found.entry((lack.clone(), is_wanted, own_name)).or_insert_with(|| {
+                let sentence =
+                    if is_wanted { rights.sentence(key, &lack) } else { rights.why_it_stays(&lack, leaving) };
                 Arc::new(Outside { lack, sentence })
             });
             self.outside.insert(Arc::clone(key), Arc::clone(outside));

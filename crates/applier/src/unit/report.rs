@@ -6,9 +6,10 @@ use std::time::Duration;
 use api::delivery::{DeletionState, UnitPhase};
 use api::feed::{Going, UnitReport};
 use client::{Backoff, Class};
-use model::{HashedKey, ObjectKey, Uid};
+use model::{HashedKey, KeySet, ObjectKey, Uid};
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
+use plan::prune::WaitingOn;
 use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
 use plan::rights::OUTSIDE_RIGHTS;
 use tokio::time::Instant;
@@ -82,10 +83,10 @@ impl Pass {
                 next = next.min(at.saturating_duration_since(now).max(AT_ONCE));
             }
         }
-        if self.kept.iter().any(|waiting| matches!(waiting, plan::prune::WaitingOn::Unseen(_))) {
+        if self.kept.iter().any(|waiting| matches!(waiting, WaitingOn::Unseen(_))) {
             next = next.min(limit::LOOK_KEPT);
         }
-        if self.kept.iter().any(|waiting| matches!(waiting, plan::prune::WaitingOn::Occupied(_))) {
+        if self.kept.iter().any(|waiting| matches!(waiting, WaitingOn::Occupied(_))) {
             let left = self.patience();
             next = if left.is_zero() { next } else { next.min(left.max(AT_ONCE)) };
         }
@@ -258,20 +259,34 @@ impl Pass {
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
             rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
-        let is_held = self.kept.contains(&plan::prune::WaitingOn::Guard);
+        let (held, waits) = (self.held(), self.waits());
+        let is_frozen = self.kept.iter().any(|waiting| matches!(waiting, WaitingOn::Frozen { .. }));
         let is_wanted = |key: &HashedKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
-            let leaving = !self.entry.removal.is_none() || self.unit.inventory.is_doomed(key, self.entry.epoch);
-            if leaving || self.entry.prune {
-                let standing = match leaving {
-                    true => Standing::Leaving,
-                    false if is_held && self.going.contains(key) => Standing::Held,
-                    false => Standing::Lost,
+            let is_doomed = self.unit.inventory.is_doomed(key, self.entry.epoch);
+            let leaving = !self.entry.removal.is_none();
+            if leaving || is_doomed || self.entry.prune {
+                let standing = match () {
+                    () if held.contains(key) => Standing::Held,
+                    () if waits.contains(key) => Standing::Lost,
+                    () if is_doomed || (leaving && !is_frozen) => Standing::Leaving,
+                    () => Standing::Lost,
                 };
                 rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
             }
         }
         rows
+    }
+
+    /// What is only deleted when the hub or a person says so.
+    fn held(&self) -> KeySet {
+        let is_held = self.kept.contains(&WaitingOn::Guard);
+        self.going.iter().filter(|_| is_held).cloned().collect()
+    }
+
+    /// What waits for something else, by name.
+    fn waits(&self) -> KeySet {
+        self.kept.iter().flat_map(WaitingOn::objects).cloned().collect()
     }
 
     /// The UIDs of the objects of the rows.

@@ -1,6 +1,7 @@
 //! A member that is left as a whole, and a unit that leaves with the objects that were shown.
 
 use api::delivery::{DeletionState, MemberRelease, ObjectSet, Removal, UnitPhase, label};
+use api::feed::SyncState;
 use http::Method;
 use model::ObjectKey;
 use plan::guard::Cause;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::crash::{at_each_write, until_or_dead};
 use crate::fault::Act;
-use crate::world::{World, config_map, config_map_path, config_maps};
+use crate::world::{World, config_map, config_map_path, config_maps, detail};
 
 const SYSTEM: &str = "/api/v1/namespaces/kurator-system";
 
@@ -177,6 +178,7 @@ async fn what_came_after_the_list_was_shown_stays_until_it_is_released_too() {
         .await;
     let list = report.deletions.clone().unwrap();
     assert_eq!((list.count, list.state, list.sample), (1, DeletionState::Waiting, vec!["ConfigMap shop/later".into()]));
+    assert_eq!(detail(&report, "later").sync, SyncState::DeletionHeld, "it is not being deleted: it waits for a word");
     assert!(world.get(&config_map_path("shown")).await.is_none());
     let held = world.guard(&unit, None).held.unwrap();
     assert_eq!(held.causes, [Cause::Unshown]);

@@ -146,10 +146,13 @@ async fn what_is_outside_after_narrowing_stays_recorded_and_is_served_again_afte
     world.change(&unit, |entry| entry.approved = Some(digest));
     world.eventually("pruned", async || world.config_map("a").await.is_none()).await;
     let said = world.until(&unit, "said", |r| r.objects.inventory == 1).await;
-    assert!(
-        said.message.contains("ConfigMap side/b stays, since the member gives no rights in namespace side"),
-        "{said:?}"
-    );
+    let widens = "`kurator attach CONTEXT --name beijing --namespaces shop,side`";
+    for words in ["ConfigMap side/b stays, since the member gives no rights in namespace side", widens] {
+        assert!(said.message.contains(words), "{said:?}");
+    }
+    let row = detail(&said, "b");
+    assert_eq!((row.sync, row.outside), (SyncState::PrunePending, true));
+    assert!(row.message.contains(widens) && !row.message.contains("take it out"), "it is out already: {row:?}");
     assert!(world.get("/api/v1/namespaces/side/configmaps/b").await.is_some());
     assert_eq!(gate.refused(), Vec::<String>::new());
     // Wider again: it is there, and is ours as before.
@@ -163,16 +166,67 @@ async fn what_is_outside_after_narrowing_stays_recorded_and_is_served_again_afte
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_unit_that_leaves_keeps_its_record_of_what_it_may_not_delete_and_lets_go_when_asked() {
+async fn a_unit_leaves_a_member_without_what_it_may_not_delete_there() {
+    let mut world = world().await;
+    let mut stuck = config_map("stuck", "1");
+    stuck["metadata"]["finalizers"] = json!(["example.com/wait"]);
+    let unit =
+        world.set("u", 1, vec![config_map("a", "1"), stuck, in_namespace("b", "side"), in_namespace("c", "side")]);
+    world.applied(&unit).await;
+    let gate = limit(&mut world, &["shop"]);
+    world.until(&unit, "narrowed", |r| r.phase == UnitPhase::Failed).await;
+    world.change(&unit, |entry| (entry.epoch, entry.removal) = (2, Removal::Prune));
+    // What it can delete goes first; until that is gone, nothing is forgotten.
+    let left = |r: &api::feed::UnitReport| r.phase == UnitPhase::Removing && r.objects.inventory == 3;
+    let said = world.until(&unit, "all but one deleted", left).await;
+    assert!(
+        waiting(&said).contains(&(WaitingCause::OutsideRights, 2, "ConfigMap side/b", "namespace side")),
+        "{said:?}"
+    );
+    assert!(said.message.contains("ConfigMap side/b (and 1 more) stays"), "{said:?}");
+    let row = detail(&said, "b");
+    assert_eq!((row.sync, row.outside), (SyncState::PrunePending, true), "it is not being deleted");
+    assert!(row.message.contains("no longer recorded when the unit has left"), "{row:?}");
+    assert_eq!(detail(&said, "stuck").sync, SyncState::Deleting);
+    world.edit(&config_map_path("stuck"), "someone", json!({"metadata": {"finalizers": null}})).await;
+    // It is out, and its last report says what is still there.
+    world.eventually("left", async || world.removed(&unit).is_some()).await;
+    let gone = world.removed(&unit).unwrap();
+    let stays = (WaitingCause::NotOurs, 2, "ConfigMap side/b", "the member gives no rights in namespace side");
+    assert_eq!(waiting(&gone), [stays]);
+    assert_eq!(world.inventories().await, Vec::<String>::new());
+    for name in ["b", "c"] {
+        assert!(world.get(&format!("/api/v1/namespaces/side/configmaps/{name}")).await.is_some());
+    }
+    assert_eq!(gate.refused(), Vec::<String>::new());
+}
+
+/// Somebody deletes by hand what is outside. Nobody sees it, until the rights are wider.
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_by_hand_outside_is_forgotten_when_the_rights_are_wider() {
+    let mut world = world().await;
+    let unit = world.set("u", 1, vec![config_map("a", "1"), in_namespace("b", "side")]);
+    world.applied(&unit).await;
+    limit(&mut world, &["shop"]);
+    let unit_now = world.set("u", 2, vec![config_map("a", "1")]);
+    world.until(&unit_now, "kept", |r| r.reason == "PruneWaits").await;
+    world.delete("/api/v1/namespaces/side/configmaps/b").await;
+    let gate = limit(&mut world, &["shop", "side"]);
+    world.until(&unit, "asked about", |r| r.deletions.is_some()).await;
+    world.guard(&unit, None);
+    let done = world.until(&unit, "forgotten", |r| r.objects.inventory == 1).await;
+    assert_eq!((done.reason.as_str(), waiting(&done).len()), ("Applied", 0), "{done:?}");
+    assert_eq!(gate.refused(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_given_back_is_let_go_of_with_the_member() {
     let mut world = world().await;
     let unit = world.set("u", 1, vec![config_map("a", "1"), in_namespace("b", "side")]);
     world.applied(&unit).await;
     let gate = limit(&mut world, &["shop"]);
-    world.change(&unit, |entry| (entry.epoch, entry.removal) = (2, Removal::Prune));
-    let said = world.until(&unit, "held", |r| r.phase == UnitPhase::Removing && r.objects.inventory == 1).await;
-    assert!(said.message.contains("stays, since the member gives no rights in namespace side"), "{said:?}");
     world.change(&unit, |entry| (entry.epoch, entry.removal) = (3, Removal::Release));
-    world.eventually("let go", async || world.report(&unit).is_none()).await;
+    world.eventually("let go", async || world.report(&unit).is_none_or(|r| r.phase == UnitPhase::Removed)).await;
     assert_eq!(world.inventories().await, Vec::<String>::new());
     assert!(world.get("/api/v1/namespaces/side/configmaps/b").await.is_some());
     // The member is left as a whole: the namespace of the inventories stays.

@@ -195,18 +195,28 @@ pub(crate) fn hub_key() -> HubKey {
     HubKey::from_random([9; 32])
 }
 
-/// Reasons of all reports of a unit that failed, in the order in which they came.
-type Failures = Arc<Mutex<Vec<String>>>;
+/// What is remembered of reports that others replace.
+#[derive(Default)]
+struct Heard {
+    /// Reasons of all reports of a unit that failed, in the order in which they came.
+    failures: Vec<String>,
+    /// The last report of each unit that has left.
+    removed: BTreeMap<UnitId, Arc<UnitReport>>,
+}
+
+type Failures = Arc<Mutex<Heard>>;
 
 fn feed(hub: &HubId, failures: &Failures) -> Arc<PushFeed> {
     let (push, mut reports) = PushFeed::new(hub.clone(), hub_key());
     let failures = Arc::clone(failures);
     tokio::spawn(async move {
         while let Some(report) = reports.recv().await {
-            if let FeedReport::Unit(report) = report
-                && report.phase == UnitPhase::Failed
-            {
-                failures.lock().unwrap().push(report.reason.clone());
+            let FeedReport::Unit(report) = report else { continue };
+            let mut heard = failures.lock().unwrap();
+            match report.phase {
+                UnitPhase::Failed => heard.failures.push(report.reason.clone()),
+                UnitPhase::Removed => drop(heard.removed.insert(report.unit.clone(), report)),
+                _ => {}
             }
         }
     });
@@ -556,7 +566,12 @@ impl World {
 
     /// Reasons of all reports so far of a unit that failed.
     pub(crate) fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap().clone()
+        self.failures.lock().unwrap().failures.clone()
+    }
+
+    /// What was said last of a unit that has left.
+    pub(crate) fn removed(&self, unit: &UnitId) -> Option<Arc<UnitReport>> {
+        self.failures.lock().unwrap().removed.get(unit).cloned()
     }
 
     /// Waits until a unit's report is as wanted.

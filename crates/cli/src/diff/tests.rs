@@ -169,6 +169,20 @@ fn the_exit_code_is_that_of_kubectl_diff_and_what_is_not_known_is_not_the_same()
 }
 
 #[test]
+fn what_may_not_be_asked_for_is_neither_missing_nor_the_same() {
+    let mut outside = object("ConfigMap other/c", ObjectChange::NotAsked, Vec::new());
+    outside.note = "it needs rights in namespace other".to_owned();
+    let differences = Differences {
+        summary: DifferenceSummary { members: 2, not_asked: 1, ..DifferenceSummary::default() },
+        groups: vec![group(&["beijing"], "", OLD, "", vec![outside])],
+        ..Differences::default()
+    };
+    let said = "app/shop: 2 members: nothing differs, 1 object not asked for\n\nbeijing  app/shop policy small  should have main@3f2c1a\n  ? \
+                ConfigMap other/c  (not asked for; it needs rights in namespace other)\n";
+    assert_eq!((shown(&differences, Kind::Live).as_str(), code(&differences)), (said, 2));
+}
+
+#[test]
 fn a_commit_that_cannot_be_rendered_is_not_one_that_changes_nothing() {
     let note = "app/shop policy small waits for: overlays/small/kustomization.yaml is no YAML";
     let differences = Differences {

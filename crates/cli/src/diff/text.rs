@@ -72,6 +72,9 @@ fn summary(differences: &Differences, kind: Kind) -> String {
             format!("{} of them held", summary.held)
         });
     }
+    // These say nothing of the others.
+    let not_asked =
+        (summary.not_asked > 0).then(|| counted(summary.not_asked, "object not asked for", "objects not asked for"));
     if parts.is_empty() {
         let known = summary.members.saturating_sub(summary.unknown);
         parts.push(match (summary.differing, known) {
@@ -87,6 +90,7 @@ fn summary(differences: &Differences, kind: Kind) -> String {
             (differing, _) => format!("{differing} concerned"),
         });
     }
+    parts.extend(not_asked);
     if summary.unknown > 0 {
         parts.push(format!("{} not known", counted(summary.unknown, "member", "members")));
     }
@@ -165,12 +169,14 @@ fn shown(object: &ObjectDifference, kind: Kind, colour: bool) -> Vec<Line> {
         ObjectChange::Change => ("~", Tone::Waiting),
         ObjectChange::Delete => ("-", Tone::Bad),
         ObjectChange::Release => ("o", Tone::Plain),
+        ObjectChange::NotAsked => ("?", Tone::Waiting),
     };
     let mut said = Vec::new();
     match (object.change, kind) {
         (ObjectChange::Add, Kind::Live) => said.push("missing"),
         (ObjectChange::Delete, Kind::Live) => said.push("should not be there"),
         (ObjectChange::Release, _) => said.push("is let go of and stays"),
+        (ObjectChange::NotAsked, _) => said.push("not asked for"),
         _ => {}
     }
     if !object.note.is_empty() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use api::condition;
-use api::delivery::Origin;
+use api::delivery::{Origin, Removal};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE};
@@ -19,7 +19,8 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Client, Resource, ResourceExt};
-use model::MemberName;
+use model::{MemberName, ObjectKey};
+use plan::departure::{Objects, Stays};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -34,6 +35,9 @@ use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 use crate::sync::{LOOK_EVERY, params};
+
+/// Objects outside of the rights that are named: a line of a terminal or two.
+const OUTSIDE_SHOWN: usize = 5;
 
 /// What becomes of what the hub has in a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +138,9 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
         if what.ask.wait.no_wait { None } else { Some(parting.until_gone(how, what.ask.wait.timeout).await?) };
     let said = is_done.clone().flatten();
     let account = if is_done.is_some() { parting.account(how).await } else { Account::default() };
+    let stays_labelled = parting.stays_labelled(how).filter(|_| is_done.is_some());
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
+        "staysLabelled": stays_labelled.as_deref().map(str::trim),
         "account": account.note, "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
     if output::structured(common.output, &facts)? {
         return Ok(());
@@ -148,6 +154,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     };
     output::print_stderr(format_args!("member/{member}: {what}"));
     said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
+    stays_labelled.into_iter().for_each(output::print_stderr);
     account.note.iter().for_each(|note| output::print_stderr(format_args!("  {note}")));
     if account.is_left {
         commands(&parting.attached.spec.namespaces).into_iter().for_each(output::print_stderr);
@@ -240,9 +247,8 @@ impl Parting {
         if !fleets.is_empty() {
             lines.push(format!("  it leaves fleet {}", fleets.join(", ")));
         }
-        let objects: usize = self.units.iter().map(|unit| unit.details.len()).sum();
         let units = counted(self.units.len(), "unit");
-        let has = format!("{} of {units}", counted(objects, "object"));
+        let has = format!("{} of {units}", counted(self.objects().count(), "object"));
         lines.push(match how {
             How::Keep if self.units.is_empty() => "  in the member nothing is touched; what it has is not known".to_owned(),
             How::Keep => format!(
@@ -257,7 +263,30 @@ impl Parting {
                             inventories are removed, and namespace kurator-system if nothing else is in it"
                 .to_owned(),
         });
+        lines.extend(self.stays_labelled(how));
         lines
+    }
+
+    /// What the hub has in the member, and why it stays when everything is given back.
+    fn objects(&self) -> impl Iterator<Item = (ObjectKey, Stays)> {
+        self.units.iter().flat_map(|unit| Objects::of_report(unit, Removal::Release).stays)
+    }
+
+    /// The objects from which our labels cannot be taken off, in words.
+    fn stays_labelled(&self, how: How) -> Option<String> {
+        let outside: BTreeSet<ObjectKey> = self
+            .objects()
+            .filter(|(_, why)| how != How::Keep && matches!(why, Stays::OutsideRights(_)))
+            .map(|(key, _)| key)
+            .collect();
+        let shown: Vec<String> = outside.iter().take(OUTSIDE_SHOWN).map(ToString::to_string).collect();
+        let more = outside.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let verb = if outside.len() == 1 { "keeps" } else { "keep" };
+        (!outside.is_empty()).then(|| {
+            let (objects, shown) = (counted(outside.len(), "object"), shown.join(", "));
+            format!("  {objects} outside of its rights {verb} our labels and annotations: {shown}{more}")
+        })
     }
 
     /// What becomes of what `kurator attach` made in the member, as it is said before.

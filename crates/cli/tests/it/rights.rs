@@ -120,6 +120,8 @@ async fn rights_in_namespaces_are_kept_widened_and_narrowed() {
     let denied = member.counters().denied();
     let left = blocking(|| place.run("detach paris --release --yes")).err;
     assert!(left.contains(&format!("the account stays, since others work as it: {other}")), "{left}");
+    // The Namespace was delivered when all rights were given. It is named in the list, and at the end.
+    assert_eq!(left.matches(" outside of its rights keep").count(), 2, "{left}");
     let account = accounts.get("kurator").await.unwrap();
     let marks: Vec<String> = account.metadata.annotations.unwrap_or_default().into_keys().collect();
     assert_eq!(marks, [used_by(other)]);

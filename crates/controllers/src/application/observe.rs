@@ -21,6 +21,7 @@ use place::Candidate;
 use plan::application::{FleetFacts, SourceFacts, fleet_name, owner_facts, units};
 use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
+use plan::rights::Rights;
 use plan::unit::{Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, unanswered, wanted};
 use render::Remote;
 use source::{GitReference, GitSpec};
@@ -108,6 +109,12 @@ impl Reader {
             }
         }
         all.into_iter().filter_map(|name| Some((name.clone(), self.members.facts(name)?))).collect()
+    }
+
+    /// What the hub may do in a member.
+    fn rights(&self, member: &MemberName) -> Rights {
+        let record = self.clusters.get(&NamespacedName::new("", member.as_str()));
+        record.map(|record| origin::rights_of(&record)).unwrap_or_default()
     }
 
     /// The fleet of this name, and the member that each of its entries means.
@@ -223,7 +230,7 @@ impl World {
         if let Some(key) = application_of(&owner) {
             ctx.fetcher.name_remotes(&key, &named.remotes, named.all, &ctx.shutdown);
         }
-        observed.lost = lost_by_absent(&ctx.renderings, &observed, now).await;
+        observed.lost = lost_by_absent(&ctx.renderings, |member| ctx.reader.rights(member), &observed, now).await;
         (observed, again, named.waits)
     }
 }
@@ -315,6 +322,7 @@ fn reference(git: &GitRepository) -> GitReference {
 /// nothing is known.
 async fn lost_by_absent(
     renderings: &Renderings,
+    rights: impl Fn(&MemberName) -> Rights,
     observed: &Observed<'_>,
     now: Timestamp,
 ) -> BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>> {
@@ -340,8 +348,10 @@ async fn lost_by_absent(
                 place.insert(keys)
             }
         };
+        // The member names in its list what it may delete.
+        let (keys, _) = rights(member).split(&*keys);
         if !keys.is_empty() {
-            out.insert((unit.clone(), member.clone()), keys.clone());
+            out.insert((unit.clone(), member.clone()), keys);
         }
     }
     out

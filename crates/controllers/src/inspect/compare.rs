@@ -16,12 +16,12 @@ use plan::inventory;
 use plan::mark::Mark;
 use plan::prepare::Bundle;
 use plan::reach::{MemberFacts, Standing};
+use plan::rights::Rights;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::live::{self, Wanted};
 use super::{InspectError, Inspector, Placed};
-use crate::origin;
 use crate::record::owner_of_application;
 
 /// Members that are asked at the same time. What one of them has is in memory meanwhile.
@@ -103,10 +103,9 @@ impl Inspector {
         let part_of = inventory::applyset_id(&unit.short(&self.hub));
         let wanted = wanted(bundle.as_deref(), report);
         let ask = Api::clone(&connection.api);
-        let record = self.stores.clusters.get(&NamespacedName::new("", member.as_str()));
-        let rights = record.map(|record| origin::rights_of(&record)).unwrap_or_default();
+        let rights = self.rights(member);
         let live = live::read(&ask, wanted, &part_of, &rights).await.map_err(|error| model::cause::chain(&error))?;
-        let objects = objects(bundle.as_deref(), report, &live, &self.hub, hider);
+        let objects = objects(bundle.as_deref(), report, &live, &rights, &self.hub, hider);
         let waits = report.deletions.as_ref().is_some_and(|d| d.state == DeletionState::Waiting && d.count > 0);
         let deletes = objects.iter().any(|object| object.change == ObjectChange::Delete);
         Ok(group::MemberDifference {
@@ -168,6 +167,7 @@ fn objects(
     bundle: Option<&Bundle>,
     report: &UnitReport,
     live: &BTreeMap<ObjectKey, Value>,
+    rights: &Rights,
     hub: &HubId,
     hider: &Hider<'_>,
 ) -> Vec<ObjectDifference> {
@@ -177,6 +177,13 @@ fn objects(
     for sent in bundle.into_iter().flat_map(Bundle::objects) {
         let row = by_key.get(&*sent.key);
         let refused = row.filter(|row| row.sync == SyncState::Failed).map(|row| row.message.clone());
+        if let Some(lack) = rights.lack(&sent.key) {
+            // What is left alone needs no rights, and nothing is to be said of it.
+            if row.is_none_or(|row| row.sync != SyncState::LeftAlone) {
+                out.push(unasked(&sent.key, rights.sentence(&sent.key, &lack)));
+            }
+            continue;
+        }
         let Some(there) = live.get(&**sent.key) else {
             let note = refused.unwrap_or_default();
             out.push(ObjectDifference { note, ..difference::whole(&sent.key, ObjectChange::Add) });
@@ -193,9 +200,15 @@ fn objects(
     for row in rows().filter(|row| bundle.is_none_or(|bundle| bundle.get(&row.key).is_none())) {
         if live.contains_key(&**row.key) {
             out.push(extra(&row.key, row.adopted));
+        } else if let Some(lack) = rights.lack(&row.key) {
+            out.push(unasked(&row.key, rights.why_it_stays(&lack, bundle.is_none())));
         }
     }
     out
+}
+
+fn unasked(key: &HashedKey, note: String) -> ObjectDifference {
+    ObjectDifference { note, ..difference::whole(key, ObjectChange::NotAsked) }
 }
 
 fn extra(key: &HashedKey, adopted: bool) -> ObjectDifference {

@@ -102,10 +102,10 @@ impl Inspector {
             let going = report.and_then(|report| report.going.as_ref());
             let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {
                 // The report of exactly this list.
-                (Some(going), _) => Ok(Objects::of_list(&going.objects)),
+                (Some(going), _) => Ok(Objects::of_list(&going.objects).with_outside(report.map(Arc::as_ref))),
                 // It says otherwise by now.
                 (None, _) if list.is_some() && !self.is_away(member) => return None,
-                (None, Some(digest)) => self.lost(placed, entry, digest, &mut known).await,
+                (None, Some(digest)) => self.lost(placed, member, entry, digest, &mut known).await,
                 (None, None) => return None,
             };
             let uids = report.map(|report| uids(report)).unwrap_or_default();
@@ -118,12 +118,14 @@ impl Inspector {
     async fn lost(
         &self,
         placed: &Placed,
+        member: &MemberName,
         entry: &MemberDecision,
         digest: Digest,
         known: &mut Lost,
     ) -> Result<Objects, String> {
         let unit = placed.unit();
         let all = self.stores.revisions.by_index(OWNER, &unit.owner().to_string());
+        let rights = self.rights(member);
         let (wanted, earlier): (Vec<_>, Vec<_>) =
             all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);
         for (earlier, wanted) in earlier.iter().zip(wanted.iter().cycle()) {
@@ -136,9 +138,9 @@ impl Inspector {
             // What was approved before is in no list.
             let approved = entry.expected.as_ref().map(|expected| &expected.approved);
             let is_asked = |key: &&Arc<HashedKey>| approved.is_none_or(|approved| !approved.contains(key));
-            let keys: Vec<_> = keys.iter().filter(is_asked).cloned().collect();
+            let (keys, outside) = rights.split(keys.iter().filter(is_asked));
             if plan::prune::deletions(&keys, 0, false).digest == digest {
-                return Ok(Objects::of_list(&keys));
+                return Ok(Objects::of_list(&keys).with_staying(&outside));
             }
         }
         Err(UNNAMED.to_owned())
@@ -154,7 +156,10 @@ impl Inspector {
             let report = world.report(unit, member);
             let known = match report {
                 Some(report) if !report.details.is_empty() => Ok(Objects::of_report(report, removal)),
-                _ => self.bundle(&placed.decision, entry).await.map(|bundle| Objects::of_bundle(&bundle, removal)),
+                _ => {
+                    let bundle = self.bundle(&placed.decision, entry).await;
+                    bundle.map(|bundle| Objects::of_bundle(&bundle, removal, &self.rights(member)))
+                }
             };
             let mut objects = known.map_err(|_| UNNAMED.to_owned());
             if let Ok(objects) = &mut objects {

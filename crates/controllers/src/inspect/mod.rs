@@ -32,6 +32,7 @@ use model::{Clock, MemberName};
 use plan::authenticator::HubKey;
 use plan::difference::hidden::Hider;
 use plan::prepare::Bundle;
+use plan::rights::Rights;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::application::Reader;
@@ -39,6 +40,7 @@ use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::Deps;
 use crate::fetch::Fetcher;
+use crate::origin;
 use crate::reach::MemberReader;
 use crate::record::{OWNER, owner_of_application};
 use crate::rendering::{Failure, Renderings, Summary};
@@ -224,6 +226,12 @@ impl Inspector {
         let rendering = self.renderings.render(revision, missing_is_empty).await?;
         let bundle = self.feed.bundle(&unit.short(&self.hub), rendering.summary.digest, &rendering.payload);
         Ok((bundle, rendering.summary.clone()))
+    }
+
+    /// What the hub may do in a member.
+    fn rights(&self, member: &MemberName) -> Rights {
+        let record = self.stores.clusters.get(&NamespacedName::new("", member.as_str()));
+        record.map(|record| origin::rights_of(&record)).unwrap_or_default()
     }
 
     /// What the source calls what a member should have.

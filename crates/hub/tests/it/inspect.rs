@@ -43,6 +43,7 @@ fn words(differences: &Differences) -> Vec<String> {
         ObjectChange::Change => "~",
         ObjectChange::Delete => "-",
         ObjectChange::Release => "o",
+        ObjectChange::NotAsked => "?",
     };
     let one = |group: &api::view::DifferenceGroup| {
         let members: Vec<&str> = group.members.iter().map(model::MemberName::as_str).collect();

@@ -10,6 +10,7 @@ mod green;
 mod hook;
 mod house;
 mod inspect;
+mod limited;
 mod member;
 mod metrics;
 mod moving;

@@ -7,11 +7,13 @@ fn key(kind: &str, namespace: &str, name: &str) -> ObjectKey {
 }
 
 fn objects(rows: &[(&str, &str, &str, bool, bool)], removal: Removal) -> Objects {
-    let rows: Vec<(Arc<HashedKey>, bool, bool)> = rows
-        .iter()
-        .map(|(kind, namespace, name, adopted, kept)| (key(kind, namespace, name).into(), *adopted, *kept))
-        .collect();
-    Objects::of(rows.iter().map(|(key, adopted, kept)| (key, *adopted, *kept)), removal)
+    let row = |(kind, namespace, name, adopted, kept): &(&str, &str, &str, bool, bool)| Row {
+        key: key(kind, namespace, name).into(),
+        lack: None,
+        adopted: *adopted,
+        kept: *kept,
+    };
+    Objects::of(rows.iter().map(row), removal)
 }
 
 fn words(objects: &Objects) -> Vec<String> {
@@ -83,4 +85,33 @@ fn members_with_the_same_objects_are_one_group_and_those_away_another() {
     assert_eq!((unnamed.len(), unnamed[0].why.as_str()), (1, "it has said nothing yet"));
     let (groups, _) = grouped(all, true);
     assert_eq!(groups[0].uids[&"b".parse::<MemberName>().unwrap()], ["b-a", "b-b"]);
+}
+
+#[test]
+fn what_the_member_gives_no_rights_to_stays_and_what_was_never_sent_is_not_there() {
+    let row = |namespace: &str, name: &str, extra: serde_json::Value| {
+        let mut row = serde_json::json!({"key": {"kind": "ConfigMap", "namespace": namespace, "name": name}, "version": "v1",
+            "sync": "Synced", "health": "Healthy"});
+        row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+        row
+    };
+    let outside = |sync: &str, recorded: bool| serde_json::json!({"sync": sync, "health": "Unknown", "reason": "OutsideRights", "outside": recorded});
+    let rows = vec![
+        row("shop", "a", serde_json::json!({})),
+        row("other", "was-sent", outside("Failed", true)),
+        row("other", "lost", outside("PrunePending", true)),
+        row("", "never-sent", outside("Failed", false)),
+    ];
+    let counts = serde_json::json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+    let report: UnitReport = serde_json::from_value(serde_json::json!({"member": "beijing",
+        "unit": "apps.kurator.dev/Application/default/shop/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Failed", "health": "Unknown", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+    .unwrap();
+    let stays = |name: &str| format!("= ConfigMap other/{name}: the member gives no rights in namespace other");
+    let leaves = [String::from("- ConfigMap shop/a"), stays("lost"), stays("was-sent")];
+    assert_eq!(words(&Objects::of_report(&report, Removal::Prune)), leaves);
+    // Of a list of a unit that stays, what it has lost besides is named.
+    let listed = Objects::of_list(&[Arc::<HashedKey>::from(key("ConfigMap", "shop", "a"))]).with_outside(Some(&report));
+    assert_eq!(words(&listed), [String::from("- ConfigMap shop/a"), stays("lost")]);
 }

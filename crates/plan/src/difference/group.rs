@@ -84,7 +84,9 @@ impl Found {
             return;
         }
         add_counts(&mut self.summary, &objects, !held.is_empty());
-        self.differing.insert(member.clone());
+        if objects.iter().any(|object| object.change != ObjectChange::NotAsked) {
+            self.differing.insert(member.clone());
+        }
         let digest = Digest::of_json(&json!([application, policy, from, to, held, *objects]));
         if let Some(group) = self.groups.get_mut(&digest) {
             group.members.push(member);
@@ -130,6 +132,7 @@ fn add_counts(summary: &mut DifferenceSummary, objects: &[ObjectDifference], hel
             ObjectChange::Change => &mut summary.changed,
             ObjectChange::Delete => &mut summary.deleted,
             ObjectChange::Release => &mut summary.released,
+            ObjectChange::NotAsked => &mut summary.not_asked,
         };
         *counter = counter.saturating_add(1);
         if held && object.change == ObjectChange::Delete {
@@ -145,6 +148,7 @@ fn shorten(group: &mut DifferenceGroup, room: &mut usize) {
         ObjectChange::Release => 1,
         ObjectChange::Change => 2,
         ObjectChange::Add => 3,
+        ObjectChange::NotAsked => 4,
     };
     group.objects.sort_by(|a, b| (order(a.change), &a.object).cmp(&(order(b.change), &b.object)));
     let all = group.objects.len();

@@ -294,12 +294,15 @@ fn equal_differences_are_one_and_their_numbers_are_of_all_members() {
     found.add(difference("beijing", both(), "why"));
     found.add(difference("tokyo", vec![object("a", ObjectChange::Add)], ""));
     found.add(difference("virginia", Vec::new(), ""));
+    // What may not be asked for is listed, and does not make a member one that differs.
+    found.add(difference("virginia", vec![object("outside", ObjectChange::NotAsked)], ""));
     let all = found.into_differences();
     let summary = &all.summary;
+    assert_eq!(summary.not_asked, 1);
     assert_eq!((summary.members, summary.differing, summary.added, summary.deleted, summary.held), (4, 3, 3, 2, 2));
     let groups: Vec<Vec<&str>> =
         all.groups.iter().map(|g| g.members.iter().map(MemberName::as_str).collect()).collect();
-    assert_eq!(groups, [vec!["beijing", "paris"], vec!["tokyo"]]);
+    assert_eq!(groups, [vec!["beijing", "paris"], vec!["tokyo"], vec!["virginia"]]);
     // What goes is listed first.
     assert_eq!(all.groups[0].objects[0].change, ObjectChange::Delete);
     assert!(summary.differs());

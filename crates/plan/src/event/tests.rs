@@ -129,6 +129,7 @@ fn what_happens_in_a_member_is_said_of_its_unit() {
     let deleted =
         json!({"object": "Service shop/web", "deleted": true, "seen": "2026-01-01T00:00:00Z", "reverted": true});
     let counts = |adopted: u32| json!({"desired": 3, "applied": 3, "healthy": 3, "failed": 0, "inventory": 3, "adopted": adopted});
+    let left = |count: u32, first: &str, lack: &str| json!({"cause": "NotOurs", "count": count, "first": first, "detail": format!("the member gives no rights in {lack}")});
     let member = "beijing".parse().unwrap();
     for (before, after, expect) in [
         (json!({}), json!({}), vec![]),
@@ -162,6 +163,26 @@ fn what_happens_in_a_member_is_said_of_its_unit() {
             vec!["Normal Adopted: beijing: 2 objects that were there before are managed from now on"],
         ),
         (json!({"objects": counts(3)}), json!({"objects": counts(3)}), vec![]),
+        // What stays when a unit leaves is said while the unit is still known.
+        (
+            json!({"phase": "Removing", "waiting": [left(1, "ConfigMap other/a", "namespace other")]}),
+            json!({"phase": "Removed", "waiting": [left(2, "ConfigMap other/a", "namespace other"), left(1, "ClusterRole x", "the whole cluster")]}),
+            vec![
+                "Warning LeftBehind: beijing: not deleted, and no longer recorded: ConfigMap other/a and 1 more (the member gives no \
+                 rights in namespace other); ClusterRole x (the member gives no rights in the whole cluster)",
+            ],
+        ),
+        (
+            json!({"waiting": [left(1, "ConfigMap other/a", "namespace other")]}),
+            json!({"waiting": [left(1, "ConfigMap other/a", "namespace other")]}),
+            vec![],
+        ),
+        // It is looked after by the unit that has it now.
+        (
+            json!({}),
+            json!({"waiting": [{"cause": "NotOurs", "count": 1, "first": "ConfigMap shop/a", "detail": "another unit has taken it over"}]}),
+            vec![],
+        ),
     ] {
         let (before, after) = (status(before), status(after));
         assert_eq!(words(unit(Some(&before), &after, &member)), expect);

@@ -548,7 +548,9 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
         change(&mut world);
         world
     };
-    let held = || WaitingOn::OutsideRights(vec![(Arc::clone(&outside), Lack::Namespace("other".into()))]);
+    let named = || vec![(Arc::clone(&outside), Lack::Namespace("other".into()))];
+    let widen = "kurator attach CONTEXT --name beijing --namespaces shop,other";
+    let held = || WaitingOn::OutsideRights { objects: named(), widen: widen.to_owned() };
     // The guard is asked about what can be deleted, and about nothing else.
     let mut pruned = world(|_| {});
     let (_, report) = pruned.plan();
@@ -557,8 +559,19 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     pruned.approve();
     assert_eq!(pruned.plan().0.delete, [Arc::clone(&inside)]);
     let leaves: fn(&mut World) = |world| world.entry.removal = Removal::Prune;
-    let (plan, report) = world(leaves).plan();
-    assert_eq!((plan.delete, plan.let_go, report.waiting), (vec![Arc::clone(&inside)], vec![], vec![held()]));
+    // It does not keep a unit that leaves: when nothing else is left of that, it is let go of.
+    let mut leaving = world(leaves);
+    let (plan, report) = leaving.plan();
+    let stays = vec![WaitingOn::LeftOutside(named())];
+    assert_eq!((plan.delete, plan.let_go, report.waiting), (vec![Arc::clone(&inside)], vec![], stays));
+    leaving.inventory.remove(&inside);
+    let (plan, report) = leaving.plan();
+    assert_eq!((plan.let_go, plan.delete, report.waiting), (vec![Arc::clone(&outside)], vec![], vec![]));
+    // Nor was it in a list that a person was asked about.
+    let mut asked = world(leaves);
+    asked.entry.shown = Some(ObjectSet::new([]));
+    let (plan, report) = asked.plan();
+    assert_eq!((plan.delete, plan.let_go, report.going), (vec![], vec![], vec![Arc::clone(&inside)]));
     let (plan, report) = world(|world| world.entry.frozen = Some("no branch".into())).plan();
     assert_eq!((plan, report.waiting.len()), (Plan::default(), 1));
     let (_, report) = world(|world| world.entry.prune = false).plan();

@@ -72,7 +72,7 @@ impl Waits {
                         self.add(WaitingCause::Unseen, why, 1, key.to_string());
                     }
                 }
-                prune::WaitingOn::OutsideRights(objects) => {
+                prune::WaitingOn::OutsideRights { objects, .. } | prune::WaitingOn::LeftOutside(objects) => {
                     for (key, lack) in objects {
                         self.add(WaitingCause::OutsideRights, &lack.to_string(), 1, key.to_string());
                     }

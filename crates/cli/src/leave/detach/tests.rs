@@ -127,13 +127,24 @@ async fn the_fleets_entry_goes_at_once() {
 async fn what_will_be_done_is_said_before() {
     let report = |policy: &str| -> UnitReport {
         let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
-        let row = json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": "a"}, "version": "v1",
-            "sync": "Synced", "health": "Healthy"});
+        let row = |name: &str| {
+            json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": name}, "version": "v1",
+            "sync": "Synced", "health": "Healthy"})
+        };
         serde_json::from_value(json!({"member": "beijing", "unit": format!("apps.kurator.dev/Application/default/shop/{policy}"),
             "revision": "r", "epoch": 1, "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Applied",
             "health": "Healthy", "objects": counts, "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(),
-            "details": [row, row]}))
+            "details": [row("a"), row("b")]}))
         .unwrap()
+    };
+    // Delivered before the rights were narrowed; and never sent, so that it is not there.
+    let narrowed = || {
+        let mut report = report("p");
+        for (row, recorded) in report.details.iter_mut().zip([true, false]) {
+            let row = std::sync::Arc::make_mut(row);
+            (row.sync, row.reason, row.outside) = (api::feed::SyncState::Failed, "OutsideRights".into(), recorded);
+        }
+        report
     };
     let mut parting = parting(crate::approve::tests::Hub::new([]).client(), &["production", "canary"]);
     parting.units = vec![report("p"), report("q")];
@@ -145,6 +156,8 @@ async fn what_will_be_done_is_said_before() {
         [How::Keep, How::Release, How::Remove].map(|how| said(&parting, how, how == How::Release)).to_vec();
     parting.units.clear();
     all.push(said(&parting, How::Keep, false));
+    parting.units = vec![narrowed(), report("q")];
+    all.extend([How::Keep, How::Release].map(|how| said(&parting, how, false)));
     insta::assert_snapshot!("lines", all.join("\n\n"));
 }
 

@@ -37,6 +37,8 @@ fn rows() -> Vec<Value> {
         row("ConfigMap", "shop", "not-there", &json!({"sync": "Pending", "health": "Progressing"})),
         row("ConfigMap", "shop", "of-another", &json!({"sync": "Failed", "reason": "Conflict"})),
         row("ConfigMap", "shop", "refused", &json!({"sync": "Failed", "reason": "Invalid"})),
+        row("ConfigMap", "other", "outside", &json!({"sync": "Failed", "reason": "OutsideRights", "outside": true})),
+        row("ClusterRole", "", "never-sent", &json!({"sync": "Failed", "reason": "OutsideRights"})),
     ]
 }
 

@@ -74,7 +74,7 @@ async fn members_that_are_away_make_nothing_be_rendered_that_is_known() {
         };
         assert_eq!(unanswered(&observed).len(), 1);
         let before = renderings.count();
-        lost_by_absent(renderings, &observed, Still.now()).await;
+        lost_by_absent(renderings, |_| Rights::default(), &observed, Still.now()).await;
         assert_eq!(renderings.count() > before, renders, "had {had}, entry of epoch {epoch}, {is_stored}");
     }
 }

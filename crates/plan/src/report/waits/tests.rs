@@ -67,7 +67,10 @@ fn every_reason_of_a_prune_is_stored_with_its_cause() {
             Some(entry(WaitingCause::Occupied, 2, "ConfigMap shop/a", "")),
         ),
         (
-            Kept::OutsideRights(vec![(key("b").into(), Lack::Cluster), (key("a").into(), Lack::Cluster)]),
+            Kept::OutsideRights {
+                objects: vec![(key("b").into(), Lack::Cluster), (key("a").into(), Lack::Cluster)],
+                widen: "kurator attach CONTEXT".into(),
+            },
             Some(entry(WaitingCause::OutsideRights, 2, "ConfigMap shop/a", "the whole cluster")),
         ),
         (Kept::Guard, Some(entry(WaitingCause::Release, 3, "Namespace shop", ""))),

@@ -47,25 +47,17 @@ impl Pass {
         let entries = self.unit.inventory.entries().keys();
         let names: BTreeSet<String> =
             entries.map(|key| key.namespace.clone()).filter(|name| !name.is_empty()).collect();
-        let mut is_done = true;
         for name in names {
             let key: Arc<HashedKey> = ObjectKey { kind: "Namespace".into(), name, ..ObjectKey::default() }.into();
             if self.connection.ctx.rights.lack(&key).is_some() || !self.may_inherit(&key) {
                 continue;
             }
-            match self.take_over(&key).await {
-                Err(e) if e.class() == Class::Unreachable => return Err(e),
-                // It changed since it was read.
-                Err(e) if e.code() == Some(409) => return Err(Error::Reread),
-                // It stays behind, as it would without a heir.
-                Err(e) => {
-                    tracing::warn!(object = %key, unit = %self.unit.id, error = %e, "not taken over");
-                    is_done = false;
-                }
-                Ok(()) => {}
+            // It stays behind, as it would without an heir, and is not tried again: that would be written in each pass.
+            if let Err(e) = self.take_over(&key).await? {
+                tracing::warn!(object = %key, unit = %self.unit.id, error = %e, "not taken over");
             }
         }
-        self.unit.past.has_inherited = is_done;
+        self.unit.past.has_inherited = true;
         Ok(())
     }
 
@@ -76,11 +68,16 @@ impl Pass {
         is_shown && !is_adopted && !self.connection.view().claims.units(key).any(|unit| *unit != self.unit.id)
     }
 
-    async fn take_over(&mut self, key: &Arc<HashedKey>) -> Result<(), Error> {
+    /// Takes over one Namespace, if it was left. The inner error is why it stays behind; the outer one ends the pass.
+    async fn take_over(&mut self, key: &Arc<HashedKey>) -> Result<Result<(), Error>, Error> {
         const VERSION: &str = "v1";
-        let Some((resource, live)) = self.recorded(key, VERSION).await? else { return Ok(()) };
+        let (resource, live) = match self.recorded(key, VERSION).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Ok(())),
+            Err(e) => return self.stays_behind(e),
+        };
         if !is_left(&live, &self.connection.owner) || object::is_deleting(&live) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let uid = object::uid(&live).map(Uid::from);
         match self.unit.inventory.get(key) {
@@ -91,23 +88,33 @@ impl Pass {
             }
             // It was recorded, and the process ended before the patch.
             Some(entry) if entry.uid == uid => {}
-            Some(_) => return Ok(()),
+            Some(_) => return Ok(Ok(())),
         }
-        let marked = match self.save().await {
-            Ok(()) => self.mark_as_ours(key, &resource, &live).await,
-            Err(e) => Err(e),
-        };
-        match marked {
+        self.save().await?;
+        match self.mark_as_ours(key, &resource, &live).await {
             // The next pass watches it, so that its end is seen.
             Ok(()) => self.again = true,
-            // It may have arrived.
-            Err(e) if e.class() == Class::Unreachable => return Err(e),
             Err(e) => {
-                self.unit.inventory.remove(key);
-                return Err(e);
+                // What may have arrived stays recorded: if it has, the Namespace is ours, and goes with the unit.
+                if !e.is_ambiguous() {
+                    self.unit.inventory.remove(key);
+                }
+                return self.stays_behind(e);
             }
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// What becomes of a Namespace that could not be taken over. What passes by itself is tried again, for as long as the unit waits for
+    /// others anyway.
+    fn stays_behind(&self, error: Error) -> Result<Result<(), Error>, Error> {
+        match error.class() {
+            // It changed since it was read.
+            _ if error.code() == Some(409) => Err(Error::Reread),
+            Class::Unreachable => Err(error),
+            Class::Retry if !self.patience().is_zero() => Err(error),
+            _ => Ok(Err(error)),
+        }
     }
 
     async fn mark_as_ours(&self, key: &HashedKey, resource: &Resource, live: &Value) -> Result<(), Error> {

@@ -283,6 +283,41 @@ async fn leaves_it(world: &mut World, unit: &UnitId) {
     assert!(!model::object::is_deleting(&live) && is_left(&live), "{live:#}");
 }
 
+/// The member answers that it failed, whether or not it did what was asked.
+#[tokio::test(start_paused = true)]
+async fn a_left_namespace_is_inherited_also_when_the_answer_is_lost() {
+    for act in [Act::Lie(500), Act::Refuse(500)] {
+        let mut world = World::new().await;
+        let unit = left_namespace(&mut world).await;
+        world.faults.add(Method::PATCH, NAMESPACE, 1, act.clone());
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
+        world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_namespace_that_may_not_be_changed_is_tried_once() {
+    let mut world = World::new().await;
+    let mut stuck = map("stuck");
+    stuck["metadata"]["finalizers"] = json!(["example.com/wait"]);
+    let unit = left_namespace(&mut world).await;
+    let objects = vec![map("of-b"), stuck];
+    world.set("b", 2, objects);
+    world.applied(&unit).await;
+    world.faults.add(Method::PATCH, NAMESPACE, usize::MAX, Act::Refuse(403));
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.until(&unit, "on its way", |r| r.phase == UnitPhase::Removing && r.objects.inventory == 1).await;
+    let before = world.quiet().await;
+    for overwrite in [true, false] {
+        // The unit is looked at again.
+        world.change(&unit, |entry| entry.overwrite = overwrite);
+        assert_eq!(world.quiet().await, before, "nothing is written");
+    }
+    let live = world.get(NAMESPACE).await.unwrap();
+    assert!(is_left(&live), "it stays behind: {live:#}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_left_namespace_that_another_hub_has_adopted_stays() {
     let mut world = World::new().await;

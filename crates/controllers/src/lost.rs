@@ -15,9 +15,17 @@ pub(crate) async fn between(
     earlier: &RevisionSpec,
     later: &RevisionSpec,
 ) -> Option<Vec<Arc<HashedKey>>> {
+    let pair = Renderings::pair(earlier, later)?;
+    if renderings.is_nothing_lost(&pair) {
+        return Some(Vec::new());
+    }
     let before = renderings.render(earlier, true).await.ok()?;
     let after = renderings.render(later, true).await.ok()?;
-    Some(without(&before.payload, &after.payload))
+    let lost = without(&before.payload, &after.payload);
+    if lost.is_empty() {
+        renderings.note_nothing_lost(pair);
+    }
+    Some(lost)
 }
 
 /// The objects of a payload that another has not. Those that ask to stay are given back, and not among them.

@@ -6,7 +6,7 @@
 mod answer;
 mod kept;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -138,13 +138,43 @@ pub struct Renderings {
     kept: Mutex<Kept>,
     at_once: Semaphore,
     rendered: AtomicU64,
+    /// Two inputs each, of which the later has every object of the earlier.
+    nothing_lost: Mutex<HashSet<(Digest, Digest)>>,
 }
+
+/// Most pairs of inputs that are remembered to lose nothing: 64 bytes each, 256 KiB. There is one for each revision that a member ran
+/// before it went away, and each revision that came since.
+const PAIRS_MAX: usize = 4_096;
+
+/// What names the inputs of one rendering, and those of a later one.
+pub(crate) type Pair = (Digest, Digest);
 
 impl Renderings {
     /// Renders from artifacts of this cache.
     pub(crate) fn new(cache: Cache, api: Api, metrics: &Metrics) -> Self {
         let (kept, at_once, metrics) = (Mutex::default(), Semaphore::new(AT_ONCE), metrics.clone());
-        Self { cache, api, metrics, kept, at_once, rendered: AtomicU64::new(0) }
+        let (rendered, nothing_lost) = (AtomicU64::new(0), Mutex::default());
+        Self { cache, api, metrics, kept, at_once, rendered, nothing_lost }
+    }
+
+    /// What names the inputs of two revisions; `None` when one is of a kind that is not rendered.
+    pub(crate) fn pair(earlier: &RevisionSpec, later: &RevisionSpec) -> Option<Pair> {
+        Some((key_of(&earlier.inputs)?, key_of(&later.inputs)?))
+    }
+
+    /// Is it known that the later of two has every object of the earlier? Of a member that is away this is asked at each look, and neither
+    /// need be at hand any more.
+    pub(crate) fn is_nothing_lost(&self, pair: &Pair) -> bool {
+        self.nothing_lost.lock().unwrap_or_else(PoisonError::into_inner).contains(pair)
+    }
+
+    /// Notes that.
+    pub(crate) fn note_nothing_lost(&self, pair: Pair) {
+        let mut known = self.nothing_lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= PAIRS_MAX {
+            known.clear();
+        }
+        known.insert(pair);
     }
 
     /// How many times something was rendered since the start.
@@ -261,6 +291,19 @@ impl Renderings {
     }
 }
 
+fn key_of(inputs: &Inputs) -> Option<Digest> {
+    match inputs {
+        Inputs::Artifact(inputs) => Some(key_of_tree(&inputs.artifact.digest, &inputs.kustomize, &inputs.remotes)),
+        Inputs::Objects(inputs) => Some(inputs.digest),
+        Inputs::Chart(_) => None,
+    }
+}
+
+fn key_of_tree(artifact: &Digest, policy: &KustomizeInputs, remotes: &BTreeMap<String, RemoteInput>) -> Digest {
+    let digests = remotes.iter().map(|(id, fetched)| (id.clone(), fetched.digest)).collect();
+    render::sharing_key(artifact, policy, &digests)
+}
+
 /// Everything that a rendering depends on.
 enum Work {
     /// A fetched tree; `revision` is what the source calls it. With what was fetched of other machines.
@@ -272,10 +315,7 @@ enum Work {
 impl Work {
     fn key(&self) -> Digest {
         match self {
-            Self::Tree { artifact, policy, remotes, .. } => {
-                let digests = remotes.iter().map(|(id, fetched)| (id.clone(), fetched.digest)).collect();
-                render::sharing_key(artifact, policy, &digests)
-            }
+            Self::Tree { artifact, policy, remotes, .. } => key_of_tree(artifact, policy, remotes),
             Self::Objects { inputs, .. } => inputs.digest,
         }
     }

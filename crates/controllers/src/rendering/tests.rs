@@ -217,6 +217,30 @@ async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kep
 }
 
 #[tokio::test]
+async fn two_revisions_of_which_nothing_is_lost_are_rendered_once() {
+    let map =
+        |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+    let of = |names: &[&str]| {
+        let objects: Vec<Value> = names.iter().map(|name| map(name)).collect();
+        let hub = plan::authenticator::HubKey::from_random([1; 32]);
+        let (inputs, _) = plan::unit::objects::pack(&objects, &"abcdefghij".parse().unwrap(), &hub).unwrap();
+        of_inputs(Inputs::Objects(inputs))
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let renderings = renderings(dir.path(), hub(500, json!({})));
+    let (one, two) = (of(&["a"]), of(&["a", "b"]));
+    // Neither is at hand any more at the next look.
+    let lost = async |earlier, later| {
+        renderings.kept().by_key.clear();
+        crate::lost::between(&renderings, earlier, later).await.unwrap().len()
+    };
+    assert_eq!((lost(&one, &two).await, renderings.count()), (0, 2));
+    assert_eq!((lost(&one, &two).await, renderings.count()), (0, 2), "it is known");
+    assert_eq!((lost(&two, &one).await, renderings.count()), (1, 4), "the other way round something is lost");
+    assert_eq!((lost(&two, &one).await, renderings.count()), (1, 6));
+}
+
+#[tokio::test]
 async fn a_failure_is_remembered_only_when_it_is_lasting() {
     let dir = tempfile::tempdir().unwrap();
     let renderings = renderings(dir.path(), hub(500, json!({})));

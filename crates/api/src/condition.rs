@@ -56,6 +56,9 @@ impl Statement {
 pub const READY: &str = "Ready";
 /// Fields were set that are not honoured yet; the message names their paths.
 pub const NOT_IMPLEMENTED: &str = "NotImplemented";
+/// The source has what is likely to be a mistake, such as a patch that selects nothing; the message names file and field. There only
+/// when something is to be said.
+pub const SOURCE_WARNINGS: &str = "SourceWarnings";
 /// Deletions wait for approval.
 pub const DELETIONS_HELD: &str = "DeletionsHeld";
 /// Objects may be delivered to the member: it is known which cluster it is, and its credential can be used.

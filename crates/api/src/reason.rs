@@ -67,6 +67,9 @@ pub const EDIT_REMOVES_MEMBERS: &str = "EditRemovesMembers";
 /// `NotImplemented`: fields that are accepted and not honoured yet.
 pub const FIELDS_NOT_HONOURED: &str = "FieldsNotHonoured";
 
+/// `SourceWarnings`: something has no effect, such as a patch that selects nothing; what is written otherwise is delivered.
+pub const LIKELY_MISTAKE: &str = "LikelyMistake";
+
 /// `SourceReady`: fetched.
 pub const SUCCEEDED: &str = "Succeeded";
 
@@ -200,6 +203,7 @@ pub const ALL: &[&str] = &[
     SOURCE_REMOVES_OBJECTS,
     EDIT_REMOVES_MEMBERS,
     FIELDS_NOT_HONOURED,
+    LIKELY_MISTAKE,
     SUCCEEDED,
     FETCH_FAILED,
     FETCHING,

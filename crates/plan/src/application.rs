@@ -49,6 +49,8 @@ pub struct SourceFacts {
     pub remotes: BTreeMap<String, RemoteInput>,
     /// Something of other machines that it uses has not been asked for yet by this process.
     pub waits_for_remotes: bool,
+    /// What is likely to be a mistake in what every policy is rendered from; `None` while one of them cannot be rendered.
+    pub warnings: Option<Vec<String>>,
     /// Why the last fetch failed: reason and sentence.
     pub error: Option<(String, String)>,
     /// The source is suspended.

@@ -215,6 +215,7 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         out.extend(noted(Place::Application, &names, conditions, condition::STATUS_CUT));
         out.push(by_condition(Place::Source, &names, conditions, condition::SOURCE_READY, now));
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_STATUS_CUT));
+        out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_WARNINGS));
     }
     for slice in &facts.statuses {
         let member = slice.spec.member.as_str();

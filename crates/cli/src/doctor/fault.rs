@@ -292,6 +292,11 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),
     warning(Source, reason::STATUS_REFUSED, SEE_REFUSED),
     warning(
+        Source,
+        reason::LIKELY_MISTAKE,
+        "correct what is named, or take it out of the source; nothing waits for it",
+    ),
+    warning(
         Unit,
         REPORT_STALE,
         "wait; if it stays so, see in the hub's own output whether the report of {member} can be stored",

@@ -113,8 +113,9 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     }
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let mut source = world.source.clone();
-    let (observed, again, waits) = world.observe(ctx, now).await; // renderer
-    source.waits_for_remotes |= waits;
+    let (observed, again, noted) = world.observe(ctx, now).await; // renderer
+    source.waits_for_remotes |= noted.waits;
+    source.warnings = noted.warnings();
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client

@@ -210,17 +210,17 @@ impl World {
     }
 
     /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should something be
-    /// missing that nothing announces; and whether something is being fetched.
+    /// missing that nothing announces; and what there is to note of the renderings.
     pub(super) async fn observe<'a>(
         &'a mut self,
         ctx: &'a Ctx,
         now: Timestamp,
-    ) -> (Observed<'a>, Option<Duration>, bool) {
+    ) -> (Observed<'a>, Option<Duration>, Noted) {
         let owner = self.owner.clone();
         let suspended = self.source.suspended;
         let mut observed = self.observed(&ctx.hub);
         let mut again = None;
-        let mut named = NamedRemotes { all: true, ..NamedRemotes::default() };
+        let mut named = Noted { all: true, ..Noted::default() };
         for want in wanted(&observed, now) {
             let (rendered, missing) = render(ctx, &owner, &want, suspended, &mut named).await;
             named.waits |= rendered == Rendered::OnTheWay;
@@ -231,21 +231,32 @@ impl World {
             ctx.fetcher.name_remotes(&key, &named.remotes, named.all, &ctx.shutdown);
         }
         observed.lost = lost_by_absent(&ctx.renderings, |member| ctx.reader.rights(member), &observed, now).await;
-        (observed, again, named.waits)
+        (observed, again, named)
     }
 }
 
-/// What renderings of one Application name on other machines.
+/// What renderings of one Application name on other machines, and what is likely to be a mistake.
 #[derive(Default)]
-struct NamedRemotes {
+pub(super) struct Noted {
     remotes: BTreeMap<String, Remote>,
     /// All of them are known: every unit could be rendered.
     all: bool,
     /// Some are being fetched.
-    waits: bool,
+    pub(super) waits: bool,
+    /// Of each unit that was rendered, what is likely to be a mistake.
+    warnings: BTreeMap<UnitId, Arc<[String]>>,
 }
 
-impl NamedRemotes {
+impl Noted {
+    /// What is likely to be a mistake; `None` while something could not be rendered.
+    pub(super) fn warnings(&self) -> Option<Vec<String>> {
+        let of_unit = |(unit, warnings): (&UnitId, &Arc<[String]>)| -> Vec<String> {
+            let policy = unit.policy.as_deref().unwrap_or_default();
+            warnings.iter().map(|warning| format!("policy {policy}: {warning}")).collect()
+        };
+        (self.all && !self.warnings.is_empty()).then(|| self.warnings.iter().flat_map(of_unit).collect())
+    }
+
     fn add(&mut self, remotes: &[Remote]) {
         for remote in remotes {
             self.remotes.entry(remote.id.clone()).or_insert_with(|| remote.clone());
@@ -371,11 +382,14 @@ async fn render(
     owner: &Owner,
     want: &Wanted,
     suspended: bool,
-    named: &mut NamedRemotes,
+    named: &mut Noted,
 ) -> (Rendered, Option<Duration>) {
     let summary = ctx.renderings.summary(&want.revision, want.missing_is_empty).await;
     match &summary {
-        Ok(summary) => named.add(&summary.remotes),
+        Ok(summary) => {
+            named.add(&summary.remotes);
+            named.warnings.insert(want.revision.unit.clone(), summary.warnings.clone());
+        }
         // What it would name besides is not known.
         Err(failure) => {
             named.all = false;

@@ -253,3 +253,33 @@ async fn a_member_of_two_fleets_settles_and_a_fleet_that_is_gone_takes_its_label
     fleets.delete("f", &kube::api::DeleteParams::default()).await.unwrap();
     label(Value::Null).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_patch_that_selects_nothing_is_said_until_it_is_corrected() {
+    let stage = Stage::new(&["a"]).await;
+    let with_patch = |kind: &str| {
+        let mut application = stage.application();
+        let patch = json!({"target": {"kind": kind}, "patch": "- {op: add, path: /metadata/labels/team, value: web}"});
+        application["spec"]["syncPolicies"][0]["kustomization"]["patches"] = json!([patch]);
+        application
+    };
+    let warnings = async |is_said: bool| {
+        let what = if is_said { "the warning" } else { "no warning" };
+        until(what, async || match stage.condition("SourceWarnings").await {
+            found if found.is_some() == is_said => Ok(found),
+            other => Err(format!("{other:?}")),
+        })
+        .await
+    };
+    stage.apply(with_patch("StatefulSet")).await.unwrap();
+    stage.synced().await;
+    let warned = warnings(true).await.unwrap();
+    assert_eq!((warned.status.as_str(), warned.reason.as_str()), ("True", "LikelyMistake"));
+    assert!(warned.message.starts_with("policy p: ") && warned.message.contains("selects no object"), "{warned:?}");
+    let mut corrected = with_patch("Deployment");
+    corrected["spec"]["syncPolicies"][0]["kustomization"]["patches"][0]["patch"] =
+        json!("- {op: add, path: /metadata/labels, value: {team: web}}");
+    stage.apply(corrected).await.unwrap();
+    warnings(false).await;
+    stage.synced().await;
+}

@@ -1,4 +1,4 @@
-//! What is known of an Application's source: `SourceReady`, `NotImplemented`, `sourceStatus`, `lastHandledSync`.
+//! What is known of an Application's source: `SourceReady`, `SourceWarnings`, `NotImplemented`, `sourceStatus`, `lastHandledSync`.
 
 use api::condition::{self, Condition, Statement};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, SourceStatus};
@@ -10,7 +10,7 @@ use super::{SourceFacts, cause::some};
 /// The fields of an Application's status that speak of its source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourcePart {
-    /// `SourceReady`, and `NotImplemented` when fields are not honoured.
+    /// `SourceReady`; `NotImplemented` when fields are not honoured; `SourceWarnings` when something is likely to be a mistake.
     pub conditions: Vec<Condition>,
     /// The source.
     pub source_status: Option<SourceStatus>,
@@ -20,7 +20,7 @@ pub struct SourcePart {
 
 impl SourcePart {
     /// Types of conditions that are in this part.
-    pub const CONDITIONS: [&str; 2] = [condition::NOT_IMPLEMENTED, condition::SOURCE_READY];
+    pub const CONDITIONS: [&str; 3] = [condition::NOT_IMPLEMENTED, condition::SOURCE_READY, condition::SOURCE_WARNINGS];
 
     /// This part of a status.
     pub fn of(status: &ApplicationStatus) -> Self {
@@ -67,11 +67,22 @@ pub fn source_part(
         let message = format!("accepted, not honoured yet: {}", some(paths, ", "));
         statements.push(Statement::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
+    statements.extend(warnings(facts, &before));
     SourcePart {
         conditions: condition::merge(&before.conditions, statements, generation, now),
         source_status: source_status(facts, application, generation, &before, now).or(before.source_status),
         last_handled_sync: facts.handled_sync.clone().or(before.last_handled_sync),
     }
+}
+
+/// What is likely to be a mistake. While it cannot be seen, as before the first fetch, what was said before stays.
+fn warnings(facts: &SourceFacts, before: &ApplicationStatus) -> Option<Statement> {
+    let message = match &facts.warnings {
+        Some(warnings) => some(warnings.iter().cloned(), "; "),
+        None => condition::find(&before.conditions, condition::SOURCE_WARNINGS)?.message.clone(),
+    };
+    let said = || Statement::new(condition::SOURCE_WARNINGS, Some(true), reason::LIKELY_MISTAKE, message.clone());
+    (!message.is_empty()).then(said)
 }
 
 fn source(facts: &SourceFacts, generation: Option<i64>, before: &ApplicationStatus) -> Statement {

@@ -64,3 +64,25 @@ fn a_base_that_failed_has_failed_until_a_process_that_starts_has_asked_for_it() 
     world.step();
     assert_eq!(source_ready(&world).0, "True");
 }
+
+#[test]
+fn what_is_likely_to_be_a_mistake_is_said_while_it_is_known_or_not_looked_at() {
+    let mut world = World::new(one_policy(), &["a"]);
+    let said = |world: &World| {
+        let status = world.application.as_ref().unwrap().status.as_ref().unwrap();
+        let c = api::condition::find(&status.conditions, "SourceWarnings")?;
+        Some((c.status.clone(), c.reason.clone(), c.message.clone()))
+    };
+    world.source.warnings = Some(vec!["policy p: kustomization.yaml: patches[0]: selects no object".into()]);
+    world.step();
+    let warned = said(&world).unwrap();
+    assert_eq!((warned.0.as_str(), warned.1.as_str()), ("True", "LikelyMistake"));
+    assert!(warned.2.contains("patches[0]: selects no object"), "{warned:?}");
+    // A process that has just started has rendered nothing.
+    world.source.warnings = None;
+    world.step();
+    assert_eq!(said(&world), Some(warned));
+    world.source.warnings = Some(Vec::new());
+    world.step();
+    assert_eq!(said(&world), None, "it was corrected");
+}

@@ -21,8 +21,12 @@ use model::ObjectKey;
 /// Reason of an object that needs more rights than the member gives, and of a unit that has one.
 pub const OUTSIDE_RIGHTS: &str = "OutsideRights";
 
-/// Namespaces that a sentence names. More would fill it: a member may give dozens.
+/// Namespaces that a sentence names as given. More would fill it: a member may give dozens.
 const NAMED_MAX: usize = 5;
+
+/// Longest list of namespaces in the command that widens the rights, in characters. With the rest of the sentence it stays below
+/// what is kept of a message ([`UnitStatus::MESSAGE_MAX`](api::delivery::UnitStatus::MESSAGE_MAX)), so that no command is cut.
+const LIST_CHARS_MAX: usize = 400;
 
 /// What the hub may do in a member. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,17 +83,24 @@ impl Rights {
         if self.are_limited() { &key.namespace } else { "" }
     }
 
-    /// Why an object is not asked for, and what to do.
-    pub fn sentence(&self, lack: &Lack) -> String {
+    /// Why an object is not asked for, and what to do. `all`: what the objects of its unit lack. One command gives all of it:
+    /// a command gives exactly what it names, so that two commands would undo each other.
+    pub fn sentence(&self, lack: &Lack, all: &BTreeSet<Lack>) -> String {
         // Without a limit nothing is lacking.
         let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
-        let given = named(namespaces, ", ", " more");
+        let given = named(namespaces);
         match lack {
             Lack::Namespace(namespace) => {
-                let list = if namespaces.len() > NAMED_MAX { "LIST".to_owned() } else { named(namespaces, ",", "") };
+                let wanted = wider(namespaces, all.iter().chain([lack]));
+                let whole = match all.contains(&Lack::Cluster) {
+                    true => {
+                        format!(", or, since its unit has objects in no namespace too, give all rights with `{attach}`")
+                    }
+                    false => String::new(),
+                };
                 format!(
                     "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not \
-                     asked for: take it out, or widen them with `{attach} --namespaces {list},{namespace}`"
+                     asked for: take it out, or widen them with `{attach} --namespaces {wanted}`{whole}"
                 )
             }
             Lack::Cluster => format!(
@@ -100,12 +111,29 @@ impl Rights {
     }
 }
 
+/// What is given with what is lacking, as the command takes it.
+fn wider<'a>(given: &BTreeSet<String>, lacking: impl Iterator<Item = &'a Lack>) -> String {
+    let lacking = lacking.filter_map(|lack| match lack {
+        Lack::Namespace(namespace) => Some(namespace.as_str()),
+        Lack::Cluster => None,
+    });
+    let lacking: BTreeSet<&str> = lacking.collect();
+    let all: BTreeSet<&str> = given.iter().map(String::as_str).chain(lacking.iter().copied()).collect();
+    let list = all.into_iter().collect::<Vec<_>>().join(",");
+    if list.len() <= LIST_CHARS_MAX {
+        return list;
+    }
+    // Names that do not fit are said to be a list. The member's status has those that it gives.
+    let lacking = lacking.into_iter().collect::<Vec<_>>().join(",");
+    if lacking.len() <= LIST_CHARS_MAX { format!("LIST,{lacking}") } else { "LIST".to_owned() }
+}
+
 /// The first namespaces, and how many more there are.
-fn named(namespaces: &BTreeSet<String>, between: &str, more: &str) -> String {
+fn named(namespaces: &BTreeSet<String>) -> String {
     let first: Vec<&str> = namespaces.iter().take(NAMED_MAX).map(String::as_str).collect();
     let left = namespaces.len() - first.len();
-    let first = if first.is_empty() { "no namespace".to_owned() } else { first.join(between) };
-    if left == 0 { first } else { format!("{first} and {left}{more}") }
+    let first = if first.is_empty() { "no namespace".to_owned() } else { first.join(", ") };
+    if left == 0 { first } else { format!("{first} and {left} more") }
 }
 
 #[cfg(test)]

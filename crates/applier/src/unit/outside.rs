@@ -1,7 +1,7 @@
 //! Objects to which the member gives no rights: found before anything is asked, and left as they are. Which they are is decided
 //! by [`plan::rights`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::HashedKey;
@@ -32,17 +32,18 @@ impl Pass {
         let leaving = !self.entry.removal.is_none();
         let wanted = bundle.into_iter().flat_map(|bundle| bundle.objects()).map(|object| &object.key);
         let all = wanted.chain(self.unit.inventory.entries().keys());
-        let mut found: BTreeMap<Lack, Arc<Outside>> = BTreeMap::new();
-        for key in all {
-            let Some(lack) = rights.lack(key) else { continue };
-            if !leaving && bundle.and_then(|bundle| bundle.get(key)).is_some_and(is_asked) {
-                continue;
-            }
-            let outside = found.entry(lack.clone()).or_insert_with(|| {
-                let sentence = rights.sentence(&lack);
-                Arc::new(Outside { lack, sentence })
-            });
-            self.outside.insert(Arc::clone(key), Arc::clone(outside));
+        let lacking = all.filter_map(|key| {
+            let lack = rights.lack(key)?;
+            let is_left_alone = !leaving && bundle.and_then(|bundle| bundle.get(key)).is_some_and(is_asked);
+            (!is_left_alone).then_some((key, lack))
+        });
+        let lacking: Vec<(&Arc<HashedKey>, Lack)> = lacking.collect();
+        // Of the whole unit, so that each object suggests the same rights.
+        let lacks: BTreeSet<Lack> = lacking.iter().map(|(_, lack)| lack.clone()).collect();
+        let outside = |lack: &Lack| Outside { lack: lack.clone(), sentence: rights.sentence(lack, &lacks) };
+        let found: BTreeMap<&Lack, Arc<Outside>> = lacks.iter().map(|lack| (lack, Arc::new(outside(lack)))).collect();
+        for (key, lack) in lacking {
+            self.outside.extend(found.get(&lack).map(|outside| (Arc::clone(key), Arc::clone(outside))));
             if let Some(memory) = self.unit.past.memory.get_mut(key) {
                 (memory.failure, memory.overdue, memory.contested) = (None, None, None);
             }

@@ -142,7 +142,7 @@ impl Recorder {
 
     /// Records what happened between two states of an object.
     pub(crate) fn record<K: Told + Kind<DynamicType = ()>>(&self, before: &K, after: &K) {
-        self.tell(after, K::happened(before, after), K::turned(before, after));
+        self.send_all(after, K::happened(before, after), K::turned(before, after));
     }
 
     /// Records what happened to the source of an Application, for who writes that part of its status.
@@ -150,7 +150,7 @@ impl Recorder {
         let Some(status) = &after.status else { return };
         let (namespace, name) = (after.namespace().unwrap_or_default(), after.name_any());
         let turn = turn::source(&namespace, &name, before.status.as_ref(), status);
-        self.tell(after, plan::event::source(before.status.as_ref(), status), turn);
+        self.send_all(after, plan::event::source(before.status.as_ref(), status), turn);
     }
 
     /// Records what happened to the delivery of an Application, for who writes the rest of its status.
@@ -158,10 +158,10 @@ impl Recorder {
         let Some(status) = &after.status else { return };
         let (namespace, name) = (after.namespace().unwrap_or_default(), after.name_any());
         let turns = turn::delivery(&namespace, &name, before.status.as_ref(), status);
-        self.tell(after, plan::event::delivery(before.status.as_ref(), status), turns);
+        self.send_all(after, plan::event::delivery(before.status.as_ref(), status), turns);
     }
 
-    fn tell<K>(&self, object: &K, events: Vec<Event>, turns: impl IntoIterator<Item = Turn>)
+    fn send_all<K>(&self, object: &K, events: Vec<Event>, turns: impl IntoIterator<Item = Turn>)
     where
         K: Kind<DynamicType = ()>,
     {

@@ -1,6 +1,6 @@
 //! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::contain::counted;
@@ -308,7 +308,7 @@ impl Connection {
     /// that the member gives.
     pub(crate) async fn resource(&self, key: &HashedKey, version: &str) -> Result<Arc<Resource>, Error> {
         if let Some(lack) = self.ctx.rights.lack(key) {
-            return Err(Error::OutsideRights(self.ctx.rights.sentence(key, &lack)));
+            return Err(Error::OutsideRights(self.ctx.rights.sentence(key, &lack, &BTreeSet::new())));
         }
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
         let resource = self.discovery.resolve(&gvk).await?;

@@ -1,5 +1,6 @@
 //! What is kept of an object that was seen: digests and a reading of its health, not the body.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use model::{Digest, HashedKey, KeyMap, Uid, Weigh};
@@ -14,8 +15,8 @@ use crate::limit;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Observation {
     pub(crate) seen: Seen,
-    /// Position in the server's history, when the server's versions are numbers.
-    pub(crate) version: Option<u64>,
+    /// Position in the server's history, when the server's versions are numbers. None is 0.
+    pub(crate) version: Option<NonZeroU64>,
     /// What was found out while the body was at hand, for the pass that awaits the object with this digest.
     pub(crate) recalled: Option<Box<(Digest, Recalled)>>,
 }
@@ -39,7 +40,7 @@ impl Observation {
     }
 
     /// Was the other seen later? Versions that are not numbers count as later, in the order in which they come.
-    pub(crate) fn is_older_than(&self, version: Option<u64>) -> bool {
+    pub(crate) fn is_older_than(&self, version: Option<NonZeroU64>) -> bool {
         match (self.version, version) {
             (Some(mine), Some(other)) => mine <= other,
             _ => true,
@@ -101,6 +102,11 @@ impl Observations {
 
     pub(crate) fn contains_key(&self, key: &HashedKey) -> bool {
         self.by_key.contains_key(key)
+    }
+
+    /// Makes room for so many more.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.by_key.reserve(more);
     }
 
     pub(crate) fn insert(&mut self, key: Arc<HashedKey>, observation: Observation) {

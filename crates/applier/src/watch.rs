@@ -1,6 +1,7 @@
 //! Watching the objects of one kind that this hub delivered: what [`client::Watch`] follows, as observations.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use api::delivery::{HubId, label};
@@ -57,11 +58,11 @@ impl fmt::Display for Collection {
 #[derive(Debug)]
 pub(crate) enum Event {
     /// All objects of the collection, as of this position.
-    Listed(Collection, Option<u64>, Vec<(Arc<HashedKey>, Observation)>),
+    Listed(Collection, Option<NonZeroU64>, Vec<(Arc<HashedKey>, Observation)>),
     /// An object is there, perhaps changed.
     Seen(Arc<HashedKey>, Observation),
     /// An object is gone, as of this position; as it was last.
-    Gone(Arc<HashedKey>, Option<u64>, Observation),
+    Gone(Arc<HashedKey>, Option<NonZeroU64>, Observation),
     /// The member does not serve the kind, or no longer.
     Absent(Collection),
     /// A while has gone by since the kind was absent: it is looked for again. The watch is over.
@@ -209,10 +210,11 @@ type Item = (Arc<HashedKey>, Observation);
 /// Translates an event of the client's watch.
 fn translate(watch: &mut client::Watch<Item>, namespace: &str, event: client::Event<Item>) -> Event {
     let collection = || Collection { kind: watch.resource().group_kind(), namespace: namespace.into() };
+    let number = |position: Option<u64>| position.and_then(NonZeroU64::new);
     match event {
-        client::Event::Listed(items, position) => Event::Listed(collection(), position, items),
+        client::Event::Listed(items, position) => Event::Listed(collection(), number(position), items),
         client::Event::Applied((key, observation), _) => Event::Seen(key, observation),
-        client::Event::Deleted((key, last), position) => Event::Gone(key, position, last),
+        client::Event::Deleted((key, last), position) => Event::Gone(key, number(position), last),
         client::Event::Absent => Event::Absent(collection()),
         client::Event::Refused(error) => {
             let blind = Event::Blind(collection(), Error::from(error).to_string());

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | read the user's kubeconfig, log in ([`login`], [`exec`]) | the user's, on this machine |
 //! | look at the cluster and at the hub, show what will be made ([`proposal`]), ask | both |
+//! | take back what a detach began to remove ([`unfinished`]), mark the account as this hub's ([`whose`]) | the user's |
 //! | make a service account with its rights in the cluster ([`rights`]), and a token of it | the user's |
 //! | write Secret, AttachedCluster and Fleet in the hub ([`hub`]) | those on the hub |
 //! | wait until the hub has reached the cluster with that token | |
+//! | delete what gave rights that are not wanted any more ([`surplus`]) | the user's |
 //! | with `--take-over`: approve the list that was shown, wait until it is this hub's ([`foreign`], [`crate::takeover`]) | those on the hub |
 //!
 //! Nothing of the user's credential is written, printed or logged. Again is harmless: what is there stays, and the token is
@@ -19,23 +21,23 @@ mod kubeconfig;
 mod login;
 mod proposal;
 mod rights;
+mod surplus;
 #[cfg(test)]
 mod tests;
+mod unfinished;
+mod whose;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::delivery::{HubId, MemberTakeOver, Origin};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks, used_by, whose};
-use client::{Api, Delete, Resource, Selection};
+use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT};
+use client::{Api, Resource};
 use controllers::mint;
-use model::{Clock, Digest, MemberName, object};
+use model::{Clock, MemberName, object};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::args::{Asking, Attach, Common, Waiting};
 use crate::ask;
@@ -49,14 +51,9 @@ pub(crate) use hub::FINAL;
 use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
-use rights::Grant;
 pub(crate) use rights::removal;
-
-/// Longest wait for what a detach has left. A cluster removes it within seconds, and a namespace after all that is in it.
-const GONE_WITHIN: Duration = Duration::from_secs(120);
-
-/// Between two looks at it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+use unfinished::GONE_WITHIN;
+use whose::Whose;
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -76,7 +73,14 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let hub_server = reached.advertised.trim_end_matches('/');
     let own_id = foreign::own_id(&hub).await?;
     let whose = Whose::of(hub_server, own_id.as_ref(), reached.authority.as_ref(), &names);
-    let place = Place { member: &member, hub: &hub, whose: &whose, names: &names, context: &chosen.context };
+    let place = Place {
+        member: &member,
+        hub: &hub,
+        whose: &whose,
+        own_id: own_id.as_ref(),
+        names: &names,
+        context: &chosen.context,
+    };
     let facts = place.look_at_cluster(&own_server).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
@@ -84,9 +88,9 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants(GONE_WITHIN).await?;
-    let foreign = Foreign::read(&member, &facts.uid, own_id, what.take_over.is_some()).await?;
+    let foreign = Foreign::read(&member, &facts.uid, own_id.clone(), what.take_over.is_some()).await?;
     let foreign = foreign.choose(what.take_over.as_ref())?;
-    let surplus = place.surplus(&present).await?;
+    let mut surplus = place.surplus(&present).await?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
@@ -104,18 +108,27 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     if !what.yes {
         confirm()?;
     }
-    let minted = place.attach(&cluster, &grants, &present).await?;
+    let (minted, role) = place.attach(&cluster, &present).await?;
+    surplus.learn(role);
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
-    // By now the hub works with the new rights: it asks for nothing that goes here.
-    place.remove(&surplus, present.minted().as_ref()).await?;
-    done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
+    done.map_err(|why| {
+        anyhow::anyhow!("{why:#}; {}{}", advice(&server, what, &chosen.context, &names), surplus.left_words())
+    })?;
+    // By now the hub goes by the new rights: it asks for nothing that goes here.
+    let removed = place.remove(&surplus, present.minted().as_ref()).await;
 
     let member_name = names.name.clone();
     let taken = match &foreign.take {
-        Some(list) => Some(take_over(&hub_client, &hub_common, what, &names, list).await?),
+        Some(list) => match take_over(&hub_client, &hub_common, what, &names, list).await {
+            Ok(taken) => Some(taken),
+            Err(why) => {
+                removed.err().iter().for_each(|left| output::print_stderr(format_args!("{left:#}")));
+                return Err(why);
+            }
+        },
         None => None,
     };
     let mut result = json!({
@@ -134,6 +147,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         }
         output::print_stderr(format_args!("next: {}", next(&chosen.context, &names)));
     }
+    // Last: it is attached, also where this failed.
+    removed?.iter().for_each(output::print_stderr);
     Ok(())
 }
 
@@ -194,15 +209,6 @@ fn confirm() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was made in the cluster for rights that are not wanted any more.
-#[derive(Default)]
-struct Surplus {
-    /// Each as it was found.
-    rights: Vec<(Grant, Value)>,
-    /// Other hubs that work as the account, in words: as long as there are some, these rights may be theirs, and stay.
-    others: Vec<String>,
-}
-
 /// What is known of the cluster.
 struct Facts {
     uid: String,
@@ -214,38 +220,10 @@ struct Place<'a> {
     member: &'a Api,
     hub: &'a Api,
     whose: &'a Whose,
+    /// This hub's id; `None` when the user may not see it.
+    own_id: Option<&'a HubId>,
     names: &'a Names,
     context: &'a str,
-}
-
-/// Which attached cluster of which hub this is.
-#[derive(Debug, PartialEq, Eq)]
-struct Whose {
-    /// The same for each attach of it, and for no other hub's. An address is no such thing: two hubs on two machines may both
-    /// be at `https://127.0.0.1:6443`.
-    key: String,
-    /// As people read it.
-    words: String,
-}
-
-impl Whose {
-    /// Of a hub with this id, or, where the user may not see that, with this authority.
-    fn of(server: &str, id: Option<&HubId>, authority: Option<&Digest>, names: &Names) -> Self {
-        let what = format!("{}/{}", names.namespace, names.name);
-        let hub = match (id, authority) {
-            (Some(id), _) => format!("hub {id}"),
-            (None, Some(authority)) => format!("authority {authority}"),
-            // It has a certificate that everybody trusts, so that the name is its own.
-            (None, None) => format!("hub at {server}"),
-        };
-        let key = id.map_or_else(|| format!("{hub} {what}"), |id| whose(id, &names.namespace, &names.name));
-        Self { key, words: format!("{server} {what} ({hub})") }
-    }
-}
-
-/// May this mark, of an earlier version, be another hub's as well? It stood for an address only.
-fn may_be_shared(words: &str) -> bool {
-    !words.ends_with(')') && is_near(words.split(' ').next().unwrap_or_default())
 }
 
 impl Place<'_> {
@@ -280,154 +258,38 @@ impl Place<'_> {
         Ok(Facts { uid, version: object::get_str(&version, &["gitVersion"]).unwrap_or("unknown").to_owned() })
     }
 
-    /// What is to be made in the cluster, and whether it is there. What another detach has begun to remove is waited for.
-    async fn grants(&self, within: Duration) -> anyhow::Result<Vec<(Grant, bool)>> {
-        let mut out = Vec::new();
-        let until = Instant::now() + within;
-        for grant in rights::grants(&self.names.namespaces) {
-            let there = match self.settled(&grant, until).await {
-                Ok(Some(found)) if !grant.may_be_written(&found) => bail!(
-                    "context {}: {} is there already, and `kurator attach` did not make it (it has no label {MANAGED_BY}: \
-                     {MANAGER}); nothing was changed: see what it is for, rename or delete it, and attach again",
-                    self.context,
-                    grant.name()
-                ),
-                Ok(Some(found)) if rights::is_going(&found) => bail!(
-                    "context {}: {} is on its way out, as after `kurator detach --release`, and is still there after {} s; \
-                     nothing was changed: see with `kubectl get {} -o yaml` what keeps it, and attach again when it is gone",
-                    self.context,
-                    grant.name(),
-                    within.as_secs(),
-                    grant.kubectl_words()
-                ),
-                Ok(Some(_)) if grant.only_if_missing => continue,
-                Ok(found) => found.is_some(),
-                // It is applied anyway, and then it is said what the user may not.
-                Err(error) if error.is_denied() => false,
-                Err(error) => return Err(self.of_cluster(&format!("cannot read {}", grant.name()))(error)),
-            };
-            out.push((grant, there));
-        }
-        Ok(out)
-    }
-
-    /// What was made there for other rights than are wanted now. It is looked for: an attached cluster may have been deleted.
-    async fn surplus(&self, present: &Present) -> anyhow::Result<Surplus> {
-        let recorded = present.attached.iter().flat_map(|attached| attached.spec.namespaces.iter().cloned());
-        let mut before: BTreeSet<String> = recorded.collect();
-        let bindings = Resource::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true);
-        let ours = Selection::labels(format!("{MANAGED_BY}={MANAGER}"));
-        match self.member.list(&bindings, "", &ours).await {
-            Ok(list) => {
-                let of_account = list.items.iter().filter(|one| object::name(one) == Some(SERVICE_ACCOUNT));
-                before.extend(of_account.filter_map(object::namespace).map(str::to_owned));
-            }
-            // Who may not list them knows of those that are recorded.
-            Err(error) if error.is_denied() => {}
-            Err(error) => return Err(self.of_cluster("cannot list RoleBindings")(error)),
-        }
-        let mut out = Surplus::default();
-        for grant in rights::surplus(&before, &self.names.namespaces) {
-            match self.member.get_metadata(&grant.resource.target_of(&grant.object)).await {
-                Ok(Some(found)) if grant.may_be_written(&found) => out.rights.push((grant, found)),
-                // It is not there, or it is not ours.
-                Ok(_) => {}
-                Err(error) if error.is_denied() => {}
-                Err(error) => return Err(self.of_cluster(&format!("cannot read {}", grant.name()))(error)),
-            }
-        }
-        if !out.rights.is_empty() {
-            out.others = self.others(present.minted().as_ref()).await?;
-        }
-        Ok(out)
-    }
-
-    /// The other hubs that work as the account, in words.
-    async fn others(&self, before: Option<&Minted>) -> anyhow::Result<Vec<String>> {
-        let about = format!("cannot see which hubs work as ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
-        let found = self.member.get(&accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await;
-        let found = found.map_err(self.of_cluster(&about))?.unwrap_or_default();
-        let own = used_by(&self.whose.key);
-        let others = marks(&found).filter(|(name, words)| **name != own && !is_old(name, words, before));
-        Ok(others.map(|(_, whose)| whose.to_owned()).collect())
-    }
-
-    /// Removes what was shown. One that was changed since stays, and is said. Nothing goes that another hub may work with, also
-    /// one that came since.
-    async fn remove(&self, surplus: &Surplus, before: Option<&Minted>) -> anyhow::Result<()> {
-        if surplus.rights.is_empty() || !surplus.others.is_empty() || !self.others(before).await?.is_empty() {
-            return Ok(());
-        }
-        for (grant, found) in &surplus.rights {
-            let deleted = self.member.delete(&grant.resource.target_of(&grant.object), &Delete::exactly(found)).await;
-            let what =
-                format!("the hub has its new rights, and cannot delete {}: run the same command again", grant.name());
-            deleted.map_err(self.of_cluster(&what))?;
-        }
-        Ok(())
-    }
-
-    /// Metadata of an object, once it is not on its way out: what is applied to one that is would go with it.
-    async fn settled(&self, grant: &Grant, until: Instant) -> Result<Option<serde_json::Value>, client::Error> {
-        let target = grant.resource.target_of(&grant.object);
-        let mut is_said = false;
-        loop {
-            let found = self.member.get_metadata(&target).await?;
-            let waits = found.as_ref().is_some_and(|found| grant.may_be_written(found) && rights::is_going(found));
-            if !waits || Instant::now() >= until {
-                return Ok(found);
-            }
-            if !is_said {
-                output::print_stderr(format_args!("waits until {} is gone, which a detach has left", grant.name()));
-                is_said = true;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
-    /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
-    /// means that the account stays.
-    async fn mark_account(&self, before: Option<&Minted>) -> anyhow::Result<String> {
-        let target = accounts();
-        let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
-        let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
-        let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?.unwrap_or_default();
-        let own = used_by(&self.whose.key);
-        let old = marks(&found).filter(|(name, words)| **name != own && is_old(name, words, before));
-        let old: Vec<(String, Value)> = old.map(|(name, _)| (name.clone(), json!(null))).collect();
-        let mut annotations = serde_json::Map::from_iter(old);
-        annotations.insert(own.clone(), json!(self.whose.words));
-        let patch = json!({"metadata": {"annotations": annotations}});
-        self.member.merge(&target, &patch).await.map_err(self.of_cluster(&about))?;
-        Ok(own)
-    }
-
-    /// Makes everything. Returns how the token was made.
-    async fn attach(&self, cluster: &Value, grants: &[(Grant, bool)], present: &Present) -> anyhow::Result<Minted> {
-        for (grant, _) in grants {
-            let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
-            applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
-        }
+    /// Makes everything. Returns how the token was made, and the ClusterRole if it was written to take things back.
+    async fn attach(&self, cluster: &Value, present: &Present) -> anyhow::Result<(Minted, Option<Value>)> {
         let before = present.minted();
-        let used_by = self.mark_account(before.as_ref()).await?;
+        let (used_by, role) = self.make_account(before.as_ref()).await?;
         let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose.key).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
         let mut token = made.map_err(self.of_cluster(&about))?;
         token.minted.used_by = Some(used_by);
         let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
-        Ok(token.minted)
+        Ok((token.minted, role))
+    }
+
+    /// Makes the account and its rights. Returns the mark on it, and the ClusterRole if it was written to take things back.
+    async fn make_account(&self, before: Option<&Minted>) -> anyhow::Result<(String, Option<Value>)> {
+        // Before anything else: from here on no detach of another hub begins to remove what is made.
+        self.mark_account(before).await?;
+        let (grants, role) = self.take_back(GONE_WITHIN).await?;
+        for (grant, _) in &grants {
+            let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
+            applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
+        }
+        let Some(used_by) = self.mark_account(before).await? else {
+            bail!("ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} was deleted meanwhile: run the same command again");
+        };
+        Ok((used_by, role))
     }
 }
 
+/// The account in the cluster.
 fn accounts() -> Resource {
     Resource::core("ServiceAccount", "serviceaccounts", true)
-}
-
-/// Is it the mark that this hub set before? The user may not have seen the hub's id the last time, or it had another address.
-fn is_old(mark: &str, words: &str, before: Option<&Minted>) -> bool {
-    before.is_some_and(|before| before.used_by.as_deref() == Some(mark)) && !may_be_shared(words)
 }
 
 /// The composition root's clock.

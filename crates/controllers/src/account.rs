@@ -7,13 +7,22 @@
 //! What is not known to be made for this hub alone stays, and it is said why. So does the account where it has rights in some
 //! namespaces only: its rights do not reach to all that was made for it, and a right to delete those would be one more. What a
 //! person types to remove it is said by `kurator detach`.
+//!
+//! A pass that is refused half-way, or whose hub is ended, leaves a ClusterRole that owns things and lives. The next pass goes on
+//! from there, and `kurator attach` takes it back. No pass removes what a hub works with that came after the pass began:
+//!
+//! | a pass | an attach meanwhile | then |
+//! |---|---|---|
+//! | reads the account's marks, then the ClusterRole | sets its mark | the write of the account is a conflict |
+//! | writes the account's owner | sets its mark, writes the ClusterRole, takes owners away | the deletion of the ClusterRole is a conflict |
+//! | deletes the ClusterRole | waits until all is gone that it owned | everything is made again |
 
 use std::collections::BTreeSet;
 
 use api::delivery::{HubId, label};
 use api::kurator::minted::{
     CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks,
-    used_by,
+    used_by, whose, whose_words,
 };
 use client::{Api, Content, Delete, Error, Propagation, Resource, Selection, Target};
 use model::object;
@@ -86,7 +95,7 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
         return share(api, mark, minted, named(&others)).await;
     }
     // A hub of an earlier version has set no mark. What it delivered says that it is there.
-    let hubs = hubs_with_inventories(api, hub).await?;
+    let hubs = hubs_with_inventories(api, Some(hub)).await?;
     if !hubs.is_empty() {
         let hubs: Vec<String> = hubs.iter().map(|hub| format!("hub {hub}")).collect();
         let hubs: Vec<&str> = hubs.iter().map(String::as_str).collect();
@@ -106,9 +115,10 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     if !is_made(&owner) {
         return Ok(End::Stays(format!("ClusterRole {SERVICE_ACCOUNT} is not one that `kurator attach` made")));
     }
-    // First, and as it was when its marks were read: a hub that has come meanwhile is a conflict, and nothing has changed.
+    // First, and as it was when its marks were read: a hub that has come meanwhile is a conflict, and nothing has changed. It is
+    // written also where it has its owner, from a pass that did not end: only a write finds out.
     if is_made(&found) {
-        give_owner(api, &account, &found, &owner).await?;
+        write_owner(api, &account, &found, &owner).await?;
     }
     let rest = [
         (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
@@ -147,20 +157,26 @@ async fn share(api: &Api, mark: Option<&String>, minted: &Minted, hubs: String) 
     Ok(End::Shared(hubs))
 }
 
-/// The other hubs that have inventories in the member.
-async fn hubs_with_inventories(api: &Api, own: &HubId) -> Result<BTreeSet<HubId>, Error> {
+/// The hubs that have inventories in the member, by the labels of these, without the hub `own`.
+///
+/// # Errors
+/// The member refuses, or does not answer.
+pub async fn hubs_with_inventories(api: &Api, own: Option<&HubId>) -> Result<BTreeSet<String>, Error> {
     let secrets = Resource::core("Secret", "secrets", true);
     let selection = Selection { content: Content::Metadata, ..Selection::labels(label::GROUP.to_owned()) };
     let listed = api.list(&secrets, label::SYSTEM_NAMESPACE, &selection).await?;
-    let hubs = listed.items.iter().filter_map(|secret| object::label(secret, label::HUB)?.parse().ok());
-    Ok(hubs.filter(|hub| hub != own).collect())
+    let hubs = listed.items.iter().filter_map(|secret| object::label(secret, label::HUB));
+    Ok(hubs.filter(|hub| own.is_none_or(|own| own.as_str() != *hub)).map(str::to_owned).collect())
 }
 
-/// Notes on the account that a hub works as it, and returns the annotation. `whose`: the hub and the attached cluster.
-pub(crate) async fn mark(api: &Api, whose: &str) -> Result<String, Error> {
+/// Notes on the account that a hub works as it, for its attached cluster of this name, and returns the annotation.
+///
+/// # Errors
+/// The member refuses, or does not answer.
+pub async fn mark(api: &Api, hub: &HubId, namespace: &str, name: &str) -> Result<String, Error> {
     let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
-    let own = used_by(whose);
-    let patch = json!({"metadata": {"annotations": {own.as_str(): whose}}});
+    let own = used_by(&whose(hub, namespace, name));
+    let patch = json!({"metadata": {"annotations": {own.as_str(): whose_words(hub, namespace, name)}}});
     api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await?;
     Ok(own)
 }
@@ -173,16 +189,16 @@ fn is_made(found: &Value) -> bool {
 async fn own_object(api: &Api, resource: &Resource, namespace: &str, name: &str, owner: &Value) -> Result<(), Error> {
     let target = resource.target(namespace, name);
     let Some(found) = api.get_metadata(&target).await?.filter(is_made) else { return Ok(()) };
-    give_owner(api, &target, &found, owner).await
-}
-
-/// The same, of an object as it was read: one that has changed since is a conflict.
-async fn give_owner(api: &Api, target: &Target<'_>, found: &Value, owner: &Value) -> Result<(), Error> {
-    let uid = object::uid(owner).unwrap_or_default();
-    let known = object::get(found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
-    if known.is_some_and(|owners| owners.iter().any(|known| known["uid"] == uid)) {
+    let known = object::get(&found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
+    if known.is_some_and(|owners| owners.iter().any(|known| known["uid"] == object::uid(owner).unwrap_or_default())) {
         return Ok(());
     }
+    write_owner(api, &target, &found, owner).await
+}
+
+/// The owner of an object as it was read: one that has changed since is a conflict.
+async fn write_owner(api: &Api, target: &Target<'_>, found: &Value, owner: &Value) -> Result<(), Error> {
+    let uid = object::uid(owner).unwrap_or_default();
     // Only this one: with another owner it would not go.
     let reference =
         json!({"apiVersion": format!("{RBAC}/v1"), "kind": "ClusterRole", "name": SERVICE_ACCOUNT, "uid": uid});

@@ -69,8 +69,16 @@ pub struct Claims {
 
 impl Claims {
     /// Says which objects a unit's payload names, instead of what was said before.
-    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) {
+    pub fn set_desires<'a>(
+        &mut self,
+        unit: &UnitId,
+        keys: impl IntoIterator<Item = &'a Arc<HashedKey>, IntoIter: Clone>,
+    ) {
         self.change(unit, |stake| stake.desires = false);
+        let keys = keys.into_iter();
+        // Room for all at once: a table that grows by doubling leaves holes in the memory of a hub with many members.
+        let unknown = keys.clone().filter(|key| !self.stakes.contains_key(*key)).count();
+        self.stakes.reserve(unknown);
         for key in keys {
             self.stake(unit, key).desires = true;
         }

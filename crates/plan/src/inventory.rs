@@ -176,6 +176,9 @@ impl Inventory {
         for (key, entry) in &self.entries {
             *sizes.entry(entry.shard).or_default() += cost(key, entry);
         }
+        let entries = entries.into_iter();
+        // Of nearly all units everything is recorded at once, and then no more.
+        self.entries.reserve_exact(entries.size_hint().0);
         for (key, mut entry) in entries {
             if let Some(old) = self.entries.get(&key) {
                 entry.shard = old.shard;

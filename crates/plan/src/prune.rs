@@ -187,7 +187,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         None => {}
         Some(_) if leaving => report.waiting.push(WaitingOn::LeftOutside(outside)),
         Some((_, lack)) => {
-            let widen = rights.widened(lack);
+            let widen = rights.widened(lack, &rights.lacks(desired.iter().chain(inventory.entries().keys())));
             report.waiting.push(WaitingOn::OutsideRights { objects: outside, widen });
         }
     }

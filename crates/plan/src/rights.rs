@@ -24,8 +24,12 @@ use crate::phase;
 /// Reason of an object that needs more rights than the member gives, and of a unit that has one.
 pub const OUTSIDE_RIGHTS: &str = "OutsideRights";
 
-/// Namespaces that a sentence names. More would fill it: a member may give dozens.
+/// Namespaces that a sentence names as given. More would fill it: a member may give dozens.
 const NAMED_MAX: usize = 5;
+
+/// Longest list of namespaces in the command that widens the rights, in characters. With the rest of the sentence it stays below
+/// what is kept of a message ([`UnitStatus::MESSAGE_MAX`](api::delivery::UnitStatus::MESSAGE_MAX)), so that no command is cut.
+const LIST_CHARS_MAX: usize = 400;
 
 /// What the hub may do in a member. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,17 +100,26 @@ impl Rights {
         if self.are_limited() { &key.namespace } else { "" }
     }
 
-    /// Why an object that a unit wants is not asked for, and what to do.
-    pub fn sentence(&self, key: &ObjectKey, lack: &Lack) -> String {
+    /// Why an object that a unit wants is not asked for, and what to do. `all`: what the objects of its unit lack. One command gives all of
+    /// it: a command gives exactly what it names, so that two commands would undo each other.
+    pub fn sentence(&self, key: &ObjectKey, lack: &Lack, all: &BTreeSet<Lack>) -> String {
         // Without a limit nothing is lacking.
-        let Some(Limited { namespaces, .. }) = self.0.as_deref() else { return String::new() };
-        let given = named(namespaces, ", ", " more");
-        let widen = self.widened(lack);
+        let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
+        let given = named(namespaces);
+        let widen = self.widened(lack, all);
         match lack {
-            Lack::Namespace(namespace) => format!(
-                "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not asked for: take \
-                 it out, or widen them with `{widen}`"
-            ),
+            Lack::Namespace(namespace) => {
+                let whole = match all.contains(&Lack::Cluster) {
+                    true => {
+                        format!(", or, since its unit has objects in no namespace too, give all rights with `{attach}`")
+                    }
+                    false => String::new(),
+                };
+                format!(
+                    "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not \
+                     asked for: take it out, or widen them with `{widen}`{whole}"
+                )
+            }
             Lack::Cluster if phase::is_namespace(key) && namespaces.contains(&key.name) => format!(
                 "what is in it is delivered, and the Namespace itself is neither made nor changed: it is in no namespace, so it \
                  needs rights in the whole cluster, and the member gives them in {given} only. Put it into a policy that selects \
@@ -119,8 +132,9 @@ impl Rights {
         }
     }
 
-    /// Why an object stays that its unit no longer wants, and what to do. `leaves`: the unit leaves the member.
-    pub fn why_it_stays(&self, lack: &Lack, leaves: bool) -> String {
+    /// Why an object stays that its unit no longer wants, and what to do. `all` as in [`Self::sentence`]; `leaves`: the unit leaves the
+    /// member.
+    pub fn why_it_stays(&self, lack: &Lack, all: &BTreeSet<Lack>, leaves: bool) -> String {
         if leaves {
             return format!(
                 "the member gives no rights in {lack}, so it stays as it is, and is no longer recorded when the unit has left"
@@ -129,36 +143,53 @@ impl Rights {
         format!(
             "the member gives no rights in {lack}, so it stays, and stays recorded: it is deleted when you widen them with `{}`, and let \
              go of when the unit leaves the member",
-            self.widened(lack)
+            self.widened(lack, all)
         )
     }
 
-    /// The command that gives what is lacking, beside what is given.
-    pub fn widened(&self, lack: &Lack) -> String {
+    /// The command that gives what an object lacks, beside what is given and what `all` others of its unit lack in namespaces.
+    pub fn widened(&self, lack: &Lack, all: &BTreeSet<Lack>) -> String {
         let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
         match lack {
             Lack::Cluster => attach.clone(),
-            Lack::Namespace(namespace) => {
-                let mut all: Vec<&str> = Vec::new();
-                let given = named(namespaces, ",", "");
-                match namespaces.len() {
-                    0 => {}
-                    n if n > NAMED_MAX => all.push("LIST"),
-                    _ => all.push(&given),
-                }
-                all.push(namespace);
-                format!("{attach} --namespaces {}", all.join(","))
+            Lack::Namespace(_) => {
+                format!("{attach} --namespaces {}", wider(namespaces, all.iter().chain([lack])))
             }
+        }
+    }
+
+    /// What these objects lack together.
+    pub fn lacks<'a>(&self, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> BTreeSet<Lack> {
+        match self.are_limited() {
+            true => keys.into_iter().filter_map(|key| self.lack(key)).collect(),
+            false => BTreeSet::new(),
         }
     }
 }
 
+/// What is given with what is lacking, as the command takes it.
+fn wider<'a>(given: &BTreeSet<String>, lacking: impl Iterator<Item = &'a Lack>) -> String {
+    let lacking = lacking.filter_map(|lack| match lack {
+        Lack::Namespace(namespace) => Some(namespace.as_str()),
+        Lack::Cluster => None,
+    });
+    let lacking: BTreeSet<&str> = lacking.collect();
+    let all: BTreeSet<&str> = given.iter().map(String::as_str).chain(lacking.iter().copied()).collect();
+    let list = all.into_iter().collect::<Vec<_>>().join(",");
+    if list.len() <= LIST_CHARS_MAX {
+        return list;
+    }
+    // Names that do not fit are said to be a list. The member's status has those that it gives.
+    let lacking = lacking.into_iter().collect::<Vec<_>>().join(",");
+    if lacking.len() <= LIST_CHARS_MAX { format!("LIST,{lacking}") } else { "LIST".to_owned() }
+}
+
 /// The first namespaces, and how many more there are.
-fn named(namespaces: &BTreeSet<String>, between: &str, more: &str) -> String {
+fn named(namespaces: &BTreeSet<String>) -> String {
     let first: Vec<&str> = namespaces.iter().take(NAMED_MAX).map(String::as_str).collect();
     let left = namespaces.len() - first.len();
-    let first = if first.is_empty() { "no namespace".to_owned() } else { first.join(between) };
-    if left == 0 { first } else { format!("{first} and {left}{more}") }
+    let first = if first.is_empty() { "no namespace".to_owned() } else { first.join(", ") };
+    if left == 0 { first } else { format!("{first} and {left} more") }
 }
 
 #[cfg(test)]

@@ -51,6 +51,15 @@ pub fn whose(hub: &HubId, namespace: &str, name: &str) -> String {
     format!("hub {hub} {namespace}/{name}")
 }
 
+/// The same in words that people read: the value of the mark, after the hub's address where that is known.
+pub fn whose_words(hub: &HubId, namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name} (hub {hub})")
+}
+
+/// Annotation on the ClusterRole of the account. `kurator attach` writes it where a detach began to remove the account and did
+/// not end: with it the object is another version than the one that the detach would delete. The value is that version.
+pub const TAKEN_BACK: &str = "kurator.dev/taken-back";
+
 /// The marks on an account: the annotation, and whose it is, in words.
 pub fn marks(account: &Value) -> impl Iterator<Item = (&String, &str)> {
     let annotations = object::get(account, &["metadata", "annotations"]).and_then(Value::as_object);

@@ -1,3 +1,5 @@
+use std::num::NonZeroU64;
+
 use api::delivery::UnitId;
 use plan::apply::{Seen, SeenState};
 use plan::rights::Rights;
@@ -37,7 +39,7 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
     assert_eq!((view.observations.len(), view.hidden(&key, Instant::now())), (1, None));
     tokio::time::advance(limit::LISTED_WITHIN).await;
     assert!(view.hidden(&key, Instant::now()).is_some());
-    view.apply_event(Event::Listed(kind.clone().into(), Some(8), Vec::new()));
+    view.apply_event(Event::Listed(kind.clone().into(), NonZeroU64::new(8), Vec::new()));
     assert_eq!((view.observations.len(), view.hidden(&key, Instant::now())), (0, None));
 }
 
@@ -70,7 +72,7 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     let (max, wanted) = (limit::OBSERVATIONS_MAX, key(limit::OBSERVATIONS_MAX + 1));
     view.claims.set_desires(&UnitId::new("g", "Kind", "default", "a", None), [&wanted]);
     let listed = (0..=max).map(|name| (key(name), observation.clone())).collect();
-    view.apply_event(Event::Listed(wanted.group_kind().into(), Some(7), listed));
+    view.apply_event(Event::Listed(wanted.group_kind().into(), NonZeroU64::new(7), listed));
     assert_eq!(view.observations.len(), max);
     view.apply_event(Event::Seen(key(max + 2), observation.clone()));
     assert_eq!(view.observations.len(), max);
@@ -79,7 +81,7 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     assert_eq!(view.observations.len(), max + 1);
     let state = SeenState { established: true, ..SeenState::clone(&observation.seen.state) };
     let seen = Seen { state: Arc::new(state), ..observation.seen };
-    let (later, third) = (Observation { version: Some(8), seen, recalled: None }, key(3));
+    let (later, third) = (Observation { version: NonZeroU64::new(8), seen, recalled: None }, key(3));
     assert_eq!(view.apply_event(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
     assert!(view.observations.get(&key(3)).unwrap().seen.state.established);
 }
@@ -92,11 +94,14 @@ fn what_is_gone_is_told_to_units_that_have_it_also_when_what_was_seen_of_it_was_
     let (mut view, held, unknown) = (View::default(), key(1), key(2));
     let unit = UnitId::new("g", "Kind", "default", "a", None);
     view.claims.set_desires(&unit, [&held]);
-    assert_eq!(view.apply_event(Event::Gone(Arc::clone(&held), Some(8), last())), Changed::Object(Arc::clone(&held)));
-    assert_eq!(view.apply_event(Event::Gone(unknown, Some(8), last())), Changed::Nothing);
+    assert_eq!(
+        view.apply_event(Event::Gone(Arc::clone(&held), NonZeroU64::new(8), last())),
+        Changed::Object(Arc::clone(&held))
+    );
+    assert_eq!(view.apply_event(Event::Gone(unknown, NonZeroU64::new(8), last())), Changed::Nothing);
     // Another one was made in its place since.
-    view.observations.insert(Arc::clone(&held), Observation { version: Some(9), ..last() });
-    assert_eq!(view.apply_event(Event::Gone(held, Some(8), last())), Changed::Nothing);
+    view.observations.insert(Arc::clone(&held), Observation { version: NonZeroU64::new(9), ..last() });
+    assert_eq!(view.apply_event(Event::Gone(held, NonZeroU64::new(8), last())), Changed::Nothing);
 }
 
 #[test]
@@ -110,7 +115,7 @@ fn jobs_that_are_named_per_commit_do_not_add_up() {
         let (kind, namespace, name) = ("Job".into(), "shop".into(), format!("migrate-{n}"));
         let job: Arc<HashedKey> = ObjectKey { group: "batch".into(), kind, namespace, name }.into();
         view.claims.set_desires(&unit, [&job]);
-        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), Observation::of(&done, &states)));
+        view.apply_event(Event::Gone(Arc::clone(&job), NonZeroU64::new(8), Observation::of(&done, &states)));
         assert!(view.ended.contains_key(&job), "that of this commit is remembered");
         assert!(view.ended.len() <= ENDED_SWEPT_FIRST, "{}", view.ended.len());
     }
@@ -131,17 +136,17 @@ fn what_ran_to_its_end_is_remembered_when_it_goes() {
         let ended = |view: &View| view.ended.get(&job).map(|(_, failed)| *failed);
         let mut view = View::default();
         view.claims.set_desires(&unit, [&job]);
-        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), last.clone()));
+        view.apply_event(Event::Gone(Arc::clone(&job), NonZeroU64::new(8), last.clone()));
         assert_eq!(ended(&view), expect, "{condition}");
         // A list that has it no more tells as much.
         let mut view = View::default();
         view.claims.set_desires(&unit, [&job]);
         view.observations.insert(Arc::clone(&job), last.clone());
-        view.apply_event(Event::Listed(job.group_kind().into(), Some(9), Vec::new()));
+        view.apply_event(Event::Listed(job.group_kind().into(), NonZeroU64::new(9), Vec::new()));
         assert_eq!(ended(&view), expect, "{condition}");
         // Of what no unit has nothing is kept.
         let mut view = View::default();
-        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), last));
+        view.apply_event(Event::Gone(Arc::clone(&job), NonZeroU64::new(8), last));
         assert_eq!(ended(&view), None);
     }
 }
@@ -159,9 +164,9 @@ fn what_is_said_of_one_namespace_says_nothing_of_another() {
     let (of_a, of_b) = (Collection::of(&a, &rights), Collection::of(&b, &rights));
     assert_eq!(of_a.to_string(), "ConfigMap in a");
     for (key, of) in [(&a, &of_a), (&b, &of_b)] {
-        view.apply_event(Event::Listed(of.clone(), Some(7), vec![(Arc::clone(key), observation.clone())]));
+        view.apply_event(Event::Listed(of.clone(), NonZeroU64::new(7), vec![(Arc::clone(key), observation.clone())]));
     }
-    view.apply_event(Event::Listed(of_a.clone(), Some(8), Vec::new()));
+    view.apply_event(Event::Listed(of_a.clone(), NonZeroU64::new(8), Vec::new()));
     assert!(!view.observations.contains_key(&a) && view.observations.contains_key(&b));
     let now = Instant::now();
     view.apply_event(Event::Blind(of_a, "no".to_owned()));

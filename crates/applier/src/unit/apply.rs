@@ -96,6 +96,9 @@ impl Pass {
             self.read.insert(object.key.clone(), live.is_some());
         }
         if restored || !entries.is_empty() {
+            // Room for all at once, as in `plan::handover::Claims::set_desires`.
+            self.connection.view().observations.reserve(entries.len());
+            self.unit.past.accepted.reserve(entries.len());
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
             self.save().await?;
         }

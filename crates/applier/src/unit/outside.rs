@@ -1,7 +1,7 @@
 //! Objects to which the member gives no rights: found before anything is asked, and left as they are. Which they are is decided
 //! by [`plan::rights`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::HashedKey;
@@ -33,19 +33,23 @@ impl Pass {
         let leaving = !self.entry.removal.is_none();
         let wanted = bundle.into_iter().flat_map(|bundle| bundle.objects()).map(|object| &object.key);
         let all = wanted.chain(self.unit.inventory.entries().keys());
-        let mut found: BTreeMap<(Lack, bool, Option<&str>), Arc<Outside>> = BTreeMap::new();
-        for key in all {
-            let Some(lack) = rights.lack(key) else { continue };
+        let lacking = all.filter_map(|key| {
+            let lack = rights.lack(key)?;
             let wanted = bundle.filter(|_| !leaving).and_then(|bundle| bundle.get(key));
-            if wanted.is_some_and(is_asked) {
-                continue;
-            }
-            let is_wanted = wanted.is_some();
+            (!wanted.is_some_and(is_asked)).then_some((key, lack, wanted.is_some()))
+        });
+        let lacking: Vec<(&Arc<HashedKey>, Lack, bool)> = lacking.collect();
+        // Of the whole unit, so that each object suggests the same rights.
+        let lacks: BTreeSet<Lack> = lacking.iter().map(|(_, lack, _)| lack.clone()).collect();
+        let mut found: BTreeMap<(Lack, bool, Option<&str>), Arc<Outside>> = BTreeMap::new();
+        for (key, lack, is_wanted) in lacking {
             // What is said of a Namespace depends on its name.
             let own_name = (is_wanted && phase::is_namespace(key)).then_some(key.name.as_str());
             let outside = found.entry((lack.clone(), is_wanted, own_name)).or_insert_with(|| {
-                let sentence =
-                    if is_wanted { rights.sentence(key, &lack) } else { rights.why_it_stays(&lack, leaving) };
+                let sentence = match is_wanted {
+                    true => rights.sentence(key, &lack, &lacks),
+                    false => rights.why_it_stays(&lack, &lacks, leaving),
+                };
                 Arc::new(Outside { lack, sentence })
             });
             self.outside.insert(Arc::clone(key), Arc::clone(outside));

@@ -89,7 +89,7 @@ fn an_object_of_a_list_gets_its_kind_and_what_is_awaited_of_it_is_found_out() {
     let live = live(&bundle, "u", "7");
     let (key, observation) =
         Observe::new(maps(), awaiting(&bundle, "u"), Arc::clone(&shared)).observe(live.clone(), None);
-    assert_eq!(observation.version, Some(7));
+    assert_eq!(observation.version, NonZeroU64::new(7));
     assert!(Arc::ptr_eq(&key, &object.key));
     assert_eq!(observation.recalled.map(|told| told.0), Some(object.digest));
     let (_, observation) = Observe::new(maps(), Arc::default(), shared).observe(live, None);
@@ -121,7 +121,7 @@ fn an_object_that_another_member_has_too_is_known_by_its_text() {
         assert_eq!(known, by_body(&awaited, &here));
     }
     let ((_, observation), _) = by_text(&awaiting(&first, "another"), &here).unwrap();
-    assert_eq!((observation.seen.uid, observation.version), ("another".into(), Some(12)));
+    assert_eq!((observation.seen.uid, observation.version), ("another".into(), NonZeroU64::new(12)));
     let Some((_, Recalled::Known(accepted))) = observation.recalled.as_deref() else { panic!("it was awaited") };
     assert!(accepted.projection.is_some(), "{accepted:?}");
     // It is another object than the inventory has, or is to be compared with something else.
@@ -166,7 +166,7 @@ async fn a_kind_that_is_no_longer_hidden_is_listed_again() {
     let (watch, mut inbox) = watch(vec![list(&["a"]), refused(), list(&["a", "b"])]);
     let run = tokio::spawn(watch.run());
     let mut listed = async || match inbox.recv().await.map(|event| *event) {
-        Some(Event::Listed(_, Some(5), items)) => items.len(),
+        Some(Event::Listed(_, Some(version), items)) if version.get() == 5 => items.len(),
         Some(Event::Blind(kind, why)) => {
             assert_eq!((kind.to_string().as_str(), why.as_str()), ("ConfigMap", "no"));
             0

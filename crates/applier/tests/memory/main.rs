@@ -29,8 +29,12 @@ async fn deliver(stored: &Stored, members: usize, objects: usize) -> Hub {
 
 /// Bytes that are in use, but for what the members hold.
 fn allocated_without(stored: &Stored) -> usize {
+    let mut objects = stored.objects.lock().unwrap();
+    // What was just written may have more room than it needs, and a copy of it has not.
+    let exact = objects.clone();
+    *objects = exact;
     let all = COUNTED.allocated();
-    let copy = stored.objects.lock().unwrap().clone();
+    let copy = objects.clone();
     let without = all - (COUNTED.allocated() - all);
     drop(copy);
     without

@@ -91,6 +91,13 @@ pub(super) async fn look_up(hub: &Api, names: &Names) -> anyhow::Result<Present>
     let Names { namespace, name, fleet, .. } = names;
     let attached =
         hub.typed::<AttachedCluster>().get(namespace, name).await.map_err(of_hub("cannot read attached clusters"))?;
+    if let Some(attached) = attached.as_ref().filter(|attached| attached.metadata.deletion_timestamp.is_some()) {
+        let member = attached.spec.member_name.as_ref().unwrap_or(name);
+        bail!(
+            "AttachedCluster {namespace}/{name} is on its way out, as after `kurator detach`, and nothing was changed: attach again \
+             when it is gone; `kurator detach {member} --keep` lets it go as it is"
+        );
+    }
     let secret = hub.typed::<Secret>().get(namespace, &names.secret()).await.map_err(of_hub("cannot read Secrets"))?;
     if let Some(secret) = &secret
         && !secret.annotations().contains_key(MINTED)
@@ -240,7 +247,9 @@ pub(crate) const FINAL: [&str; 9] = [
 /// Reads how far the hub is. `version`: of the Secret that was written.
 pub(super) fn progress(attached: &AttachedCluster, version: &str) -> Progress {
     let status = attached.status.clone().unwrap_or_default();
-    if status.observed_secret_version.as_deref() != Some(version) {
+    // Of the Secret, and of what is written beside it: in which namespaces the hub has rights.
+    let has_read = status.observed_generation >= attached.metadata.generation;
+    if status.observed_secret_version.as_deref() != Some(version) || !has_read {
         return Progress::Unheard;
     }
     let said = |c: &Condition| format!("{}: {}", c.reason, c.message);

@@ -1,9 +1,9 @@
 //! What `kurator attach` is about to do, as it is shown before it asks.
 
-use super::Surplus;
 use super::foreign::Choice;
 use super::hub::{Names, Present};
 use super::rights::Grant;
+use super::surplus::Surplus;
 use crate::output::{Line, Table};
 
 /// Everything that is shown.
@@ -46,8 +46,8 @@ impl Proposal<'_> {
         if !now.is_empty() {
             lines.push("what needs more is not sent there, and its Application says so".to_owned());
         }
-        if !self.surplus.rights.is_empty() && !self.surplus.others.is_empty() {
-            lines.push("the account has more, which stay for another hub; this hub does not use them".to_owned());
+        if !self.surplus.rights.is_empty() && self.surplus.kept.is_some() {
+            lines.push("the account has more, which stay; this hub does not use them".to_owned());
         }
         if self.is_renewal() && before != now {
             lines.push(format!("until now {}", where_in(before)));
@@ -84,13 +84,16 @@ impl Proposal<'_> {
             let verb = if *there { "apply" } else { "create" };
             table.row(vec![verb.into(), grant.name().into(), grant.why.into()]);
         }
-        let Surplus { rights, others } = self.surplus;
+        let Surplus { rights, kept, unseen } = self.surplus;
         for (grant, _) in rights {
-            let (verb, why) = match others.as_slice() {
-                [] => ("delete", "the rights that it gave are not wanted any more".to_owned()),
-                others => ("keep", format!("another hub works as this account: {}", others.join(", "))),
+            let (verb, why) = match kept {
+                None => ("delete", "the rights that it gave are not wanted any more".to_owned()),
+                Some(why) => ("keep", why.clone()),
             };
             table.row(vec![verb.into(), grant.name().into(), why.into()]);
+        }
+        for what in unseen {
+            table.row(vec!["leave".into(), what.clone().into(), "you may not see whether it is there".into()]);
         }
         table.row(vec![
             "create".into(),

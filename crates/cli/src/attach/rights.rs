@@ -77,12 +77,16 @@ impl Grant {
     }
 }
 
-/// Is an object on its way out? A hub that leaves gives everything the ClusterRole as its owner, and deletes that: the cluster
+/// Is an owner of an object the ClusterRole? A hub that leaves makes it the owner of everything, and deletes it: the cluster
 /// removes the rest a moment later, also what was applied meanwhile, since applying takes no owner away.
-pub(super) fn is_going(found: &Value) -> bool {
+pub(super) fn is_role(owner: &Value) -> bool {
+    owner["kind"] == "ClusterRole" && owner["name"] == SERVICE_ACCOUNT
+}
+
+/// The owners of an object that are the ClusterRole, or were one of this name.
+pub(super) fn role_owners(found: &Value) -> impl Iterator<Item = &Value> {
     let owners = model::object::get(found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
-    let is_role = |owner: &Value| owner["kind"] == "ClusterRole" && owner["name"] == SERVICE_ACCOUNT;
-    model::object::is_deleting(found) || owners.is_some_and(|owners| owners.iter().any(is_role))
+    owners.into_iter().flatten().filter(|owner| is_role(owner))
 }
 
 /// Everything, in the order in which it is applied: for the whole cluster, or for these namespaces of it. What needs most comes

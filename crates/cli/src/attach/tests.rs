@@ -8,12 +8,11 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::hub::{Names, Present, Progress, progress};
+use super::hub::{Names, Present, Progress, look_up, progress};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
-use super::{
-    Api, GONE_WITHIN, Minted, Place, Surplus, Whose, advice, exec, is_near, login, name_of_context, rights, used_by,
-};
+use super::surplus::Surplus;
+use super::{Api, HubId, Minted, Place, Whose, advice, exec, is_near, login, name_of_context, rights};
 use crate::args::{self, Command};
 use crate::output;
 
@@ -206,11 +205,11 @@ async fn a_program_that_says_too_much_is_stopped() {
     assert!(said.contains("it said more than 1048576 bytes, and was stopped") && !said.contains("hunter2"), "{said}");
 }
 
-fn names(fleet: Option<&str>) -> Names {
+pub(super) fn names(fleet: Option<&str>) -> Names {
     Names { namespace: "default".into(), name: "paris".into(), fleet: fleet.map(str::to_owned), namespaces: Vec::new() }
 }
 
-fn attached(status: Value, secret: &str) -> AttachedCluster {
+pub(super) fn attached(status: Value, secret: &str) -> AttachedCluster {
     serde_json::from_value(json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
         "metadata": {"name": "paris", "namespace": "default"},
         "spec": {"kubeconfig": {"name": secret, "key": "value"}}, "status": status}))
@@ -262,20 +261,25 @@ fn what_will_be_made_is_shown_before() {
     insta::assert_snapshot!("proposals", shown);
 }
 
-fn list(namespaces: &[&str]) -> Vec<String> {
+pub(super) fn list(namespaces: &[&str]) -> Vec<String> {
     namespaces.iter().map(|namespace| (*namespace).to_owned()).collect()
 }
 
 #[test]
 fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
     let mut shown = String::new();
-    for (what, before, now, others) in [
-        ("new, in two namespaces", None, list(&["billing", "shop"]), list(&[])),
-        ("narrower than the whole cluster", Some(list(&[])), list(&["shop"]), list(&[])),
-        ("narrower, beside another hub", Some(list(&[])), list(&["shop"]), list(&["https://b.example.com team/paris"])),
-        ("other namespaces", Some(list(&["billing", "shop"])), list(&["shop", "stock"]), list(&[])),
-        ("the whole cluster again", Some(list(&["billing", "shop"])), list(&[]), list(&[])),
-        ("the same again", Some(list(&["shop"])), list(&["shop"]), list(&[])),
+    for (what, before, now, kept) in [
+        ("new, in two namespaces", None, list(&["billing", "shop"]), None),
+        ("narrower than the whole cluster", Some(list(&[])), list(&["shop"]), None),
+        (
+            "narrower, beside another hub",
+            Some(list(&[])),
+            list(&["shop"]),
+            Some("another hub works as this account: https://b.example.com team/paris"),
+        ),
+        ("other namespaces", Some(list(&["billing", "shop"])), list(&["shop", "stock"]), None),
+        ("the whole cluster again", Some(list(&["billing", "shop"])), list(&[]), None),
+        ("the same again", Some(list(&["shop"])), list(&["shop"]), None),
     ] {
         let names = Names { namespaces: now.clone(), ..names(None) };
         let before_attached = before.clone().map(|before| {
@@ -294,7 +298,9 @@ fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
         let had_all = present.attached.as_ref().is_some_and(|attached| attached.spec.namespaces.is_empty());
         let found = |grant: &rights::Grant| had_all || !grant.resource.kind.starts_with("Cluster");
         let rights = replaced.into_iter().filter(found).map(|grant| (grant, json!({}))).collect();
-        let surplus = Surplus { rights, others };
+        // Who may not read bindings of the cluster does not see this one.
+        let unseen = if what == "the same again" { list(&["ClusterRoleBinding kurator"]) } else { Vec::new() };
+        let surplus = Surplus { rights, kept: kept.map(str::to_owned), unseen };
         let proposal = Proposal {
             context: "paris",
             server: "https://paris.example.com:6443",
@@ -362,6 +368,27 @@ fn the_hub_has_reached_it_when_it_says_so_of_this_credential() {
     ] {
         assert_eq!(progress(&status, "7"), expect, "{status:?}");
     }
+    // It has reached it, and has not read yet what is in the spec now: in which namespaces it has rights.
+    let mut edited = with("7", vec![ready()]);
+    edited.metadata.generation = Some(2);
+    for (observed, expect) in [
+        (None, Progress::Unheard),
+        (Some(1), Progress::Unheard),
+        (Some(2), Progress::Reached),
+        (Some(3), Progress::Reached),
+    ] {
+        edited.status.as_mut().unwrap().observed_generation = observed;
+        assert_eq!(progress(&edited, "7"), expect, "{observed:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_being_detached_is_not_attached_over() {
+    let mut going = json!(attached(json!({}), "paris-kubeconfig"));
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    let hub = crate::approve::tests::Hub::new([(200, going)]);
+    let said = look_up(&Api::new(hub.client(), "tester"), &names(None)).await.unwrap_err().to_string();
+    assert!(said.starts_with("AttachedCluster default/paris is on its way out, as after `kurator detach`"), "{said}");
 }
 
 #[test]
@@ -427,106 +454,48 @@ fn only_what_attach_made_is_written_again() {
     }
 }
 
-#[test]
-fn two_hubs_at_the_same_address_are_two() {
-    let local = "https://127.0.0.1:6443";
-    let (one, other) = ("mxqz2ra7oykc4hbt".parse().unwrap(), "mxqz2ra7oykc4hbu".parse().unwrap());
-    let (here, there) = (model::Digest::of(b"here"), model::Digest::of(b"there"));
-    let of = |server: &str, id, authority| Whose::of(server, id, authority, &names(None));
-    let known = of(local, Some(&one), Some(&here));
-    assert_eq!(known.words, "https://127.0.0.1:6443 default/paris (hub mxqz2ra7oykc4hbt)");
-    let unseen = of(local, None, Some(&here));
-    for (first, second) in [(&known, of(local, Some(&other), Some(&here))), (&unseen, of(local, None, Some(&there)))] {
-        assert_ne!(used_by(&first.key), used_by(&second.key));
-        let token = |whose: &Whose| plan::credential::token_secret_after(None, &whose.key);
-        assert_ne!(token(first), token(&second));
-    }
-    // A hub that moves stays the same one.
-    assert_eq!(known.key, of("https://hub.example.com", Some(&one), Some(&there)).key);
-    assert_eq!(of("https://a.example", None, None).key, "hub at https://a.example default/paris");
+/// One of several hubs that attach a cluster, with rights in these namespaces.
+pub(super) struct Attaching {
+    pub(super) id: HubId,
+    pub(super) names: Names,
+    whose: Whose,
 }
 
-#[tokio::test]
-async fn a_hub_takes_its_own_old_mark_away_and_no_other() {
-    let marked = |own: &str| {
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "kurator", "namespace": "kurator-system",
-            "annotations": {used_by("old"): own, used_by("other"): "https://b.example default/b (hub b)"}}})
-    };
-    for (own, goes) in [
-        ("https://hub.example.com default/paris", true),
-        ("https://127.0.0.1:6443 default/paris (authority sha256:1)", true),
-        // One of an earlier version, which a hub on another machine may have as well.
-        ("https://127.0.0.1:6443 default/paris", false),
-    ] {
-        let member = crate::approve::tests::Hub::new([(200, marked(own)), (200, marked(own))]);
-        let api = Api::new(member.client(), "tester");
-        let names = names(None);
-        let whose = Whose::of("https://hub.example.com", Some(&"mxqz2ra7oykc4hbt".parse().unwrap()), None, &names);
-        let place = Place { member: &api, hub: &api, whose: &whose, names: &names, context: "prod" };
-        let mut before = Minted::parse(r#"{"context": "prod", "issued": "2026-01-01T00:00:00Z"}"#).unwrap();
-        before.used_by = Some(used_by("old"));
-        assert_eq!(place.mark_account(Some(&before)).await.unwrap(), used_by(&whose.key));
-        let mut expect = json!({used_by(&whose.key): whose.words});
-        if goes {
-            expect[used_by("old")] = json!(null);
-        }
-        let asked = member.asked.lock().unwrap();
-        assert_eq!(asked.last().unwrap().1["metadata"]["annotations"], expect, "{own}");
+impl Attaching {
+    pub(super) fn new(id: u8, namespaces: &[&str]) -> Self {
+        let id = HubId::from_random([id; 10]);
+        let names = Names { namespaces: list(namespaces), ..names(None) };
+        Self { whose: Whose::of("https://hub.example.com", Some(&id), None, &names), id, names }
+    }
+
+    pub(super) fn place<'a>(&'a self, member: &'a Api) -> Place<'a> {
+        let Self { id, names, whose } = self;
+        Place { member, hub: member, whose, own_id: Some(id), names, context: "prod" }
     }
 }
 
-/// A cluster that has ServiceAccount kurator for so many looks, with this metadata, and nothing else.
-fn cluster_with_account(metadata: Value, looks: usize) -> client::Api {
-    let seen = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+/// How a credential was made by a hub that has this mark on the account.
+pub(super) fn minted(mark: &str) -> Minted {
+    let mut minted = Minted::parse(r#"{"context": "prod", "issued": "2026-01-01T00:00:00Z"}"#).unwrap();
+    minted.used_by = Some(mark.to_owned());
+    minted
+}
+
+/// A cluster, which refuses what begins with this: a method, and a path with its query.
+pub(super) fn refusing(member: &member_sim::Member, what: &'static str) -> Api {
+    let inner = member.client();
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-        let is_account = request.uri().path().ends_with("/serviceaccounts/kurator");
-        let is_there = is_account && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < looks;
-        let (code, body) = match is_there {
-            true => (200, json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})),
-            false => (
-                404,
-                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}),
-            ),
-        };
-        let body = kube::client::Body::from(body.to_string().into_bytes());
-        let answer = http::Response::builder().status(code).header("content-type", "application/json").body(body);
-        async move { answer }
-    });
-    client::Api::new(kube::Client::new(service, "default"), "tester")
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_detach_has_left_is_waited_for() {
-    let names = names(None);
-    let whose = Whose::of("https://hub", None, None, &names);
-    let labels = json!({"app.kubernetes.io/managed-by": "kurator"});
-    let metadata = |more: Value| {
-        let mut all = json!({"name": "kurator", "namespace": "kurator-system", "labels": labels});
-        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        all
-    };
-    let owned =
-        metadata(json!({"ownerReferences": [{"kind": "ClusterRole", "name": "kurator", "uid": "of-a-dead-one"}]}));
-    let deleted = metadata(json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}));
-    let stays = |metadata: &Value, looks| cluster_with_account(metadata.clone(), looks);
-    for (api, expect) in [
-        (stays(&metadata(json!({})), usize::MAX), Ok(true)),
-        (stays(&owned, 3), Ok(false)),
-        (stays(&deleted, 3), Ok(false)),
-        (stays(&owned, usize::MAX), Err("ServiceAccount kurator-system/kurator is on its way out")),
-    ] {
-        let place = Place { member: &api, hub: &api, whose: &whose, names: &names, context: "prod" };
-        match (place.grants(GONE_WITHIN).await, expect) {
-            (Ok(grants), Ok(expect)) => {
-                let account = grants.iter().find(|(grant, _)| grant.resource.kind == "ServiceAccount");
-                assert_eq!(account.map(|(_, there)| *there), Some(expect));
+        let inner = inner.clone();
+        async move {
+            if !format!("{} {}", request.method(), request.uri()).starts_with(what) {
+                return inner.send(request).await;
             }
-            (Err(error), Err(expect)) => assert!(
-                error.to_string().contains(expect)
-                    && error.to_string().contains("`kubectl get -n kurator-system serviceaccount kurator -o yaml`"),
-                "{error}"
-            ),
-            (done, expect) => panic!("{} instead of {expect:?}", done.is_ok()),
+            let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Forbidden",
+                "code": 403, "message": "forbidden"});
+            let body = kube::client::Body::from(status.to_string().into_bytes());
+            let response = http::Response::builder().status(403).header("content-type", "application/json");
+            Ok(response.body(body).unwrap())
         }
-    }
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
 }

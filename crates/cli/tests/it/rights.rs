@@ -3,8 +3,8 @@
 use api::kurator::minted::used_by;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use kube::api::{Patch, PatchParams, PostParams};
 use member_sim::Member;
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ async fn rights_in_namespaces_are_kept_widened_and_narrowed() {
     accounts.patch("kurator", &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
     let shown = blocking(|| place.run(&attach("--namespaces shop"))).err;
     assert!(shown.contains("  keep    Role stock/kurator") && shown.contains(other), "{shown}");
-    assert!(shown.contains("the account has more, which stay for another hub"), "{shown}");
+    assert!(shown.contains("the account has more, which stay; this hub does not use them"), "{shown}");
     assert!(has_rights_in(&member, "stock").await && has_rights_in(&member, "shop").await);
 
     // Left for good: its objects are let go of, and the account is the other hub's.
@@ -127,4 +127,53 @@ async fn rights_in_namespaces_are_kept_widened_and_narrowed() {
     assert_eq!(marks, [used_by(other)]);
     assert!(services.get_opt(&name).await.unwrap().is_some());
     assert_eq!(member.counters().denied(), denied, "nothing was asked for beyond the rights");
+}
+
+/// The kubeconfig of a person who may do everything in the cluster but delete, beside that of `file`.
+async fn without_deleting(member: &Member, file: &str) -> String {
+    let (client, group) = (member.client(), "rbac.authorization.k8s.io");
+    let role = json!({"metadata": {"name": "person"}, "rules": [
+        {"apiGroups": ["*"], "resources": ["*"],
+            "verbs": ["get", "list", "watch", "create", "update", "patch", "bind", "escalate"]},
+        {"nonResourceURLs": ["*"], "verbs": ["get"]}]});
+    let binding = json!({"metadata": {"name": "person"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "person"},
+        "subjects": [{"kind": "ServiceAccount", "namespace": "default", "name": "person"}]});
+    let post = PostParams::default();
+    let roles: kube::Api<ClusterRole> = kube::Api::all(client.clone());
+    roles.create(&post, &serde_json::from_value(role).unwrap()).await.unwrap();
+    let bindings: kube::Api<ClusterRoleBinding> = kube::Api::all(client.clone());
+    bindings.create(&post, &serde_json::from_value(binding).unwrap()).await.unwrap();
+    let accounts: kube::Api<ServiceAccount> = kube::Api::namespaced(client, "default");
+    accounts.create(&post, &serde_json::from_value(json!({"metadata": {"name": "person"}})).unwrap()).await.unwrap();
+    let asked = json!({"metadata": {}, "spec": {"audiences": [], "expirationSeconds": 3_600}});
+    let made = accounts.create_token_request("person", &post, &serde_json::from_value(asked).unwrap()).await.unwrap();
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    config["users"][0]["user"] = json!({"token": made.status.unwrap().token});
+    let file = format!("{file}-person");
+    std::fs::write(&file, config.to_string()).unwrap();
+    file
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_cannot_be_taken_away_are_said_last_and_go_with_the_same_command() {
+    let mut place = Place::new();
+    place.up("--allow-loopback-members", "hub ready");
+    let (member, file) = cluster(&place, "paris", &["paris"]).await;
+    let attach = |file: &str, words: &str| format!("attach --kubeconfig {file} paris {words} --yes");
+    blocking(|| place.ok(&attach(&file, "")));
+    let person = without_deleting(&member, &file).await;
+    let said = blocking(|| place.run(&attach(&person, "--namespaces shop")));
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let at = |part: &str| said.err.find(part).unwrap_or_else(|| panic!("{part:?} is not in {}", said.err));
+    let attached = at("member/paris: the hub has reached it; ");
+    assert!(
+        attached < at("ClusterRoleBinding kurator cannot be deleted, which gives more: run the same command again")
+    );
+    let bindings: kube::Api<ClusterRoleBinding> = kube::Api::all(member.client());
+    assert!(bindings.get_opt("kurator").await.unwrap().is_some());
+    let again = blocking(|| place.run(&attach(&file, "--namespaces shop")));
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    assert!(again.err.contains("  delete  ClusterRoleBinding kurator "), "{}", again.err);
+    assert!(bindings.get_opt("kurator").await.unwrap().is_none());
 }

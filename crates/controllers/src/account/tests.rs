@@ -218,16 +218,63 @@ async fn a_shared_account_can_be_left_again_after_the_mark_is_gone() {
 
 #[tokio::test]
 async fn a_mark_that_came_after_the_look_is_a_conflict() {
-    let (_server, api) = member(&[PARIS]).await;
     let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
     let target = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
-    let found = api.get(&target).await.unwrap().unwrap();
     let roles = rbac("ClusterRole", "clusterroles", false);
-    let role = api.get(&roles.target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
-    let own = mark(&api, "hub h team/lyon").await.unwrap();
-    assert!(give_owner(&api, &target, &found, &role).await.unwrap_err().is_conflict());
-    assert_eq!(own, used_by("hub h team/lyon"));
-    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared("hub h team/lyon".to_owned()));
+    let lyon = HubId::from_random([9; 10]);
+    // Also where a pass before it gave the account its owner already.
+    for is_owned in [false, true] {
+        let (_server, api) = member(&[PARIS]).await;
+        let role = api.get(&roles.target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
+        let mut found = api.get(&target).await.unwrap().unwrap();
+        if is_owned {
+            write_owner(&api, &target, &found, &role).await.unwrap();
+            found = api.get(&target).await.unwrap().unwrap();
+        }
+        let own = mark(&api, &lyon, "team", "lyon").await.unwrap();
+        assert!(write_owner(&api, &target, &found, &role).await.unwrap_err().is_conflict(), "{is_owned}");
+        assert_eq!(own, used_by(&whose(&lyon, "team", "lyon")));
+        assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared(format!("team/lyon (hub {lyon})")));
+    }
+}
+
+/// The member, which refuses what begins with this.
+fn refusing(server: &apiserver::ApiServer, what: &'static str) -> Api {
+    let inner = kube::Client::new(server.service_as(UserInfo::master("test")), "default");
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let inner = inner.clone();
+        async move {
+            if !format!("{} {}", request.method(), request.uri()).starts_with(what) {
+                return inner.send(request).await;
+            }
+            let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Forbidden",
+                "code": 403, "message": "forbidden"});
+            let body = kube::client::Body::from(status.to_string().into_bytes());
+            let response = http::Response::builder().status(403).header("content-type", "application/json");
+            Ok(response.body(body).unwrap())
+        }
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+#[tokio::test]
+async fn what_is_refused_at_any_step_is_said_and_goes_when_it_is_allowed() {
+    for step in [
+        "PATCH /api/v1/namespaces/kurator-system/serviceaccounts/kurator",
+        "PATCH /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kurator",
+        "PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/kurator-system/rolebindings/kurator-credential",
+        "PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/kurator-system/roles/kurator-credential",
+        "GET /apis/rbac.authorization.k8s.io/v1/rolebindings",
+        "PATCH /api/v1/namespaces/kurator-system?",
+        "DELETE /apis/rbac.authorization.k8s.io/v1/clusterroles/kurator",
+    ] {
+        let (server, api) = member(&[PARIS]).await;
+        let said = end(&refusing(&server, step), &minted(Some(PARIS))).await;
+        assert!(matches!(&said, End::Stays(why) if why.contains("forbidden")), "{step}: {said:?}");
+        let roles = rbac("ClusterRole", "clusterroles", false);
+        assert_eq!(owner(&api, &roles, "", SERVICE_ACCOUNT).await, Some(None), "{step}");
+        assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None), "{step}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Another token, into the Secret; and the end of token Secrets whose time is over.
 
 use api::kurator::annotation::MINTED;
-use api::kurator::minted::{Minted, whose};
+use api::kurator::minted::Minted;
 use client::{Credential, Next};
 use k8s_openapi::api::core::v1::Secret;
 use model::Timestamp;
@@ -31,8 +31,7 @@ pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Res
     };
     if token.minted.used_by.is_none() {
         // It was attached by an earlier version. Another hub that leaves must not take the account along.
-        let whose = whose(&ctx.hub, &attached.namespace, &attached.name);
-        match account::mark(&connection.api, &whose).await {
+        match account::mark(&connection.api, &ctx.hub, &attached.namespace, &attached.name).await {
             Ok(mark) => token.minted.used_by = Some(mark),
             Err(error) => {
                 tracing::debug!(%member, %error, "it cannot be noted on the account that this hub works as it")

@@ -16,7 +16,7 @@ use plan::inventory;
 use plan::mark::Mark;
 use plan::prepare::Bundle;
 use plan::reach::{MemberFacts, Standing};
-use plan::rights::Rights;
+use plan::rights::{OUTSIDE_RIGHTS, Rights};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -173,14 +173,21 @@ fn objects(
 ) -> Vec<ObjectDifference> {
     let rows = || report.details.iter();
     let by_key: KeyMap<&ObjectReport> = rows().map(|row| (row.key.clone(), row.as_ref())).collect();
+    let sent = || bundle.into_iter().flat_map(Bundle::objects);
+    let lacks = rights.lacks(sent().map(|object| &object.key));
+    // The applier's own words, when it has said why.
+    let said = |row: &ObjectReport| (row.reason == OUTSIDE_RIGHTS).then(|| row.message.clone());
     let mut out = Vec::new();
-    for sent in bundle.into_iter().flat_map(Bundle::objects) {
+    for sent in sent() {
         let row = by_key.get(&*sent.key);
         let refused = row.filter(|row| row.sync == SyncState::Failed).map(|row| row.message.clone());
         if let Some(lack) = rights.lack(&sent.key) {
             // What is left alone needs no rights, and nothing is to be said of it.
             if row.is_none_or(|row| row.sync != SyncState::LeftAlone) {
-                out.push(unasked(&sent.key, rights.sentence(&sent.key, &lack)));
+                out.push(unasked(
+                    &sent.key,
+                    row.and_then(|row| said(row)).unwrap_or_else(|| rights.sentence(&sent.key, &lack, &lacks)),
+                ));
             }
             continue;
         }
@@ -201,7 +208,8 @@ fn objects(
         if live.contains_key(&**row.key) {
             out.push(extra(&row.key, row.adopted));
         } else if let Some(lack) = rights.lack(&row.key) {
-            out.push(unasked(&row.key, rights.why_it_stays(&lack, bundle.is_none())));
+            let why = said(row).unwrap_or_else(|| rights.why_it_stays(&lack, &lacks, bundle.is_none()));
+            out.push(unasked(&row.key, why));
         }
     }
     out

@@ -36,43 +36,82 @@ fn only_what_is_in_a_given_namespace_is_asked_for() {
     }
 }
 
+fn lacks(namespaces: &[&str]) -> BTreeSet<Lack> {
+    namespaces.iter().map(|namespace| Lack::Namespace((*namespace).to_owned())).collect()
+}
+
 #[test]
 fn a_refusal_says_what_is_given_and_what_widens_it() {
     let other = Lack::Namespace("other".to_owned());
     let map = key("ConfigMap", "other", "c");
     assert_eq!(
-        limited(&["b", "a"]).sentence(&map, &other),
+        limited(&["b", "a"]).sentence(&map, &other, &lacks(&["other"])),
         "it needs rights in namespace other, and the member gives them in a, b only, so it is not asked for: take it out, or \
          widen them with `kurator attach CONTEXT --name beijing --namespaces a,b,other`"
     );
     assert_eq!(
-        limited(&["a"]).sentence(&key("ClusterRole", "", "a"), &Lack::Cluster),
+        limited(&["a"]).sentence(&key("ClusterRole", "", "a"), &Lack::Cluster, &BTreeSet::from([Lack::Cluster])),
         "it is in no namespace, so it needs rights in the whole cluster, and the member gives them in a only; it is not asked \
          for: take it out, or give all rights with `kurator attach CONTEXT --name beijing`"
     );
     let many: Vec<String> = (0..7).map(|n| format!("n{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let said = limited(&many).sentence(&map, &other);
+    let said = limited(&many).sentence(&map, &other, &BTreeSet::new());
     assert!(said.contains("gives them in n0, n1, n2, n3, n4 and 2 more only"), "{said}");
-    assert!(said.contains("--namespaces LIST,other`"), "{said}");
-    assert_eq!(limited(&[]).widened(&other), "kurator attach CONTEXT --name beijing --namespaces other");
-    // The Namespace of what is given is there, and what is in it is delivered: that is no riddle to its reader.
-    let its_own = limited(&["a"]).sentence(&key("Namespace", "", "a"), &Lack::Cluster);
-    assert!(
-        its_own.contains("what is in it is delivered") && its_own.contains("kurator.dev/reconcile: disabled"),
-        "{its_own}"
-    );
-    let another = limited(&["a"]).sentence(&key("Namespace", "", "b"), &Lack::Cluster);
-    assert!(!another.contains("is delivered"), "{another}");
-    let staying = limited(&["a"]).why_it_stays(&other, false);
-    assert!(
-        staying
-            .contains("deleted when you widen them with `kurator attach CONTEXT --name beijing --namespaces a,other`")
-    );
-    let leaving = limited(&["a"]).why_it_stays(&other, true);
-    assert!(leaving.contains("no longer recorded when the unit has left") && !leaving.contains("attach"), "{leaving}");
+    assert!(said.ends_with("--namespaces n0,n1,n2,n3,n4,n5,n6,other`"), "{said}");
     assert_eq!(
         (other.to_string().as_str(), Lack::Cluster.to_string().as_str()),
         ("namespace other", "the whole cluster")
     );
+}
+
+/// Two commands that each give what one object lacks would undo each other.
+#[test]
+fn every_object_of_a_unit_suggests_the_same_rights() {
+    let rights = limited(&["web"]);
+    let all = lacks(&["stock", "shop"]);
+    for lack in &all {
+        let said = rights.sentence(&key("ConfigMap", "shop", "c"), lack, &all);
+        assert!(said.ends_with("`kurator attach CONTEXT --name beijing --namespaces shop,stock,web`"), "{said}");
+    }
+    let mut all = all;
+    all.insert(Lack::Cluster);
+    let said = rights.sentence(&key("ConfigMap", "shop", "c"), &Lack::Namespace("shop".to_owned()), &all);
+    assert!(
+        said.contains(
+            "--namespaces shop,stock,web`, or, since its unit has objects in no namespace too, give all rights"
+        ) && said.ends_with("with `kurator attach CONTEXT --name beijing`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_command_is_not_cut_in_the_middle() {
+    let long: Vec<String> = (0..64).map(|n| format!("{n:0>63}")).collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    for (given, lacking, expect) in [(&long[..], &["b", "a"][..], "LIST,a,b"), (&["a"], &long, "LIST")] {
+        let all = lacks(lacking);
+        let said = limited(given).sentence(&key("ConfigMap", "b", "c"), all.first().unwrap(), &all);
+        assert!(said.ends_with(&format!("--namespaces {expect}`")), "{said}");
+        assert!(said.len() <= api::delivery::UnitStatus::MESSAGE_MAX, "{}", said.len());
+    }
+}
+
+/// The Namespace of what is given is there, and what is in it is delivered: why that is not ready must be no riddle.
+#[test]
+fn what_is_said_of_the_namespace_of_what_is_given_says_what_to_do() {
+    let said = |name: &str| limited(&["a"]).sentence(&key("Namespace", "", name), &Lack::Cluster, &BTreeSet::new());
+    let own = said("a");
+    assert!(own.contains("what is in it is delivered") && own.contains("kurator.dev/reconcile: disabled"), "{own}");
+    assert!(!said("b").contains("is delivered"), "{}", said("b"));
+}
+
+#[test]
+fn what_stays_is_said_with_what_has_it_deleted_unless_its_unit_leaves() {
+    let (other, all) = (Lack::Namespace("other".to_owned()), lacks(&["stock"]));
+    let staying = limited(&["a"]).why_it_stays(&other, &all, false);
+    let command = "deleted when you widen them with `kurator attach CONTEXT --name beijing --namespaces a,other,stock`";
+    assert!(staying.contains(command), "{staying}");
+    let leaving = limited(&["a"]).why_it_stays(&other, &all, true);
+    assert!(leaving.contains("no longer recorded when the unit has left") && !leaving.contains("attach"), "{leaving}");
 }

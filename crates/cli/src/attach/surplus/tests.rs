@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use api::delivery::label;
+use controllers::account::{self, End};
+use member_sim::{Member, Options};
+use serde_json::json;
+
+use super::super::Api;
+use super::super::tests::{Attaching, attached, list, minted, refusing};
+use super::*;
+
+/// A cluster in which this hub has all rights, and its mark.
+async fn cluster() -> (Member, Api, Minted) {
+    let member = Member::start(Options::new("paris")).await.unwrap();
+    let api = Api::new(member.client(), "tester");
+    let (mark, _) = Attaching::new(7, &[]).place(&api).make_account(None).await.unwrap();
+    (member, api, minted(&mark))
+}
+
+/// What the hub knows of it, which has rights in these namespaces.
+fn present(namespaces: &[&str], minted: &Minted) -> Present {
+    let mut attached = attached(json!({}), "paris-kubeconfig");
+    attached.spec.namespaces = list(namespaces);
+    let secret = json!({"metadata": {"name": "paris-kubeconfig",
+        "annotations": {api::kurator::annotation::MINTED: minted.to_text()}}});
+    Present { attached: Some(attached), secret: Some(serde_json::from_value(secret).unwrap()), fleet: None }
+}
+
+/// Which of the rights in the whole cluster are there: the role, and its binding.
+async fn has_all(api: &Api) -> (bool, bool) {
+    let kind = |kind, plural| Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, false);
+    let role = api.get(&kind("ClusterRole", "clusterroles").target("", SERVICE_ACCOUNT)).await.unwrap();
+    let binding =
+        api.get(&kind("ClusterRoleBinding", "clusterrolebindings").target("", SERVICE_ACCOUNT)).await.unwrap();
+    (role.is_some(), binding.is_some())
+}
+
+/// What the hub `id` keeps in the cluster of what it delivered.
+async fn make_inventory(api: &Api, id: &str) {
+    let secrets = Resource::core("Secret", "secrets", true);
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("kurator-{id}"),
+        "namespace": NAMESPACE, "labels": {label::GROUP: "g", label::HUB: id}}});
+    api.create(&secrets, NAMESPACE, &secret).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hub_without_a_mark_that_has_inventories_keeps_the_rights() {
+    let (member, api, minted) = cluster().await;
+    let (narrow, other) = (Attaching::new(7, &["shop"]), Attaching::new(9, &[]));
+    let known = present(&[], &minted);
+    // Its own inventories keep nothing.
+    make_inventory(&api, narrow.id.as_str()).await;
+    let surplus = narrow.place(&api).surplus(&known).await.unwrap();
+    assert_eq!((surplus.rights.len(), &surplus.kept), (2, &None));
+    // Which are its own is not known to a user who may not see its id.
+    let unknown = Place { own_id: None, ..narrow.place(&api) };
+    let kept = unknown.surplus(&known).await.unwrap().kept.unwrap();
+    assert!(kept.ends_with(&format!("hub {}, unless that is this one, whose id you may not see", narrow.id)), "{kept}");
+    // What cannot be seen keeps them too.
+    for unread in
+        ["GET /api/v1/namespaces/kurator-system/secrets", "GET /api/v1/namespaces/kurator-system/serviceaccounts"]
+    {
+        let kept = narrow.place(&refusing(&member, unread)).surplus(&known).await.unwrap().kept.unwrap();
+        assert!(kept.starts_with("you may not see whether another hub works as this account: "), "{kept}");
+    }
+    // Another hub comes after it was shown: nothing goes.
+    make_inventory(&api, other.id.as_str()).await;
+    let said = narrow.place(&api).remove(&surplus, Some(&minted)).await.unwrap().unwrap();
+    let why = format!("another hub works as this account: hub {}, which has inventories here", other.id);
+    assert_eq!(
+        said,
+        format!("it stays in the cluster after all: ClusterRoleBinding kurator, ClusterRole kurator; {why}")
+    );
+    // It was there before: that is shown.
+    let surplus = narrow.place(&api).surplus(&known).await.unwrap();
+    assert_eq!(surplus.kept.as_ref(), Some(&why));
+    assert_eq!(narrow.place(&api).remove(&surplus, Some(&minted)).await.unwrap(), None);
+    assert_eq!(has_all(&api).await, (true, true));
+    // One that has set its mark too is said once.
+    let mark = account::mark(&api, &other.id, "team", "paris").await.unwrap();
+    let kept = narrow.place(&api).surplus(&known).await.unwrap().kept.unwrap();
+    assert_eq!(kept, format!("another hub works as this account: team/paris (hub {})", other.id), "{mark}");
+}
+
+#[tokio::test]
+async fn a_command_that_ended_before_the_rights_were_gone_is_made_good_by_the_next() {
+    let (member, api, minted) = cluster().await;
+    let narrow = Attaching::new(7, &["shop"]);
+    // The hub has the new rights already, and was told so.
+    narrow.place(&api).make_account(Some(&minted)).await.unwrap();
+    let known = present(&["shop"], &minted);
+    let names = |surplus: &Surplus| surplus.rights.iter().map(|(grant, _)| grant.name()).collect::<Vec<_>>();
+    let surplus = narrow.place(&api).surplus(&known).await.unwrap();
+    assert_eq!(names(&surplus), ["ClusterRoleBinding kurator", "ClusterRole kurator"]);
+    assert!(surplus.left_words().ends_with(": ClusterRoleBinding kurator, ClusterRole kurator"));
+    // It ends between the two.
+    let cut_off = refusing(&member, "DELETE /apis/rbac.authorization.k8s.io/v1/clusterroles/kurator");
+    let said = narrow.place(&cut_off).remove(&surplus, Some(&minted)).await.unwrap_err().to_string();
+    assert!(
+        said.contains("the cluster is attached") && said.contains("ClusterRole kurator cannot be deleted"),
+        "{said}"
+    );
+    assert_eq!(has_all(&api).await, (true, false));
+    let surplus = narrow.place(&api).surplus(&known).await.unwrap();
+    assert_eq!(names(&surplus), ["ClusterRole kurator"]);
+    assert_eq!(narrow.place(&api).remove(&surplus, Some(&minted)).await.unwrap(), None);
+    gone(&api).await;
+    // What the user may not see is said.
+    let unread = refusing(&member, "GET /apis/rbac.authorization.k8s.io/v1/clusterrolebindings");
+    assert_eq!(narrow.place(&unread).surplus(&known).await.unwrap().unseen, ["ClusterRoleBinding kurator"]);
+}
+
+/// Waits until the role and its binding are gone.
+async fn gone(api: &Api) {
+    let gone = async {
+        while has_all(api).await != (false, false) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_role_owns_since_a_detach_does_not_go_with_it() {
+    let (member, api, minted) = cluster().await;
+    let refusing = refusing(&member, "DELETE /apis/rbac.authorization.k8s.io/v1/clusterroles/kurator");
+    let narrow = Attaching::new(7, &["shop"]);
+    let end = account::remove(&refusing, &narrow.id, &minted, false).await.unwrap();
+    assert!(matches!(end, End::Stays(_)), "{end:?}");
+    let mut surplus = narrow.place(&api).surplus(&present(&[], &minted)).await.unwrap();
+    let (_, role) = narrow.place(&api).make_account(Some(&minted)).await.unwrap();
+    assert!(role.is_some());
+    // The detach was still at it, and gave the account its owner again.
+    let target = accounts();
+    let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
+    let owner = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "name": SERVICE_ACCOUNT,
+        "uid": object::uid(role.as_ref().unwrap())});
+    api.merge(&target, &json!({"metadata": {"ownerReferences": [owner]}})).await.unwrap();
+    surplus.learn(role);
+    assert_eq!(narrow.place(&api).remove(&surplus, Some(&minted)).await.unwrap(), None);
+    gone(&api).await;
+    let account = api.get_metadata(&target).await.unwrap().unwrap();
+    assert_eq!(rights::role_owners(&account).count(), 0);
+    assert!(!object::is_deleting(&account));
+}

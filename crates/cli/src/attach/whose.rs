@@ -1,0 +1,75 @@
+//! Which hub works as the account: the marks on it, one for each attached cluster of each hub.
+
+use api::delivery::HubId;
+use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT, marks, used_by, whose, whose_words};
+use model::Digest;
+use serde_json::{Value, json};
+
+use super::hub::Names;
+use super::{Place, accounts, is_near};
+
+/// Which attached cluster of which hub this is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Whose {
+    /// The same for each attach of it, and for no other hub's. An address is no such thing: two hubs on two machines may both
+    /// be at `https://127.0.0.1:6443`.
+    pub(super) key: String,
+    /// As people read it.
+    pub(super) words: String,
+}
+
+impl Whose {
+    /// Of a hub with this id, or, where the user may not see that, with this authority.
+    pub(super) fn of(server: &str, id: Option<&HubId>, authority: Option<&Digest>, names: &Names) -> Self {
+        let Names { namespace, name, .. } = names;
+        let hub = match (id, authority) {
+            (Some(id), _) => {
+                let words = whose_words(id, namespace, name);
+                return Self { key: whose(id, namespace, name), words: format!("{server} {words}") };
+            }
+            (None, Some(authority)) => format!("authority {authority}"),
+            // It has a certificate that everybody trusts, so that the name is its own.
+            (None, None) => format!("hub at {server}"),
+        };
+        let what = format!("{namespace}/{name}");
+        Self { key: format!("{hub} {what}"), words: format!("{server} {what} ({hub})") }
+    }
+}
+
+/// May this mark be another hub's as well? Only one of an earlier version of this command, which stood for an address.
+fn may_be_shared(words: &str) -> bool {
+    let server = words.split(' ').next().unwrap_or_default();
+    server.starts_with("https://") && !words.ends_with(')') && is_near(server)
+}
+
+/// Is it the mark that this hub set before? The user may not have seen the hub's id the last time, or it had another address.
+pub(super) fn is_old(mark: &str, words: &str, before: Option<&Minted>) -> bool {
+    before.is_some_and(|before| before.used_by.as_deref() == Some(mark)) && !may_be_shared(words)
+}
+
+impl Place<'_> {
+    /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
+    /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
+    /// means that the account stays. `None` when there is no account.
+    pub(super) async fn mark_account(&self, before: Option<&Minted>) -> anyhow::Result<Option<String>> {
+        let target = accounts();
+        let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
+        let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
+        let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?;
+        let Some(found) = found else { return Ok(None) };
+        let own = used_by(&self.whose.key);
+        let old = marks(&found).filter(|(name, words)| **name != own && is_old(name, words, before));
+        let old: Vec<(String, Value)> = old.map(|(name, _)| (name.clone(), json!(null))).collect();
+        let mut annotations = serde_json::Map::from_iter(old);
+        annotations.insert(own.clone(), json!(self.whose.words));
+        let patch = json!({"metadata": {"annotations": annotations}});
+        match self.member.merge(&target, &patch).await {
+            Ok(_) => Ok(Some(own)),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(self.of_cluster(&about)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

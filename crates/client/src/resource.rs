@@ -15,6 +15,16 @@ pub fn encode(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(text, RESERVED)
 }
 
+/// A name as one segment of a path. kube-apiserver decodes a path before it takes it apart, so that `a%2Fb` would be two
+/// segments, and `..` the one above: what no name can be is encoded twice, and there is no such object.
+fn segment(name: &str) -> String {
+    let encoded = encode(name).to_string();
+    match model::name::check_path_segment(name) {
+        Ok(()) => encoded,
+        Err(_) => encoded.replace('.', "%2E").replace('%', "%25"),
+    }
+}
+
 /// What can be done with the objects of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verb {
@@ -147,7 +157,7 @@ impl Resource {
     pub fn collection(&self, namespace: &str) -> String {
         let mut path = root(&self.group, &self.version);
         if self.namespaced && !namespace.is_empty() {
-            path.push_str(&format!("/namespaces/{}", encode(namespace)));
+            path.push_str(&format!("/namespaces/{}", segment(namespace)));
         }
         path.push('/');
         path.push_str(&self.plural);
@@ -204,7 +214,7 @@ impl<'a> Target<'a> {
 
     /// Its path.
     pub fn path(&self) -> String {
-        let mut path = format!("{}/{}", self.resource.collection(self.namespace), encode(self.name));
+        let mut path = format!("{}/{}", self.resource.collection(self.namespace), segment(self.name));
         if !self.part.is_empty() {
             path.push('/');
             path.push_str(self.part);

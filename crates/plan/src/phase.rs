@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use api::delivery::label;
 use api::feed::{Payload, Phase, Wait};
-use model::name::{KIND_MAX, LABEL_MAX, SUBDOMAIN_MAX};
+use model::name::{
+    KIND_MAX, LABEL_MAX, SUBDOMAIN_MAX, check_dns_1035_label, check_dns_label, check_dns_subdomain, check_path_segment,
+};
 use model::{GroupKind, ObjectKey, words};
 use serde_json::Value;
 
@@ -83,7 +85,7 @@ pub enum Refusal {
 /// Longest part of a name that is shown, in characters: enough to find it in a file.
 const SHOWN_MAX: usize = 60;
 
-/// A part of an object's name that is longer than Kubernetes lets it be, or has characters that no text has.
+/// A part of an object's name that no server takes, or that would be a path of its own in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadName {
     /// Which field it is.
@@ -104,26 +106,35 @@ impl std::fmt::Display for BadName {
 /// Looks at what an object is called, before that is kept anywhere: it becomes part of inventories, reports and logs, which
 /// many units share. What else a server asks of names is the server's to say.
 ///
+/// All parts become segments of a request's path. A server takes a path apart after it has decoded it: with `/` in a namespace
+/// an author would choose what is asked with the rights of the hub, such as a service's `proxy` in a namespace of others.
+///
 /// # Errors
-/// The first part that is too long, or has control characters.
+/// The first part that is too long, has control characters, or is no single segment of a path.
 pub fn check_name(object: &Value) -> Result<(), BadName> {
     let text = |path: &[&str]| model::object::get_str(object, path).unwrap_or_default();
     let api_version = text(&["apiVersion"]);
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    for (field, text, max) in [
-        ("the group of apiVersion", group, SUBDOMAIN_MAX),
-        ("the version of apiVersion", version, KIND_MAX),
-        ("kind", text(&["kind"]), KIND_MAX),
-        ("metadata.namespace", text(&["metadata", "namespace"]), LABEL_MAX),
-        ("metadata.name", text(&["metadata", "name"]), SUBDOMAIN_MAX),
-    ] {
+    type Check = fn(&str) -> Result<(), String>;
+    let parts: [(&'static str, &str, usize, Check); 5] = [
+        ("the group of apiVersion", group, SUBDOMAIN_MAX, check_dns_subdomain),
+        ("the version of apiVersion", version, KIND_MAX, check_dns_1035_label),
+        ("kind", text(&["kind"]), KIND_MAX, check_path_segment),
+        ("metadata.namespace", text(&["metadata", "namespace"]), LABEL_MAX, check_dns_label),
+        ("metadata.name", text(&["metadata", "name"]), SUBDOMAIN_MAX, check_path_segment),
+    ];
+    for (field, text, max, check) in parts {
         let problem = if text.len() > max {
             // Kubernetes counts bytes: one character may be several.
             format!("has {} bytes, and Kubernetes takes {max}", text.len())
         } else if text.chars().any(char::is_control) {
             "has control characters".to_owned()
         } else {
-            continue;
+            // What is missing is somebody else's to say.
+            match check(text) {
+                Err(why) if !text.is_empty() => format!("cannot be used: {why}"),
+                _ => continue,
+            }
         };
         return Err(BadName { field, shown: words::bounded(text, SHOWN_MAX), problem });
     }

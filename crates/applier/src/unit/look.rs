@@ -132,15 +132,21 @@ async fn list_inside(
             Some(Inside::read(&kind.group, &kind.kind, &object, hub, is_namespaced))
         };
         match api.list_as(&kind, namespace, &Selection::metadata(), read).await {
-            Ok(listed) => Ok(listed.items),
-            Err(e) if e.is_gone() => Ok(Vec::new()),
+            Ok(listed) => Ok(Ok(listed.items)),
+            // A definition that has just gone, or a server that does not say what it has: discovery will tell.
+            Err(e) if e.is_gone() => Ok(Err(Inhabitants::unseen(&format!(
+                "the member says that it has {kind}, and does not find their list"
+            )))),
             Err(e) => Err(e),
         }
     };
     let mut lists = futures::stream::iter(kinds.into_iter().map(list)).buffered(width);
     let mut inside = Vec::new();
     while let Some(listed) = lists.next().await {
-        inside.extend(listed?);
+        match listed? {
+            Ok(listed) => inside.extend(listed),
+            Err(unseen) => return Ok(Err(unseen)),
+        }
         if inside.len() > limit::INSIDE_MAX {
             return Ok(Err(Inhabitants::unseen(&format!("it has more than {} objects", limit::INSIDE_MAX))));
         }

@@ -107,10 +107,17 @@ async fn what_is_to_be_approved_is_what_really_goes_and_what_comes_later_stays_t
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_into_which_nobody_can_see_is_not_deleted_until_somebody_can() {
+    // 404: discovery names the kind, and its list is not there.
+    for code in [403, 404] {
+        unseen_until_the_list_answers(code).await;
+    }
+}
+
+async fn unseen_until_the_list_answers(code: u16) {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![namespace(), map("ours")]);
     world.applied(&unit).await;
-    world.faults.add(Method::GET, "/api/v1/namespaces/lived-in/secrets?", usize::MAX, Act::Refuse(403));
+    world.faults.add(Method::GET, "/api/v1/namespaces/lived-in/secrets?", usize::MAX, Act::Refuse(code));
     world.change(&unit, |entry| entry.removal = Removal::Prune);
     let report = world.until(&unit, "waiting", |r| r.objects.inventory == 1 && !r.waiting.is_empty()).await;
     assert!(waiting(&report).iter().any(|(cause, ..)| *cause == WaitingCause::Unseen), "{report:#?}");

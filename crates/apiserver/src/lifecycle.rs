@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::key;
 use crate::registry::Served;
+use crate::strategy;
 use crate::surroundings::{FixedKind, NamesInUse, Surroundings};
 use crate::user::UserInfo;
 
@@ -46,6 +47,9 @@ impl Surroundings for CallSurroundings<'_> {
 
 /// What the kind itself finds wrong with an object, besides what its type says.
 pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    if let Some(old) = old.filter(|_| call.served.strategy.names_signer && call.subresource() != "approval") {
+        return strategy::certificate::decided_elsewhere(new, old);
+    }
     let Some(check) = call.served.strategy.check.filter(|_| call.subresource().is_empty()) else { return Vec::new() };
     check(new, old, &CallSurroundings { call, now: call.state.now() })
 }

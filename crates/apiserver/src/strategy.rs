@@ -7,7 +7,7 @@
 //! Not here: how a kind is served (names, verbs, subresources), which the crate `kinds` says; defaults, validation and
 //! columns, which are functions of `apimachinery`.
 
-mod certificate;
+pub(crate) mod certificate;
 mod job;
 mod namespace;
 mod pod;

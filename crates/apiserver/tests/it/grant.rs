@@ -206,6 +206,13 @@ async fn a_certificate_is_approved_by_whom_the_signer_allows_and_says_who_asked(
     let (code, refused) =
         as_bob(&server, "PATCH", &format!("{path}/a/status"), "application/merge-patch+json", &sign).await;
     assert!(code == 403 && refused["message"].as_str().unwrap().contains("not permitted to sign"), "{refused}");
+    // Who may sign may not approve that way.
+    let signs = json!({"verbs": ["sign"], "apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "resourceNames": ["x.io/s"]});
+    grant(&server, "signer", true, json!([signs])).await;
+    let (code, refused) =
+        as_bob(&server, "PATCH", &format!("{path}/a/status"), "application/merge-patch+json", &approve).await;
+    let said = refused["message"].as_str().unwrap().to_owned();
+    assert!(code == 422 && said.contains("updates may not add a condition of type \"Approved\""), "{refused}");
     let signers = json!({"verbs": ["approve"], "apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "resourceNames": ["x.io/*"]});
     grant(&server, "approver", true, json!([signers])).await;
     assert_eq!(as_bob(&server, "PATCH", &approval, "application/merge-patch+json", &approve).await.0, 200);

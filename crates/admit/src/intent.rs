@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::kurator::annotation::{ADOPT, ON_DELETE};
 use model::{FieldPath, duration};
 use serde_json::Value;
 
@@ -10,6 +11,12 @@ const FLEET_ENTRY_KIND: &str = "AttachedCluster";
 
 /// Kinds of Kurator's that a Fleet may list and that make no members yet.
 const LATER_KINDS: [&str; 2] = ["Cluster", "CustomCluster"];
+
+/// Annotations of an Application whose values are known, and what another one means.
+const ANNOTATIONS: [(&str, &[&str], &str); 2] = [
+    (ON_DELETE, &["orphan", "prune"], "what it placed is left behind when it is deleted"),
+    (ADOPT, &["overwrite"], "it does nothing"),
+];
 
 /// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
 pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -26,6 +33,12 @@ pub(crate) fn of_application(application: &Value) -> Vec<String> {
         let least = INTERVAL_MIN.as_secs();
         out.push(format!("{path}: {text:?} is shorter than {least} s, and the source is asked every {least} s"));
     }
+    out.extend(ANNOTATIONS.iter().filter_map(|(name, known, means)| {
+        let value = model::object::annotation(application, name).filter(|value| !known.contains(value))?;
+        let known: Vec<String> = known.iter().map(|known| format!("{known:?}")).collect();
+        let are = if known.len() == 1 { "is" } else { "are" };
+        Some(format!("{name} is {:?}: known {are} {}; {means}", model::words::cut(value), known.join(", ")))
+    }));
     out
 }
 

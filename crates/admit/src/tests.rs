@@ -139,6 +139,19 @@ fn what_was_probably_not_meant_is_said() {
         app("1ms"),
         &["spec.source.gitRepository.interval: \"1ms\" is shorter than 1 s, and the source is asked every 1 s"],
     );
+    let annotated = |name: &str, value: &str| {
+        let object = json!({"metadata": {"annotations": {name: value}}, "spec": app("1s")});
+        warnings(&GroupKind::new(git, "Application"), &object, None)
+    };
+    assert_eq!(annotated("kurator.dev/on-delete", "orphan"), [""; 0]);
+    assert_eq!(annotated("kurator.dev/adopt", "overwrite"), [""; 0]);
+    assert_eq!(
+        annotated("kurator.dev/on-delete", "orphn"),
+        [
+            "kurator.dev/on-delete is \"orphn\": known are \"orphan\", \"prune\"; what it placed is left behind when it is \
+          deleted"
+        ]
+    );
     let fleet = |kinds: &[&str]| {
         let entries: Vec<_> = kinds.iter().map(|kind| json!({"name": "a", "kind": kind})).collect();
         json!({"clusters": entries})

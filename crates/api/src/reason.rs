@@ -106,6 +106,9 @@ pub const TAKE_OVER_STUCK: &str = "TakeOverStuck";
 /// Every member answers.
 pub const ALL_MEMBERS_READY: &str = "AllMembersReady";
 
+/// The Fleet lists no cluster.
+pub const NO_MEMBERS: &str = "NoMembers";
+
 /// A cluster that the Fleet lists does not exist.
 pub const MEMBER_NOT_FOUND: &str = "MemberNotFound";
 
@@ -209,6 +212,7 @@ pub const ALL: &[&str] = &[
     FETCHING,
     SUSPENDED,
     ALL_MEMBERS_READY,
+    NO_MEMBERS,
     MEMBER_NOT_FOUND,
     MEMBER_NOT_READY,
     CLUSTER_READY,

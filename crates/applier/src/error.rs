@@ -25,7 +25,9 @@ pub enum Error {
     #[error(transparent)]
     Inventory(#[from] InventoryError),
     /// Another writer changed the inventory.
-    #[error("another applier wrote the inventory at epoch {epoch}; if two hubs run from one backup, stop one")]
+    #[error(
+        "another applier wrote the inventory at epoch {epoch}; if two hubs run from one backup, stop one: two minutes after the last such write this hub goes on by itself"
+    )]
     Fenced {
         /// The epoch that the other wrote.
         epoch: u64,

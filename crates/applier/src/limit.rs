@@ -68,6 +68,14 @@ pub(crate) const OBSERVATIONS_BYTES_MAX: usize = 1_024 * OBSERVATIONS_MAX;
 /// that a hub is made for; a list tells of more for less. To read so many takes less than a twentieth of a core.
 const WATCH_LINES_MAX: u32 = 1_000;
 
+/// How long it is believed that the Secrets of an inventory are still there. It bounds what looks cost that follow each
+/// other closely; a unit at rest is looked at less often ([`Limits::resync`]).
+pub(crate) const INVENTORY_SEEN: Duration = Duration::from_secs(60);
+
+/// How long a unit keeps off after another applier wrote its inventory at a higher epoch. A hub that runs by mistake beside
+/// another one is stopped within that time, or goes on writing.
+pub(crate) const FENCED_FOR: Duration = Duration::from_secs(120);
+
 /// Bytes of JSON that the inventories of a member may have when they are unpacked: an entry has about 400, and a hub
 /// is made for 100,000. Gzip makes a thousandth of what repeats itself, so what is read bounds nothing.
 pub(crate) const INVENTORIES_BYTES_MAX: usize = 128 * 1024 * 1024;

@@ -196,9 +196,10 @@ impl Applier {
         }
         let mut session = Session::new(connection, inventories);
         let result = self.serve(&mut session, inbox).await;
-        for (id, slot) in session.slots {
+        let cluster = session.connection().owner.cluster.clone();
+        for (id, slot) in std::mem::take(&mut session.slots) {
             if let Some(unit) = slot.unit {
-                self.memory.insert(id, unit.past);
+                self.memory.insert(id, unit.into_past(&cluster));
             }
         }
         result
@@ -261,7 +262,8 @@ impl Applier {
     async fn finish(&mut self, session: &mut Session, outcome: Box<Outcome>) -> Result<(), Error> {
         let Outcome { unit, report, next, waits_for_others, moved, unreachable, panicked } = *outcome;
         if let Some(error) = unreachable {
-            self.memory.insert(unit.id.clone(), unit.past);
+            let id = unit.id.clone();
+            self.memory.insert(id, unit.into_past(&session.connection().owner.cluster));
             return Err(error);
         }
         if !session.back(unit, next, waits_for_others, moved) {

@@ -14,6 +14,7 @@ use plan::retry;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::unit::Remembered;
 use crate::unit::look::Look;
 
 /// Why an object is not as the payload says.
@@ -64,6 +65,8 @@ pub(crate) struct Past {
     pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.
     pub(crate) reverts: Option<RevertCount>,
+    /// The inventory as it was when the connection ended.
+    pub(crate) remembered: Option<Box<Remembered>>,
 }
 
 /// How an object that another unit delivers compares with what this one has.

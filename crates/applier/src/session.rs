@@ -174,7 +174,7 @@ impl Session {
                             let hub = &self.connection.ctx.hub;
                             fresh(hub, entry.unit.clone(), Inventory::empty(entry.unit.clone()), None, false)
                         });
-                        unit.past = past.remove(&entry.unit).unwrap_or_default();
+                        unit.remember(past.remove(&entry.unit).unwrap_or_default(), &self.connection.owner.cluster);
                         unit
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
@@ -382,7 +382,7 @@ async fn contained_pass(
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
 ) -> Outcome {
-    let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
+    let (id, failures, fence) = (unit.id.clone(), unit.failures + 1, unit.fence);
     let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
     let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
         Ok(outcome) => return outcome,
@@ -391,7 +391,7 @@ async fn contained_pass(
     tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
     let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
-    (unit.failures, unit.fenced) = (failures, fenced);
+    (unit.failures, unit.fence) = (failures, fence);
     Outcome {
         unit,
         report: Some(failed(&connection.ctx.member, &entry, &error)),
@@ -420,7 +420,9 @@ fn fresh(
         past: Past::default(),
         batch: None,
         failures: 0,
-        fenced: None,
+        seen: Instant::now(),
+        doubted: false,
+        fence: None,
         settled: None,
         claimed: None,
         scaled: Instant::now(),

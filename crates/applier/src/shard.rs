@@ -1,6 +1,6 @@
 //! A unit's inventory as Secrets in the member.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read as _, Write as _};
 
 use api::delivery::{HubId, MemberMove, OtherHub, ShortId, UnitId, label};
@@ -402,6 +402,18 @@ impl InventorySecrets {
         };
         self.shards.insert(number, Stored::new(&written, content, true));
         Ok(())
+    }
+
+    /// Forgets Secrets that are no longer in the member, so that the next write makes them again. True when there are any,
+    /// or none at all.
+    pub(crate) async fn forget_lost(&mut self, api: &Api, owner: &InventoryOwner) -> Result<bool, Error> {
+        let labels = format!("{}={},{}={}", label::HUB, owner.hub, label::GROUP, self.short);
+        let selection = Selection { labels, ..Selection::metadata() };
+        let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
+        let there: BTreeSet<&str> = listed.items.iter().filter_map(model::object::name).collect();
+        let before = self.shards.len();
+        self.shards.retain(|number, _| there.contains(&*inventory::secret_name(&self.short, *number)));
+        Ok(self.shards.is_empty() || self.shards.len() < before)
     }
 
     /// Deletes all Secrets, the parent last.

@@ -52,14 +52,59 @@ pub(crate) struct Unit {
     pub(crate) batch: Option<(Digest, usize, Instant)>,
     /// Failures of the unit as a whole in a row.
     pub(crate) failures: u32,
-    /// Another applier wrote this epoch: keep off until the hub's is as high.
-    pub(crate) fenced: Option<u64>,
+    /// When its Secrets were last seen in the member, or written.
+    pub(crate) seen: Instant,
+    /// Objects that it has are not there, or the inventory comes from an earlier connection: its Secrets may be gone too.
+    pub(crate) doubted: bool,
+    /// Another applier wrote a higher epoch: keep off for a while.
+    pub(crate) fence: Option<Fence>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
     /// [`Inventory::mutations`] as of what the other units were told.
     pub(crate) claimed: Option<u64>,
     /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
     pub(crate) scaled: Instant,
+}
+
+/// Another applier wrote the inventory at an epoch that is higher than the hub's. Until the hub's is as high, or that other
+/// applier has written nothing for [`limit::FENCED_FOR`], the unit is left alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fence {
+    /// The epoch that the other wrote.
+    epoch: u64,
+    /// Since when the inventory is as the other wrote it.
+    since: Instant,
+}
+
+/// An inventory that outlives its connection, for the case that its Secrets are gone when the member is reached again.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered {
+    /// UID of the cluster's kube-system namespace.
+    cluster: String,
+    inventory: Inventory,
+}
+
+impl Unit {
+    /// What outlives a connection to this cluster.
+    pub(crate) fn into_past(self, cluster: &str) -> Past {
+        let is_known = !self.unreadable && !self.inventory.entries().is_empty();
+        let remembered =
+            is_known.then(|| Box::new(Remembered { cluster: cluster.to_owned(), inventory: self.inventory }));
+        Past { remembered, ..self.past }
+    }
+
+    /// Takes over what is known of it from an earlier connection. Its inventory counts where the member has none: what we
+    /// know to be ours is not adopted. Whether an object is still that one is asked before it is deleted, as ever.
+    pub(crate) fn remember(&mut self, mut past: Past, cluster: &str) {
+        let remembered = past.remembered.take().filter(|remembered| remembered.cluster == cluster);
+        self.past = past;
+        if let Some(remembered) = remembered
+            && !self.unreadable
+            && self.inventory_secrets.is_empty()
+        {
+            (self.inventory, self.doubted) = (remembered.inventory, true);
+        }
+    }
 }
 
 /// What came of a pass.
@@ -189,12 +234,7 @@ impl Pass {
         if self.unit.unreadable || (!self.entry.removal.is_none() && self.unit.inventory_secrets.is_empty()) {
             self.reload().await?;
         }
-        if let Some(epoch) = self.unit.fenced {
-            if self.entry.epoch < epoch {
-                return Err(Error::Fenced { epoch });
-            }
-            self.unit.fenced = None;
-        }
+        self.pass_fence().await?;
         self.note_outside();
         if self.watch().await? {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
@@ -232,6 +272,7 @@ impl Pass {
         self.unit.past.accepted.retain(|key, _| inventory.get(key).is_some());
         self.unit.past.adoptions.retain(|key, _| inventory.get(key).is_some());
         self.unit.past.shared.retain(|key, _| bundle.get(key).is_some());
+        self.doubt(bundle.objects());
         self.admit(bundle.objects()).await?;
         for (index, batch) in bundle.batches.iter().enumerate() {
             if index > 0 {
@@ -256,8 +297,65 @@ impl Pass {
         }
         self.prune(&bundle.keys, settled).await?;
         self.note_kept(&bundle);
+        if settled {
+            self.find_lost().await?;
+        }
         self.save().await?;
         Ok(Progress::Done)
+    }
+
+    /// Keeps off while the inventory is as another applier wrote it, for as long as that may still be at work.
+    ///
+    /// Then it goes on as a process does that starts now: its hub is behind, so that nothing is deleted until a person agrees.
+    /// That stands in the inventory, and holds the deletions of the other one too, should it be there after all.
+    async fn pass_fence(&mut self) -> Result<(), Error> {
+        let Some(Fence { epoch, since }) = self.unit.fence.filter(|fence| self.entry.epoch < fence.epoch) else {
+            self.unit.fence = None;
+            return Ok(());
+        };
+        if since.elapsed() < limit::FENCED_FOR {
+            return Err(Error::Fenced { epoch });
+        }
+        let before = self.unit.inventory_secrets.clone();
+        self.reload().await?;
+        if self.unit.inventory_secrets.says_the_same(&before) {
+            self.unit.fence = None;
+            return Ok(());
+        }
+        let epoch = self.unit.inventory.epoch();
+        self.unit.fence = Some(Fence { epoch, since: Instant::now() });
+        Err(Error::Fenced { epoch })
+    }
+
+    /// Notes whether objects that the unit has are not there, or no longer bear our label. What took them away may have
+    /// taken the inventory too.
+    fn doubt<'a>(&mut self, mut objects: impl Iterator<Item = &'a Arc<Prepared>>) {
+        let view = self.connection.view();
+        let is_lost = |object: &&Arc<Prepared>| {
+            let is_recorded = self.unit.inventory.get(&object.key).is_some_and(|entry| entry.uid.is_some());
+            is_recorded
+                && view.observations.get(&object.key).is_none()
+                && matches!(self.step_in(&view, object), Step::Send(_))
+        };
+        let is_any = objects.any(|object| is_lost(&object));
+        drop(view);
+        self.unit.doubted |= is_any;
+    }
+
+    /// Looks whether the inventory is still in the member, when that is in doubt or was not seen for a while; what is gone
+    /// is written again. A unit at rest is looked at every ten minutes, which is one small request.
+    async fn find_lost(&mut self) -> Result<(), Error> {
+        let is_due = self.unit.doubted || self.unit.seen.elapsed() >= limit::INVENTORY_SEEN;
+        if !is_due || self.unit.inventory.is_changed() || self.unit.inventory.entries().is_empty() {
+            return Ok(());
+        }
+        if self.unit.inventory_secrets.forget_lost(&self.connection.api, &self.connection.owner).await? {
+            let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
+            tracing::warn!(%member, %unit, "the inventory is no longer in the member, and is written again");
+            self.unit.inventory.set_changed();
+        }
+        (self.unit.doubted, self.unit.seen) = (false, Instant::now());
+        Ok(())
     }
 
     fn note_kept(&mut self, bundle: &Bundle) {
@@ -346,8 +444,10 @@ impl Pass {
     async fn save(&mut self) -> Result<(), Error> {
         if self.unit.inventory.is_changed() {
             self.unit.inventory.raise(&self.entry);
+            self.write_inventory(Write::Save).await?;
+            self.unit.seen = Instant::now();
         }
-        self.write_inventory(Write::Save).await
+        Ok(())
     }
 
     /// Writes the inventory, or deletes it, as it was last read. What touches its Secrets and leaves the inventory as it
@@ -391,7 +491,7 @@ impl Pass {
         }
         let epoch = self.unit.inventory.epoch();
         if epoch > self.entry.epoch {
-            self.unit.fenced = Some(epoch);
+            self.unit.fence = Some(Fence { epoch, since: Instant::now() });
         }
         Err(Error::Fenced { epoch })
     }
@@ -403,6 +503,7 @@ impl Pass {
             None => shard::read_by_name(&self.connection.api, &owner, &self.unit.id).await?,
             found => found,
         };
+        self.unit.seen = Instant::now();
         match found {
             Some(found) => {
                 self.unit.claimed = None;
@@ -410,6 +511,11 @@ impl Pass {
                 self.unit.unreadable = found.inventory.is_err();
                 self.unit.inventory = found.inventory?;
                 self.unit.inventory.share(&self.connection.ctx.shared.pools);
+            }
+            // Somebody deleted it: what it said is still known.
+            None if !self.unit.unreadable && !self.unit.inventory.entries().is_empty() => {
+                self.unit.inventory_secrets = InventorySecrets::empty(self.unit.short.clone());
+                self.unit.inventory.set_changed();
             }
             None => {
                 self.unit.claimed = None;

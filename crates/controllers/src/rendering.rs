@@ -18,6 +18,7 @@ use client::contain::caught;
 use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
+use plan::application;
 use plan::team::Refusals;
 use render::{Remote, RenderError};
 use serde_json::Value;
@@ -194,7 +195,7 @@ impl Renderings {
             None => self.render_once(inputs).await.map(|rendering| rendering.summary.clone()),
         };
         match outcome {
-            Err(Failure::NoDirectory(_)) if missing_is_empty => Ok(in_phases(Vec::new(), None)?.summary),
+            Err(Failure::NoDirectory(why)) if missing_is_empty => Ok(without_directory(&why)?.summary),
             outcome => outcome,
         }
     }
@@ -207,7 +208,7 @@ impl Renderings {
     /// See [`Failure`].
     pub async fn render(&self, revision: &RevisionSpec, missing_is_empty: bool) -> Result<Arc<Rendering>, Failure> {
         match self.render_once(self.work(revision).await?).await {
-            Err(Failure::NoDirectory(_)) if missing_is_empty => Ok(Arc::new(in_phases(Vec::new(), None)?)),
+            Err(Failure::NoDirectory(why)) if missing_is_empty => Ok(Arc::new(without_directory(&why)?)),
             outcome => outcome,
         }
     }
@@ -359,6 +360,13 @@ fn named_as_they_may_be(objects: Vec<render::Object>) -> Result<Vec<Value>, Fail
         Err(why) => Err(Failure::Manifests(format!("{location}: {why}"))),
     };
     objects.into_iter().map(check).collect()
+}
+
+/// What a directory that is not in the source stands for, after it was there: no objects. That is said for as long as it is so.
+fn without_directory(why: &str) -> Result<Rendering, Failure> {
+    let mut rendering = in_phases(Vec::new(), None)?;
+    rendering.summary.warnings = [application::held::without_directory(why)].into();
+    Ok(rendering)
 }
 
 /// The payload of rendered objects. `timeout` bounds the wait of each phase, instead of the phase's own limit.

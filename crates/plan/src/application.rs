@@ -5,7 +5,7 @@
 //! became of the units in their members.
 
 mod cause;
-mod held;
+pub mod held;
 mod source;
 mod status;
 #[cfg(test)]

@@ -15,6 +15,7 @@ use model::{HashedKey, KeySet, MemberName, ObjectKey, Uid};
 
 use crate::phase;
 use crate::prepare::Bundle;
+use crate::report::RECORD_LOST;
 use crate::rights::{Lack, OUTSIDE_RIGHTS, Rights};
 
 /// What a unit has in a member.
@@ -31,6 +32,8 @@ pub struct Objects {
 pub enum Stays {
     /// It was there before us.
     Adopted,
+    /// It carries our label, and no inventory named it: it counts as adopted, and may be ours.
+    Unrecorded,
     /// An annotation on it says so.
     Asks,
     /// The unit does not prune.
@@ -48,6 +51,10 @@ impl Stays {
     pub fn in_words(&self) -> String {
         match self {
             Self::Adopted => "it was there before Kurator".to_owned(),
+            Self::Unrecorded => {
+                "no inventory named it when it was applied, so who made it is not known; delete it by hand if Kurator did"
+                    .to_owned()
+            }
             Self::Asks => "an annotation on it asks that it stays".to_owned(),
             Self::NotPruned => "its policy does not prune".to_owned(),
             Self::Holds => "something in it stays".to_owned(),
@@ -68,6 +75,7 @@ impl Objects {
             lack: row.outside.then(|| Lack::of(&row.key)),
             key: Arc::clone(&row.key),
             adopted: row.adopted,
+            unrecorded: row.reason == RECORD_LOST,
             kept: row.kept,
         };
         Self::of(rows.map(of_row), removal)
@@ -79,6 +87,7 @@ impl Objects {
             lack: rights.lack(&object.key),
             key: Arc::clone(&object.key),
             adopted: false,
+            unrecorded: false,
             kept: object.stays,
         });
         Self::of(rows, removal)
@@ -107,10 +116,11 @@ impl Objects {
 
     fn of(rows: impl Iterator<Item = Row>, removal: Removal) -> Self {
         let mut out = Self::default();
-        for Row { key, lack, adopted, kept } in rows {
+        for Row { key, lack, adopted, unrecorded, kept } in rows {
             let key = ObjectKey::clone(&key);
             let stays = match lack {
                 Some(lack) => Some(Stays::OutsideRights(lack)),
+                None if adopted && unrecorded => Some(Stays::Unrecorded),
                 None if adopted => Some(Stays::Adopted),
                 None if kept => Some(Stays::Asks),
                 None if removal != Removal::Prune => Some(Stays::NotPruned),
@@ -158,6 +168,7 @@ struct Row {
     key: Arc<HashedKey>,
     lack: Option<Lack>,
     adopted: bool,
+    unrecorded: bool,
     kept: bool,
 }
 

@@ -174,7 +174,10 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
 /// The fleet's `Ready`: the worst of what it lists, the cause first.
 fn summary(report: &Report, deleting: bool, ready: usize, total: usize) -> Statement {
     let Report { missing, not_ready, unknown, unsupported } = report;
-    let count = format!("{ready} of {total} members are ready");
+    let count = match total {
+        0 => "spec.clusters lists no cluster, so nothing is delivered through this fleet".to_owned(),
+        _ => format!("{ready} of {total} members are ready"),
+    };
     let parts = [("not found in this namespace", missing), ("not ready", not_ready), ("unknown", unknown)];
     let parts: Vec<String> = parts
         .into_iter()
@@ -183,6 +186,7 @@ fn summary(report: &Report, deleting: bool, ready: usize, total: usize) -> State
         .collect();
     let worst = [
         (deleting, reason::DELETING),
+        (total == 0, reason::NO_MEMBERS),
         (!missing.is_empty(), reason::MEMBER_NOT_FOUND),
         (!not_ready.is_empty(), reason::MEMBER_NOT_READY),
         // Nothing is known of them: not a reason to call the fleet ready.
@@ -271,6 +275,17 @@ mod tests {
             (ready.type_.as_str(), ready.status.as_str(), ready.reason.as_str()),
             ("Ready", "False", "NotImplemented")
         );
+    }
+
+    #[test]
+    fn a_fleet_without_members_is_not_ready() {
+        for (deleting, reason) in [(false, "NoMembers"), (true, "Deleting")] {
+            let observed = Observed { deleting, ..Observed::default() };
+            let (plan, _) = plan(&observed, Some(1), "2026-01-01T00:00:00Z".parse().unwrap());
+            let ready = condition::find(&plan.status.conditions, condition::READY).unwrap();
+            assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", reason));
+            assert!(ready.message.contains("lists no cluster"), "{}", ready.message);
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! counts on the object in the source and on the one in the member. Which objects ask not to be deleted is in
 //! [`keep`](crate::keep), which version of an object is forced in [`send`](crate::send).
 
-use api::kurator::annotation::{ADOPT, RECONCILE};
+use api::kurator::annotation::{ADOPT, ON_DELETE, RECONCILE};
 use model::object;
 use serde_json::Value;
+
+use crate::keep;
 
 /// How an object asks to be treated. Ordered from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,14 +51,17 @@ const REQUESTS: [(&str, &str, Asked); 4] = [
     ),
 ];
 
-/// Values that ask for what is done anyway. Fields that the source does not name are never taken from others, which is Flux'
-/// `Merge`.
-const USUAL: [(&str, &[&str]); 5] = [
-    (RECONCILE, &["enabled"]),
-    (FLUX_RECONCILE, &["enabled"]),
-    (SSA, &["Merge"]),
+/// Annotations whose values are known, with those that do something and those that ask for what is done anyway. Fields that
+/// the source does not name are never taken from others, which is Flux' `Merge`.
+const KNOWN: [(&str, &[&str]); 8] = [
+    (RECONCILE, &["disabled", "enabled"]),
+    (FLUX_RECONCILE, &["disabled", "enabled"]),
+    (SSA, &["Merge", "IfNotPresent", "Ignore"]),
     (FLUX_FORCE, &["enabled", "disabled"]),
     (ADOPT, &[OVERWRITE]),
+    (ON_DELETE, &[keep::ORPHAN, "prune"]),
+    (keep::HELM.0, &[keep::HELM.1]),
+    (keep::FLUX.0, &[keep::FLUX.1, "enabled"]),
 ];
 
 /// Annotations of other tools that change how they apply an object, and do nothing here.
@@ -110,20 +115,23 @@ pub fn overwrites(object: &Value) -> bool {
     has_value(object, ADOPT, OVERWRITE)
 }
 
-/// The annotations that ask for something that is not done, as `NAME: VALUE`.
+/// What an annotation of known values says otherwise: with what it could say. A value that says nothing asks for nothing.
+fn unknown(name: &str, known: &[&str], value: &str) -> Option<String> {
+    let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(value));
+    let are = if known.len() == 1 { "is" } else { "are" };
+    let known: Vec<String> = known.iter().map(|known| format!("{known:?}")).collect();
+    let said = || format!("{name} is {:?}: known {are} {}", model::words::cut(value), known.join(", "));
+    (!value.is_empty() && !is_known).then(said)
+}
+
+/// The annotations that ask for something that is not done: a value with those that are known, or `NAME: VALUE`.
 pub fn unhonoured(object: &Value) -> Vec<String> {
-    let is_known = |name: &str, value: &str| {
-        USUAL.iter().any(|(known, values)| *known == name && values.iter().any(|v| v.eq_ignore_ascii_case(value)))
-            || REQUESTS.iter().any(|(known, asks, _)| *known == name && asks.eq_ignore_ascii_case(value))
-    };
-    let asks = [RECONCILE, FLUX_RECONCILE, SSA, FLUX_FORCE, ADOPT].into_iter();
-    let unknown =
-        asks.filter_map(|name| Some((name, value(object, name)?))).filter(|(name, value)| !is_known(name, value));
+    let unknown = KNOWN.iter().filter_map(|(name, known)| unknown(name, known, value(object, name)?));
     let others = OTHERS.into_iter().filter_map(|name| Some((name, object::annotation(object, name)?)));
     let options = object::annotation(object, ARGO_OPTIONS).unwrap_or_default().split(',').map(str::trim);
     let options = options.filter(|option| !option.is_empty() && !ARGO_USUAL.contains(option));
-    let all = unknown.chain(others).chain(options.map(|option| (ARGO_OPTIONS, option)));
-    all.map(|(name, value)| format!("{name}: {value}")).collect()
+    let others = others.chain(options.map(|option| (ARGO_OPTIONS, option)));
+    unknown.chain(others.map(|(name, value)| format!("{name}: {value}"))).collect()
 }
 
 #[cfg(test)]

@@ -12,19 +12,22 @@ use serde_json::Value;
 use crate::instruction::{self, Handling};
 
 /// Helm's annotation, and the value that keeps.
-const HELM: (&str, &str) = ("helm.sh/resource-policy", "keep");
+pub(crate) const HELM: (&str, &str) = ("helm.sh/resource-policy", "keep");
 /// Flux', of its kustomize-controller.
-const FLUX: (&str, &str) = ("kustomize.toolkit.fluxcd.io/prune", "disabled");
+pub(crate) const FLUX: (&str, &str) = ("kustomize.toolkit.fluxcd.io/prune", "disabled");
 /// Argo CD's, a list with commas.
 const ARGO: &str = "argocd.argoproj.io/sync-options";
 /// Its options that keep.
 const ARGO_OPTIONS: [&str; 2] = ["Prune=false", "Delete=false"];
 /// The value of ours that keeps.
-const ORPHAN: &str = "orphan";
+pub(crate) const ORPHAN: &str = "orphan";
 
 /// Does an object ask to stay?
 pub fn asks_to_stay(object: &Value) -> bool {
-    let says = |name: &str, value: &str| object::annotation(object, name).is_some_and(|text| text.trim() == value);
+    // Upper and lower case are the same, as for the tools that these come from.
+    let says = |name: &str, value: &str| {
+        object::annotation(object, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value))
+    };
     let options = object::annotation(object, ARGO).unwrap_or_default();
     says(ON_DELETE, ORPHAN)
         || says(HELM.0, HELM.1)
@@ -45,6 +48,7 @@ mod tests {
             ("kurator.dev/on-delete", "orphan", true),
             ("kurator.dev/on-delete", "prune", false),
             ("helm.sh/resource-policy", "keep", true),
+            ("helm.sh/resource-policy", "Keep", true),
             ("helm.sh/resource-policy", "", false),
             ("kustomize.toolkit.fluxcd.io/prune", "disabled", true),
             ("kustomize.toolkit.fluxcd.io/prune", "enabled", false),

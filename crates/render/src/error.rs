@@ -15,19 +15,22 @@ pub struct Unsupported {
     pub field: String,
 }
 
+/// The field of an Application's policy that names the directory, as messages name it.
+pub const DIRECTORY_FIELD: &str = "kustomization.path";
+
 /// Why a directory cannot be rendered.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 #[allow(missing_docs, reason = "the messages are the documentation; `file` is a path from the root of the tree")]
 pub enum RenderError {
     /// The directory of the policy is not in the source.
-    #[error("spec.path: {0}")]
+    #[error("{DIRECTORY_FIELD}: {0}")]
     NoDirectory(TreeError),
     #[error("{location}: {source}")]
     Tree { location: String, source: TreeError },
     #[error("{file}: {why}")]
     Yaml { file: String, why: String },
     #[error(
-        "{location}: not a Kubernetes object: {why}; move files that are not manifests elsewhere, or list them in spec.ignore"
+        "{location}: not a Kubernetes object: {why}; move files that are not manifests elsewhere, or list them in spec.source.gitRepository.ignore"
     )]
     NotAnObject { location: Location, why: String },
     #[error(

@@ -56,7 +56,7 @@ use model::Digest;
 use model::tree::{self, FileTree, Node, TreeError};
 
 pub use budget::Budget;
-pub use error::{RenderError, Unsupported};
+pub use error::{DIRECTORY_FIELD, RenderError, Unsupported};
 pub use object::{Location, Object};
 pub use remote::{Remote, RemoteAt, Repository};
 
@@ -178,7 +178,7 @@ fn rendered(
         return Err(spec_path(TreeError::WrongNode { path: dir, wanted: "directory" }));
     }
     let file = match files.kustomization_file(&dir)? {
-        Some(path) => kustomize::read(files, &path, "spec.path")?,
+        Some(path) => kustomize::read(files, &path, DIRECTORY_FIELD)?,
         None => kustomize::with_resources(&dir, plain::manifests(files, &dir)?),
     };
     kustomize::build(files, file, inputs, questions)
@@ -187,6 +187,6 @@ fn rendered(
 fn spec_path(source: TreeError) -> RenderError {
     match source {
         TreeError::NotFound { .. } => RenderError::NoDirectory(source),
-        source => RenderError::Tree { location: "spec.path".into(), source },
+        source => RenderError::Tree { location: DIRECTORY_FIELD.into(), source },
     }
 }

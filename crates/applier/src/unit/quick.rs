@@ -76,7 +76,7 @@ impl Pass {
             return None;
         };
         let inventory = &self.unit.inventory;
-        let plain = self.entry.removal.is_none() && !self.entry.suspend && self.unit.fenced.is_none();
+        let plain = self.entry.removal.is_none() && !self.entry.suspend && self.unit.fence.is_none();
         let known = !self.unit.unreadable && !inventory.is_changed() && !inventory.is_behind(&self.entry);
         if !plain || !known || !asks_the_same(&settled.entry, &self.entry) {
             return None;
@@ -103,6 +103,7 @@ impl Pass {
             return Ok(None);
         }
         self.note_ended();
+        self.doubt(objects.iter());
         self.apply(objects.iter()).await?;
         let Ok(bundle) = self.bundle.clone() else { return Ok(None) };
         if self.again || !objects.iter().all(|object| self.is_settled(object)) {
@@ -120,6 +121,9 @@ impl Pass {
         (settled.entry, settled.bundle) = (self.entry.clone(), bundle);
         self.unit.settled = Some(settled);
         self.is_quick = true;
+        if self.unit.doubted {
+            self.find_lost().await?;
+        }
         self.save().await?;
         Ok(Some(Progress::Quick))
     }

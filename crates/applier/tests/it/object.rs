@@ -265,7 +265,9 @@ async fn objects_that_ask_for_it_are_left_alone_made_once_or_kept() {
     );
     assert_eq!(
         detail(&report, "odd").notes,
-        ["asked for by annotation, and not done: kustomize.toolkit.fluxcd.io/ssa: Override"]
+        [
+            "asked for by annotation, and not done: kustomize.toolkit.fluxcd.io/ssa is \"Override\": known are \"Merge\", \"IfNotPresent\", \"Ignore\""
+        ]
     );
     let asked = |count, first, detail| (WaitingCause::Asked, count, first, detail);
     assert_eq!(

@@ -1,6 +1,7 @@
 //! What proves that we wrote an inventory, and what is done with one that proves nothing.
 
 use std::num::NonZeroU64;
+use std::sync::atomic::Ordering;
 
 use api::delivery::{Removal, UnitPhase, WaitingCause, label};
 use api::feed::UnitReport;
@@ -12,7 +13,7 @@ use plan::inventory::{Entry, Inventory};
 use plan::report::RECORD_LOST;
 use serde_json::{Value, json};
 
-use crate::world::{World, config_map, config_maps, hub_key, pack, unit, waiting};
+use crate::world::{World, config_map, config_map_path, config_maps, hub_key, pack, unit, waiting};
 
 const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
 
@@ -192,4 +193,61 @@ async fn a_member_under_another_name_keeps_what_it_has() {
     let report = world.applied(&unit("a")).await;
     assert_eq!((report.objects.inventory, report.objects.adopted), (2, 0));
     assert_eq!(world.quiet().await, before);
+}
+
+/// Deletes the inventory, as a person does or another hub that takes the member over.
+async fn lose(world: &World) {
+    world.delete(&format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_inventory_is_written_again_at_the_next_look() {
+    for is_relabelled in [false, true] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, config_maps(3));
+        world.applied(&unit).await;
+        lose(&world).await;
+        if is_relabelled {
+            // What took the inventory took the labels too: that is seen at once.
+            let labels = json!({"metadata": {"labels": {label::HUB: null, label::APPLYSET_PART_OF: null}}});
+            world.edit(&config_map_path("c001"), "another-hub", labels).await;
+        }
+        let at = tokio::time::Instant::now();
+        world
+            .eventually("written again", || async {
+                !world.inventories().await.is_empty() || at.elapsed().as_secs() > 50
+            })
+            .await;
+        assert_eq!(world.inventories().await.is_empty(), !is_relabelled);
+        tokio::time::sleep(world.limits.resync).await;
+        assert_eq!(world.recorded().await.len(), 3, "a unit at rest is looked at from time to time");
+        // Nothing became adopted by that, also not after a restart.
+        world.restart();
+        let report = world.applied(&unit).await;
+        assert_eq!((report.objects.inventory, report.objects.adopted), (3, 0));
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        world.eventually("gone", || async { world.config_map("c001").await.is_none() }).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_process_knows_that_it_made_is_not_adopted_when_the_inventory_is_lost() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    // It is lost while the member is away from us.
+    world.down.store(true, Ordering::SeqCst);
+    world.until(&unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+    lose(&world).await;
+    world.down.store(false, Ordering::SeqCst);
+    let report = world.applied(&unit).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (3, 0));
+    world.eventually("written again", || async { world.recorded().await.len() == 3 }).await;
+    // A unit that leaves knows it too.
+    lose(&world).await;
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world
+        .eventually("gone", || async { world.report(&unit).is_none() && world.config_map("c001").await.is_none() })
+        .await;
+    assert_eq!(world.inventories().await, [""; 0]);
 }

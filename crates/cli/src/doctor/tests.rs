@@ -450,7 +450,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
          default/a, default/c: web.yaml: no kind
          default/b: not there
          default/d: loop
-      →  correct the file that is named, and commit it
+      →  correct what is named, in the source (commit it) or in the Application
     ok  process  https://hub:6443 answers, version v1.37.0+kurator-0.1.0
     ok  source   4 are as they should be
     4 faults, 0 warnings
@@ -460,7 +460,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
          default/a, default/c: web.yaml: no kind
          default/b: not there
          and 1 more
-      →  correct the file that is named, and commit it
+      →  correct what is named, in the source (commit it) or in the Application
     all objects of each fault: `kurator doctor -v`
     ok  process  https://hub:6443 answers, version v1.37.0+kurator-0.1.0
     ok  source   4 are as they should be

@@ -164,7 +164,8 @@ fn read(ctx: &Controllers) -> Seen {
         let conditions = fleet.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         let object = named("fleet", &fleet.name_any(), fleet.namespace());
         let said = Said::of_conditions(conditions);
-        if said.state != State::Ready {
+        // One that is made before its clusters are attached is as it should be: there is nothing to wait for.
+        if said.state != State::Ready && said.reason != reason::NO_MEMBERS {
             waits.push(Waits::of(object, &said, hopeless_after(said.reason)));
         } else if !is_of_now(conditions, fleet.metadata.generation) {
             waits.push(Waits::unheard(object, "the hub has not looked at its last change yet"));

@@ -267,12 +267,13 @@ async fn a_directory_that_is_missing_is_looked_for_once_whatever_it_stands_for()
     let renderings = renderings(dir.path(), hub(500, json!({})));
     let revision = revision(json!({"path": "gone"}));
     let key = renderings.work(&revision).await.unwrap().key();
-    let missing = Failure::NoDirectory("spec.path: gone: no such file".into());
+    let missing = Failure::NoDirectory("kustomization.path: gone: no such file".into());
     renderings.kept().find(&key).outcome = Some(Err(missing.clone()));
     assert_eq!(renderings.summary(&revision, false).await, Err(missing.clone()));
     assert_eq!(renderings.render(&revision, false).await.map(drop), Err(missing));
     let empty = renderings.summary(&revision, true).await.unwrap();
     assert_eq!((empty.objects, empty.digest), (0, Payload::default().digest()));
+    assert_eq!(*empty.warnings, ["kustomization.path: gone: no such file, so that it has no objects"]);
     assert_eq!(renderings.render(&revision, true).await.unwrap().summary, empty);
     assert_eq!(renderings.count(), 0);
 }

@@ -14,7 +14,7 @@ use model::{Digest, MemberName};
 use super::cause::some;
 use super::status::{FoldFacts, total};
 use super::{SYNC_STATUS_MAX, removals_ignored};
-use crate::guard::Held;
+use crate::guard::{Cause, Held};
 use crate::unit;
 
 /// Members whose held deletions the status lists; all of them are in `view.kurator.dev`. As for `syncStatus`.
@@ -31,6 +31,22 @@ const CAUSES_SHOWN: usize = 20;
 
 /// Causes in a message, which has a line: all of them are in `held`.
 const CAUSES_SAID: usize = 3;
+
+/// Ends what is said of a policy whose directory is not in the source.
+const WITHOUT_DIRECTORY: &str = ", so that it has no objects";
+
+/// What is said of a policy whose directory was in the source and is not there now. `why`: which, in the renderer's words.
+pub fn without_directory(why: &str) -> String {
+    format!("{why}{WITHOUT_DIRECTORY}")
+}
+
+/// The same, out of what is said to be a mistake in the sources of an Application.
+fn missing_directory(application: &Application, policy: &str) -> Option<String> {
+    let said = condition::find(&application.status.as_ref()?.conditions, condition::SOURCE_WARNINGS)?;
+    let of_policy = format!("policy {policy}: ");
+    let mut sentences = said.message.split("; ").filter_map(|sentence| sentence.strip_prefix(&*of_policy));
+    sentences.find_map(|sentence| sentence.strip_suffix(WITHOUT_DIRECTORY)).map(str::to_owned)
+}
 
 impl FoldFacts<'_> {
     /// What the guard holds of a unit.
@@ -71,9 +87,11 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let held = facts.held(unit)?;
     let count = u32::try_from(held.count).unwrap_or(u32::MAX);
     let member_count = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
-    let cause = |cause: &crate::guard::Cause| HeldCause {
+    let policy = unit.policy.as_deref().unwrap_or_default();
+    let missing = missing_directory(facts.application, policy).map(|why| format!(": {why}")).unwrap_or_default();
+    let cause = |cause: &Cause| HeldCause {
         cause: format!("{cause:?}"),
-        message: cause.as_str().to_owned(),
+        message: format!("{}{}", cause.as_str(), if *cause == Cause::Empties { &missing } else { "" }),
         members: member_count,
         objects: count,
     };

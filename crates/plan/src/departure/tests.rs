@@ -11,6 +11,7 @@ fn objects(rows: &[(&str, &str, &str, bool, bool)], removal: Removal) -> Objects
         key: key(kind, namespace, name).into(),
         lack: None,
         adopted: *adopted,
+        unrecorded: *adopted && name.ends_with("-unrecorded"),
         kept: *kept,
     };
     Objects::of(rows.iter().map(row), removal)
@@ -28,18 +29,20 @@ fn a_namespace_stays_with_what_stays_in_it() {
         ("Namespace", "", "other", false, false),
         ("ConfigMap", "shop", "a", false, false),
         ("ConfigMap", "shop", "theirs", true, false),
+        ("ConfigMap", "shop", "x-unrecorded", true, false),
     ];
     let all = objects(&rows, Removal::Prune);
     let expect = [
         "- ConfigMap shop/a",
         "- Namespace other",
         "= ConfigMap shop/theirs: it was there before Kurator",
+        "= ConfigMap shop/x-unrecorded: no inventory named it when it was applied, so who made it is not known; delete it by hand if Kurator did",
         "= Namespace shop: something in it stays",
     ];
     assert_eq!(words(&all), expect);
     assert!(all.has_containers());
     let released = objects(&rows, Removal::Release);
-    assert_eq!((released.goes.len(), released.stays.len()), (0, 4));
+    assert_eq!((released.goes.len(), released.stays.len()), (0, 5));
 }
 
 #[test]

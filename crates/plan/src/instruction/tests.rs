@@ -47,10 +47,28 @@ fn the_request_that_asks_most_counts() {
 fn what_is_not_honoured_is_named() {
     for (name, value, expect) in [
         ("kurator.dev/reconcile", "disabled", &[][..]),
-        ("kurator.dev/reconcile", "disable", &["kurator.dev/reconcile: disable"]),
-        ("kurator.dev/adopt", "always", &["kurator.dev/adopt: always"]),
+        (
+            "kurator.dev/reconcile",
+            "disable",
+            &[r#"kurator.dev/reconcile is "disable": known are "disabled", "enabled""#],
+        ),
+        ("kurator.dev/adopt", "always", &[r#"kurator.dev/adopt is "always": known is "overwrite""#]),
+        ("kurator.dev/on-delete", "orphan", &[]),
+        ("kurator.dev/on-delete", "orphn", &[r#"kurator.dev/on-delete is "orphn": known are "orphan", "prune""#]),
+        ("helm.sh/resource-policy", "Keep", &[]),
+        ("helm.sh/resource-policy", "", &[]),
+        ("helm.sh/resource-policy", "kep", &[r#"helm.sh/resource-policy is "kep": known is "keep""#]),
+        (
+            "kustomize.toolkit.fluxcd.io/prune",
+            "false",
+            &[r#"kustomize.toolkit.fluxcd.io/prune is "false": known are "disabled", "enabled""#],
+        ),
         ("kustomize.toolkit.fluxcd.io/ssa", "Merge", &[]),
-        ("kustomize.toolkit.fluxcd.io/ssa", "Override", &["kustomize.toolkit.fluxcd.io/ssa: Override"]),
+        (
+            "kustomize.toolkit.fluxcd.io/ssa",
+            "Override",
+            &[r#"kustomize.toolkit.fluxcd.io/ssa is "Override": known are "Merge", "IfNotPresent", "Ignore""#],
+        ),
         ("kustomize.toolkit.fluxcd.io/force", "enabled", &[]),
         ("kustomize.toolkit.fluxcd.io/prune", "disabled", &[]),
         ("helm.sh/hook", "pre-install", &["helm.sh/hook: pre-install"]),

@@ -142,7 +142,7 @@ fn errors_name_the_file_and_the_field() {
     }
     let error = render("", "nowhere").unwrap_err();
     assert!(matches!(error, RenderError::NoDirectory(_)));
-    assert!(error.to_string().starts_with("spec.path: nowhere: no such file or directory"), "{error}");
+    assert!(error.to_string().starts_with("kustomization.path: nowhere: no such file or directory"), "{error}");
     assert!(matches!(render("", "../x"), Err(RenderError::Tree { .. })));
 }
 

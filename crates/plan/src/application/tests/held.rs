@@ -201,3 +201,44 @@ fn the_application_or_its_fleet_allows_removals() {
     let message = condition(&world).unwrap().1;
     assert!(message.ends_with("; kurator.dev/removals is \"many\", which is no number of members, and counts as 0"));
 }
+
+#[test]
+fn a_list_that_a_missing_directory_causes_says_so() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.report("a");
+    let key = (world.unit(), name("a"));
+    let status = world.statuses.get_mut(&key).unwrap();
+    status.objects = api::delivery::UnitCounts { inventory: 3, ..Default::default() };
+    status.held = Some(Deletions {
+        digest: Digest::of(b"one"),
+        count: 3,
+        sample: vec!["Deployment.apps shop/web".into()],
+        guarded: 0,
+        behind: false,
+        unshown: false,
+        released: 0,
+        state: DeletionState::Waiting,
+    });
+    for (warnings, expect) in [
+        ("", "nothing would be left of it"),
+        ("policy q: kustomization.path: web: gone, so that it has no objects", "nothing would be left of it"),
+        (
+            "policy p: a patch selects nothing; policy p: kustomization.path: web: gone, so that it has no objects",
+            "nothing would be left of it: kustomization.path: web: gone",
+        ),
+    ] {
+        let status = world.application.as_mut().unwrap().status.as_mut().unwrap();
+        let said = api::condition::Statement::new(
+            api::condition::SOURCE_WARNINGS,
+            Some(true),
+            api::reason::LIKELY_MISTAKE,
+            warnings,
+        );
+        let at = "2026-01-01T00:00:00Z".parse().unwrap();
+        status.conditions = api::condition::merge(&status.conditions, vec![said], None, at);
+        world.step();
+        let status = world.application.as_ref().unwrap().status.clone().unwrap();
+        assert_eq!(status.held[0].causes[0].message, expect);
+    }
+}

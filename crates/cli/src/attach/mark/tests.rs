@@ -105,7 +105,7 @@ async fn a_command_that_fails_takes_back_the_mark_that_it_set() {
         let failed =
             attaching.place(&refusing(&member, step)).make_account(None).await.map(drop).unwrap_err().to_string();
         assert!(failed.contains("you may not") && !failed.contains("annotation"), "{step}: {failed}");
-        assert_eq!(marks_there().await, [own.clone()], "{step}");
+        assert_eq!(marks_there().await, std::slice::from_ref(&own), "{step}");
     }
     // It cannot be taken back.
     let place = new.place(&api);

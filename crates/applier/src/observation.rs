@@ -15,7 +15,7 @@ use crate::limit;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Observation {
     pub(crate) seen: Seen,
-    /// Position in the server's history, when the server's versions are numbers. None is 0.
+    /// Position in the server's history. `None`: the server's version is not a number. No server has a version 0.
     pub(crate) version: Option<NonZeroU64>,
     /// What was found out while the body was at hand, for the pass that awaits the object with this digest.
     pub(crate) recalled: Option<Box<(Digest, Recalled)>>,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | read the user's kubeconfig, log in ([`login`], [`exec`]) | the user's, on this machine |
 //! | look at the cluster and at the hub, show what will be made ([`proposal`]), ask | both |
-//! | take back what a detach began to remove ([`unfinished`]), mark the account as this hub's ([`whose`]) | the user's |
+//! | take back what a detach began to remove ([`remnant`]), mark the account as this hub's ([`mark`]) | the user's |
 //! | make a service account with its rights in the cluster ([`rights`]), and a token of it | the user's |
 //! | write Secret, AttachedCluster and Fleet in the hub ([`hub`]) | those on the hub |
 //! | wait until the hub has reached the cluster with that token | |
@@ -19,13 +19,13 @@ mod foreign;
 mod hub;
 mod kubeconfig;
 mod login;
+mod mark;
 mod proposal;
+mod remnant;
 mod rights;
 mod surplus;
 #[cfg(test)]
 mod tests;
-mod unfinished;
-mod whose;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -38,6 +38,7 @@ use client::{Api, Resource};
 use controllers::mint;
 use model::{Clock, MemberName, object};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::args::{Asking, Attach, Common, Waiting};
 use crate::ask;
@@ -50,10 +51,10 @@ use foreign::Foreign;
 pub(crate) use hub::FINAL;
 use hub::{Names, Present};
 use kubeconfig::Files;
+use mark::Mark;
 use proposal::Proposal;
+use remnant::{GONE_WITHIN, Rewritten};
 pub(crate) use rights::removal;
-use unfinished::GONE_WITHIN;
-use whose::Whose;
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -72,11 +73,11 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
     let hub_server = reached.advertised.trim_end_matches('/');
     let own_id = foreign::own_id(&hub).await?;
-    let whose = Whose::of(hub_server, own_id.as_ref(), reached.authority.as_ref(), &names);
+    let mark = Mark::of(hub_server, own_id.as_ref(), reached.authority.as_ref(), &names);
     let place = Place {
         member: &member,
         hub: &hub,
-        whose: &whose,
+        mark: &mark,
         own_id: own_id.as_ref(),
         names: &names,
         context: &chosen.context,
@@ -87,7 +88,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let cluster = login::for_hub(&login.cluster, what.server.as_deref());
     let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
-    let grants = place.grants(GONE_WITHIN).await?;
+    let grants = place.grants(Instant::now() + GONE_WITHIN).await?;
     let foreign = Foreign::read(&member, &facts.uid, own_id.clone(), what.take_over.is_some()).await?;
     let foreign = foreign.choose(what.take_over.as_ref())?;
     let mut surplus = place.surplus(&present).await?;
@@ -108,8 +109,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     if !what.yes {
         confirm()?;
     }
-    let (minted, role) = place.attach(&cluster, &present).await?;
-    surplus.learn(role);
+    let (minted, rewritten) = place.attach(&cluster, &present).await?;
+    surplus.learn(rewritten);
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
@@ -125,7 +126,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         Some(list) => match take_over(&hub_client, &hub_common, what, &names, list).await {
             Ok(taken) => Some(taken),
             Err(why) => {
-                removed.err().iter().for_each(|left| output::print_stderr(format_args!("{left:#}")));
+                left_after(&removed).iter().for_each(output::print_stderr);
                 return Err(why);
             }
         },
@@ -150,6 +151,14 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     // Last: it is attached, also where this failed.
     removed?.iter().for_each(output::print_stderr);
     Ok(())
+}
+
+/// What is left in the cluster of the rights before, in words: it is said also where what follows fails.
+fn left_after(removed: &anyhow::Result<Option<String>>) -> Option<String> {
+    match removed {
+        Ok(left) => left.clone(),
+        Err(why) => Some(format!("{why:#}")),
+    }
 }
 
 /// Takes over what was shown and agreed to. The hub makes the list again, and it is asked again only if that is another one.
@@ -219,7 +228,7 @@ struct Facts {
 struct Place<'a> {
     member: &'a Api,
     hub: &'a Api,
-    whose: &'a Whose,
+    mark: &'a Mark,
     /// This hub's id; `None` when the user may not see it.
     own_id: Option<&'a HubId>,
     names: &'a Names,
@@ -259,32 +268,56 @@ impl Place<'_> {
     }
 
     /// Makes everything. Returns how the token was made, and the ClusterRole if it was written to take things back.
-    async fn attach(&self, cluster: &Value, present: &Present) -> anyhow::Result<(Minted, Option<Value>)> {
+    async fn attach(&self, cluster: &Value, present: &Present) -> anyhow::Result<(Minted, Option<Rewritten>)> {
         let before = present.minted();
-        let (used_by, role) = self.make_account(before.as_ref()).await?;
-        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose.key).await;
+        let account = self.make_account(before.as_ref()).await?;
+        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.mark.key).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
-        let mut token = made.map_err(self.of_cluster(&about))?;
-        token.minted.used_by = Some(used_by);
+        let mut token = match made.map_err(self.of_cluster(&about)) {
+            Ok(token) => token,
+            Err(why) => return Err(self.unmark_after(account.is_newly_marked, why).await),
+        };
+        token.minted.used_by = Some(account.mark);
         let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
-        Ok((token.minted, role))
+        Ok((token.minted, account.rewritten))
     }
 
-    /// Makes the account and its rights. Returns the mark on it, and the ClusterRole if it was written to take things back.
-    async fn make_account(&self, before: Option<&Minted>) -> anyhow::Result<(String, Option<Value>)> {
-        // Before anything else: from here on no detach of another hub begins to remove what is made.
-        self.mark_account(before).await?;
-        let (grants, role) = self.take_back(GONE_WITHIN).await?;
+    /// Makes the account and its rights.
+    async fn make_account(&self, before: Option<&Minted>) -> anyhow::Result<Account> {
+        // Before anything else: from here on no detach of another hub begins to remove what is made. Old marks go at the end.
+        let marked = self.mark_account(None).await?;
+        let is_newly_marked = marked.is_none_or(|marked| marked.is_new);
+        match self.make_rights(before).await {
+            Ok((mark, rewritten)) => Ok(Account { mark, is_newly_marked, rewritten }),
+            Err(why) => Err(self.unmark_after(is_newly_marked, why).await),
+        }
+    }
+
+    /// Makes what is listed. Returns the mark on the account, and the ClusterRole if it was written to take things back.
+    async fn make_rights(&self, before: Option<&Minted>) -> anyhow::Result<(String, Option<Rewritten>)> {
+        let (grants, rewritten) = self.take_back(Instant::now() + GONE_WITHIN).await?;
+        let now = hub_clock().now();
         for (grant, _) in &grants {
-            let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
+            let object = grant.made_at(now);
+            let applied = self.member.apply(&grant.resource.target_of(&object), &object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
         }
-        let Some(used_by) = self.mark_account(before).await? else {
+        let Some(marked) = self.mark_account(before).await? else {
             bail!("ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} was deleted meanwhile: run the same command again");
         };
-        Ok((used_by, role))
+        Ok((marked.name, rewritten))
     }
+}
+
+/// The account as it was made.
+struct Account {
+    /// The mark on it.
+    mark: String,
+    /// Did this command set it?
+    is_newly_marked: bool,
+    /// The ClusterRole, if it was written to take things back.
+    rewritten: Option<Rewritten>,
 }
 
 /// The account in the cluster.

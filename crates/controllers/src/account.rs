@@ -16,6 +16,8 @@
 //! | reads the account's marks, then the ClusterRole | sets its mark | the write of the account is a conflict |
 //! | writes the account's owner | sets its mark, writes the ClusterRole, takes owners away | the deletion of the ClusterRole is a conflict |
 //! | deletes the ClusterRole | waits until all is gone that it owned | everything is made again |
+//!
+//! A pass that finds another hub takes away the owners that a pass before it gave: it may have given some after that attach looked.
 
 use std::collections::BTreeSet;
 
@@ -90,16 +92,16 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     let is_marked = marks.iter().any(|(name, _)| Some(*name) == own);
     let unmarked = "it does not say that this hub works as it, as one of an earlier version";
     let Some(own) = own else { return Ok(End::Stays(unmarked.to_owned())) };
-    let mark = Some(own).filter(|_| is_marked);
+    let leaving = is_marked.then_some((own, &found));
     if !others.is_empty() {
-        return share(api, mark, minted, named(&others)).await;
+        return share(api, leaving, minted, named(&others)).await;
     }
     // A hub of an earlier version has set no mark. What it delivered says that it is there.
     let hubs = hubs_with_inventories(api, Some(hub)).await?;
     if !hubs.is_empty() {
         let hubs: Vec<String> = hubs.iter().map(|hub| format!("hub {hub}")).collect();
         let hubs: Vec<&str> = hubs.iter().map(String::as_str).collect();
-        return share(api, mark, minted, named(&hubs)).await;
+        return share(api, leaving, minted, named(&hubs)).await;
     }
     if !is_marked {
         return Ok(End::Stays(unmarked.to_owned()));
@@ -120,15 +122,13 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     if is_made(&found) {
         write_owner(api, &account, &found, &owner).await?;
     }
-    let rest = [
-        (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
-        (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
-        (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
-    ];
-    for (resource, namespace, name) in &rest {
+    for (resource, namespace, name) in &rest() {
         own_object(api, resource, namespace, name, &owner).await?;
     }
-    own_rights_in_namespaces(api, &owner).await?;
+    for (resource, found) in rights_in_namespaces(api).await? {
+        let (namespace, name) = (object::namespace(&found), object::name(&found));
+        own_object(api, &resource, namespace.unwrap_or_default(), name.unwrap_or_default(), &owner).await?;
+    }
     let namespace_stays = match applier::who_stays(api, hub, LISTS_AT_ONCE).await {
         Ok(Inhabitants::Nobody) => {
             let namespaces = Resource::core("Namespace", "namespaces", false);
@@ -144,17 +144,73 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     Ok(End::Removed(namespace_stays.map(|why| format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE))))
 }
 
-/// Leaves the account to others. Can be done again after every step: the token in use goes last, since nothing works without it.
-async fn share(api: &Api, mark: Option<&String>, minted: &Minted, hubs: String) -> Result<End, Error> {
-    if let Some(mark) = mark {
+/// Leaves the account to others. `leaving`: this hub's mark, and the account as it was read, while the mark is there. Can be done
+/// again after every step: the mark goes after the owners, since no other hub removes the account as long as it is there. The token
+/// in use goes last, since nothing works without it.
+async fn share(api: &Api, leaving: Option<(&String, &Value)>, minted: &Minted, hubs: String) -> Result<End, Error> {
+    if let Some((mark, found)) = leaving {
+        disown_rest(api).await?;
+        // As it was when the other marks were read: of two hubs that leave at the same time, one looks again, and is the last.
+        let mut patch = json!({"metadata": {"uid": object::uid(found), "resourceVersion": object::resource_version(found),
+            "annotations": {mark: null}}});
+        if let Some(owners) = owners_without_role(found) {
+            patch["metadata"]["ownerReferences"] = owners;
+        }
         let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
-        let patch = json!({"metadata": {"annotations": {mark: null}}});
         api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await?;
     }
     if let Some(name) = &minted.token_secret {
         mint::remove_token_secret(api, name).await?;
     }
     Ok(End::Shared(hubs))
+}
+
+/// What gets the ClusterRole as its owner beside the account, the Namespace and the rights in namespaces.
+fn rest() -> [(Resource, &'static str, &'static str); 3] {
+    [
+        (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
+        (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
+        (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
+    ]
+}
+
+/// Takes the ClusterRole away as an owner of everything but the account. What this hub may not read or write, it gave no owner.
+async fn disown_rest(api: &Api) -> Result<(), Error> {
+    let namespace = (Resource::core("Namespace", "namespaces", false), "", NAMESPACE);
+    for (resource, namespace, name) in rest().into_iter().chain([namespace]) {
+        let target = resource.target(namespace, name);
+        let found = allowed(api.get_metadata(&target).await)?.flatten();
+        allowed(disown(api, &target, found).await)?;
+    }
+    for (resource, found) in allowed(rights_in_namespaces(api).await)?.unwrap_or_default() {
+        let (namespace, name) = (object::namespace(&found), object::name(&found));
+        let target = resource.target(namespace.unwrap_or_default(), name.unwrap_or_default());
+        allowed(disown(api, &target, Some(found.clone())).await)?;
+    }
+    Ok(())
+}
+
+/// The answer, or `None` where the member refuses it.
+fn allowed<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(error) if is_final(&error) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+async fn disown(api: &Api, target: &Target<'_>, found: Option<Value>) -> Result<(), Error> {
+    let Some(found) = found.filter(is_made) else { return Ok(()) };
+    let Some(owners) = owners_without_role(&found) else { return Ok(()) };
+    let patch = json!({"metadata": {"uid": object::uid(&found), "resourceVersion": object::resource_version(&found),
+        "ownerReferences": owners}});
+    api.merge(target, &patch).await.map(drop)
+}
+
+/// The owners of an object without the ClusterRole; `None` when it is none of them.
+fn owners_without_role(found: &Value) -> Option<Value> {
+    let owners = object::get(found, &["metadata", "ownerReferences"])?.as_array()?;
+    let is_role = |owner: &&Value| owner["kind"] == "ClusterRole" && owner["name"] == SERVICE_ACCOUNT;
+    owners.iter().any(|owner| is_role(&owner)).then(|| owners.iter().filter(|owner| !is_role(owner)).cloned().collect())
 }
 
 /// The hubs that have inventories in the member, by the labels of these, without the hub `own`.
@@ -207,19 +263,19 @@ async fn write_owner(api: &Api, target: &Target<'_>, found: &Value, owner: &Valu
     api.merge(target, &patch).await.map(drop)
 }
 
-/// Gives the roles in namespaces their owner: those that are left of rights in some namespaces only, before they were widened, or
-/// of a hub that left.
-async fn own_rights_in_namespaces(api: &Api, owner: &Value) -> Result<(), Error> {
-    let (roles, bindings) = (rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true));
+/// The metadata of the roles in namespaces and of their bindings: those that are left of rights in some namespaces only, before
+/// they were widened, or of a hub that left. A role may have lost its binding already.
+async fn rights_in_namespaces(api: &Api) -> Result<Vec<(Resource, Value)>, Error> {
     let made = Selection { content: Content::Metadata, ..Selection::labels(format!("{MANAGED_BY}={MANAGER}")) };
-    for binding in api.list(&bindings, "", &made).await?.items {
-        let (Some(namespace), Some(name)) = (object::namespace(&binding), object::name(&binding)) else { continue };
-        if [SERVICE_ACCOUNT, IDENTITY_ROLE, INVENTORY_ROLE].contains(&name) {
-            own_object(api, &bindings, namespace, name, owner).await?;
-            own_object(api, &roles, namespace, name, owner).await?;
-        }
+    let mut out = Vec::new();
+    for resource in [rbac("RoleBinding", "rolebindings", true), rbac("Role", "roles", true)] {
+        let listed = api.list(&resource, "", &made).await?.items;
+        let is_right = |found: &Value| {
+            object::name(found).is_some_and(|name| [SERVICE_ACCOUNT, IDENTITY_ROLE, INVENTORY_ROLE].contains(&name))
+        };
+        out.extend(listed.into_iter().filter(is_right).map(|found| (resource.clone(), found)));
     }
-    Ok(())
+    Ok(out)
 }
 
 fn named(hubs: &[&str]) -> String {

@@ -155,6 +155,11 @@ impl Claims {
         }
     }
 
+    /// The objects that the payload of a unit names.
+    pub fn desired(&self) -> impl Iterator<Item = &Arc<HashedKey>> {
+        self.stakes.iter().filter(|(_, stakes)| stakes.iter().any(|(_, stake)| stake.desires)).map(|(key, _)| key)
+    }
+
     /// The units that have a stake in an object.
     pub fn units(&self, key: &HashedKey) -> impl Iterator<Item = &UnitId> {
         self.stakes.get(key).into_iter().flatten().map(|(unit, _)| &**unit)

@@ -187,7 +187,8 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         None => {}
         Some(_) if leaving => report.waiting.push(WaitingOn::LeftOutside(outside)),
         Some((_, lack)) => {
-            let widen = rights.widened(lack, &rights.lacks(desired.iter().chain(inventory.entries().keys())));
+            let all = desired.iter().chain(claims.desired()).chain(inventory.entries().keys());
+            let widen = rights.widened(lack, &rights.lacks(all));
             report.waiting.push(WaitingOn::OutsideRights { objects: outside, widen });
         }
     }

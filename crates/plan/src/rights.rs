@@ -16,7 +16,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use api::delivery::UnitStatus;
 use api::kurator::annotation::RECONCILE;
+use api::kurator::cluster::v1alpha1::AttachedClusterSpec;
+use api::kurator::minted::NAMESPACE;
 use model::{HashedKey, ObjectKey};
 
 use crate::phase;
@@ -27,9 +30,16 @@ pub const OUTSIDE_RIGHTS: &str = "OutsideRights";
 /// Namespaces that a sentence names as given. More would fill it: a member may give dozens.
 const NAMED_MAX: usize = 5;
 
-/// Longest list of namespaces in the command that widens the rights, in characters. With the rest of the sentence it stays below
-/// what is kept of a message ([`UnitStatus::MESSAGE_MAX`](api::delivery::UnitStatus::MESSAGE_MAX)), so that no command is cut.
+/// Longest list of namespaces in the command that widens the rights, in characters: people read it.
 const LIST_CHARS_MAX: usize = 400;
+
+/// Longest sentence, in characters: what is kept of a message, less the object that it is said of in its unit's message. What would
+/// be longer is said in fewer words, so that no command is cut.
+const SENTENCE_CHARS_MAX: usize = UnitStatus::MESSAGE_MAX - 200;
+
+/// Namespaces in which `kurator attach` gives no rights one by one: with all rights in the first one has them in the whole cluster,
+/// and the second one is the hub's own.
+pub const RESERVED_NAMESPACES: [&str; 2] = ["kube-system", NAMESPACE];
 
 /// What the hub may do in a member. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +67,18 @@ impl Lack {
         match key.namespace.as_str() {
             "" => Self::Cluster,
             namespace => Self::Namespace(namespace.to_owned()),
+        }
+    }
+}
+
+impl Lack {
+    /// The namespace, if rights are given in it one by one.
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Namespace(namespace) => {
+                Some(namespace.as_str()).filter(|namespace| !RESERVED_NAMESPACES.contains(namespace))
+            }
+            Self::Cluster => None,
         }
     }
 }
@@ -100,36 +122,15 @@ impl Rights {
         if self.are_limited() { &key.namespace } else { "" }
     }
 
-    /// Why an object that a unit wants is not asked for, and what to do. `all`: what the objects of its unit lack. One command gives all of
-    /// it: a command gives exactly what it names, so that two commands would undo each other.
+    /// Why an object that a unit wants is not asked for, and what to do. `all`: what the objects of the member's units lack.
+    /// One command gives all of it: a command gives exactly what it names, so that two commands would undo each other.
     pub fn sentence(&self, key: &ObjectKey, lack: &Lack, all: &BTreeSet<Lack>) -> String {
         // Without a limit nothing is lacking.
-        let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
-        let given = named(namespaces);
-        let widen = self.widened(lack, all);
-        match lack {
-            Lack::Namespace(namespace) => {
-                let whole = match all.contains(&Lack::Cluster) {
-                    true => {
-                        format!(", or, since its unit has objects in no namespace too, give all rights with `{attach}`")
-                    }
-                    false => String::new(),
-                };
-                format!(
-                    "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not \
-                     asked for: take it out, or widen them with `{widen}`{whole}"
-                )
-            }
-            Lack::Cluster if phase::is_namespace(key) && namespaces.contains(&key.name) => format!(
-                "what is in it is delivered, and the Namespace itself is neither made nor changed: it is in no namespace, so it \
-                 needs rights in the whole cluster, and the member gives them in {given} only. Put it into a policy that selects \
-                 other members, or annotate it {RECONCILE}: disabled and make it where it is missing, or give all rights with `{widen}`"
-            ),
-            Lack::Cluster => format!(
-                "it is in no namespace, so it needs rights in the whole cluster, and the member gives them in {given} only; it \
-                 is not asked for: take it out, or give all rights with `{widen}`"
-            ),
-        }
+        let Some(limited) = self.0.as_deref() else { return String::new() };
+        let said = |length| limited.sentence(key, lack, all, length);
+        let fits = |said: &String| said.chars().count() <= SENTENCE_CHARS_MAX;
+        let longer = [Length::Full, Length::Short].into_iter().map(said).find(fits);
+        longer.unwrap_or_else(|| said(Length::Shortest))
     }
 
     /// Why an object stays that its unit no longer wants, and what to do. `all` as in [`Self::sentence`]; `leaves`: the unit leaves the
@@ -147,15 +148,10 @@ impl Rights {
         )
     }
 
-    /// The command that gives what an object lacks, beside what is given and what `all` others of its unit lack in namespaces.
+    /// The command that gives what an object lacks, beside what is given and what `all` others lack in namespaces.
     pub fn widened(&self, lack: &Lack, all: &BTreeSet<Lack>) -> String {
-        let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
-        match lack {
-            Lack::Cluster => attach.clone(),
-            Lack::Namespace(_) => {
-                format!("{attach} --namespaces {}", wider(namespaces, all.iter().chain([lack])))
-            }
-        }
+        let limited = self.0.as_deref();
+        limited.map(|limited| limited.widened(lack, all, Length::Full)).unwrap_or_default()
     }
 
     /// What these objects lack together.
@@ -167,21 +163,72 @@ impl Rights {
     }
 }
 
-/// What is given with what is lacking, as the command takes it.
-fn wider<'a>(given: &BTreeSet<String>, lacking: impl Iterator<Item = &'a Lack>) -> String {
-    let lacking = lacking.filter_map(|lack| match lack {
-        Lack::Namespace(namespace) => Some(namespace.as_str()),
-        Lack::Cluster => None,
-    });
-    let lacking: BTreeSet<&str> = lacking.collect();
-    let all: BTreeSet<&str> = given.iter().map(String::as_str).chain(lacking.iter().copied()).collect();
-    let list = all.into_iter().collect::<Vec<_>>().join(",");
-    if list.len() <= LIST_CHARS_MAX {
-        return list;
+/// How much a sentence says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// Everything.
+    Full,
+    /// How many namespaces are given, instead of their names, and one command.
+    Short,
+    /// The same, with no namespace in the command.
+    Shortest,
+}
+
+impl Limited {
+    fn sentence(&self, key: &ObjectKey, lack: &Lack, all: &BTreeSet<Lack>, length: Length) -> String {
+        let given = match length {
+            Length::Full => named(&self.namespaces),
+            Length::Short | Length::Shortest => format!("{} of its namespaces", self.namespaces.len()),
+        };
+        let widen = self.widened(lack, all, length);
+        if let Lack::Namespace(namespace) = lack {
+            // Also where more names are lacking than can be given one by one.
+            if widen == self.attach {
+                return format!(
+                    "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not asked for: \
+                     take it out, or give all rights with `{widen}`"
+                );
+            }
+            let needs_all = length == Length::Full && all.iter().any(|lack| lack.namespace().is_none());
+            let whole = match needs_all {
+                true => format!(
+                    ", or, since other objects need rights in the whole cluster, give all rights with `{}`",
+                    self.attach
+                ),
+                false => String::new(),
+            };
+            return format!(
+                "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not asked for: take \
+                 it out, or widen them with `{widen}`{whole}"
+            );
+        }
+        if phase::is_namespace(key) && self.namespaces.contains(&key.name) {
+            return format!(
+                "what is in it is delivered, and the Namespace itself is neither made nor changed: it is in no namespace, so it \
+                 needs rights in the whole cluster, and the member gives them in {given} only. Put it into a policy that selects \
+                 other members, or annotate it {RECONCILE}: disabled and make it where it is missing, or give all rights with `{widen}`"
+            );
+        }
+        format!(
+            "it is in no namespace, so it needs rights in the whole cluster, and the member gives them in {given} only; it is not \
+             asked for: take it out, or give all rights with `{widen}`"
+        )
     }
-    // Names that do not fit are said to be a list. The member's status has those that it gives.
-    let lacking = lacking.into_iter().collect::<Vec<_>>().join(",");
-    if lacking.len() <= LIST_CHARS_MAX { format!("LIST,{lacking}") } else { "LIST".to_owned() }
+
+    fn widened(&self, lack: &Lack, all: &BTreeSet<Lack>, length: Length) -> String {
+        let Self { namespaces, attach } = self;
+        let lacking: BTreeSet<&str> = all.iter().chain([lack]).filter_map(Lack::namespace).collect();
+        let wanted: BTreeSet<&str> = namespaces.iter().map(String::as_str).chain(lacking.iter().copied()).collect();
+        if lack.namespace().is_none() || wanted.len() > AttachedClusterSpec::NAMESPACES_MAX {
+            return attach.clone();
+        }
+        let joined = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(",");
+        // A list that does not fit is not written out. The member's status has the namespaces that are given.
+        let lists = [joined(&wanted), format!("LIST,{}", joined(&lacking))];
+        let fits = |list: &String| length != Length::Shortest && list.len() <= LIST_CHARS_MAX;
+        let list = lists.into_iter().find(fits).unwrap_or_else(|| "LIST".to_owned());
+        format!("{attach} --namespaces {list}")
+    }
 }
 
 /// The first namespaces, and how many more there are.

@@ -1,7 +1,7 @@
 //! Objects to which the member gives no rights: found before anything is asked, and left as they are. Which they are is decided
 //! by [`plan::rights`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::HashedKey;
@@ -39,8 +39,12 @@ impl Pass {
             (!wanted.is_some_and(is_asked)).then_some((key, lack, wanted.is_some()))
         });
         let lacking: Vec<(&Arc<HashedKey>, Lack, bool)> = lacking.collect();
-        // Of the whole unit, so that each object suggests the same rights.
-        let lacks: BTreeSet<Lack> = lacking.iter().map(|(_, lack, _)| lack.clone()).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        // Of all units, so that each object of the member suggests the same rights.
+        let mut lacks = rights.lacks(self.connection.view().claims.desired());
+        lacks.extend(lacking.iter().map(|(_, lack, _)| lack.clone()));
         let mut found: BTreeMap<(Lack, bool, Option<&str>), Arc<Outside>> = BTreeMap::new();
         for (key, lack, is_wanted) in lacking {
             // What is said of a Namespace depends on its name.

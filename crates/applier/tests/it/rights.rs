@@ -102,7 +102,10 @@ async fn what_needs_more_is_refused_before_it_is_sent_and_the_rest_is_delivered(
     assert_eq!(detail(&report, "asked").sync, SyncState::LeftAlone);
     let other = "it needs rights in namespace other, and the member gives them in shop, side only";
     let said = &detail(&report, "c").message;
-    assert!(said.starts_with(other) && said.contains(" --namespaces other,shop,side`, or, since its unit "), "{said}");
+    assert!(
+        said.starts_with(other) && said.contains(" --namespaces other,shop,side`, or, since other objects "),
+        "{said}"
+    );
     let cause = WaitingCause::OutsideRights;
     assert_eq!(
         waiting(&report)[..2],
@@ -124,6 +127,23 @@ async fn what_needs_more_is_refused_before_it_is_sent_and_the_rest_is_delivered(
     let unit = world.set("u", 2, objects[..2].to_vec());
     world.applied(&unit).await;
     assert_eq!(gate.refused(), Vec::<String>::new(), "nothing was asked for outside");
+}
+
+#[tokio::test(start_paused = true)]
+async fn units_of_a_member_suggest_the_same_rights() {
+    let mut world = world().await;
+    limit(&mut world, &["shop"]);
+    let units = [
+        world.set("u", 1, vec![in_namespace("b", "side")]),
+        world.set("v", 1, vec![config_map("a", "1"), in_namespace("c", "other")]),
+    ];
+    // A unit that suggested something before the other one came says it with its next pass.
+    world.restart();
+    for (unit, name) in units.iter().zip(["b", "c"]) {
+        let report = world.until(unit, "tried", |r| r.phase == UnitPhase::Failed).await;
+        let said = &detail(&report, name).message;
+        assert!(said.ends_with("with `kurator attach CONTEXT --name beijing --namespaces other,shop,side`"), "{said}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ impl Proposal<'_> {
             lines.push("what needs more is not sent there, and its Application says so".to_owned());
         }
         if !self.surplus.rights.is_empty() && self.surplus.kept.is_some() {
-            lines.push("the account has more, which stay; this hub does not use them".to_owned());
+            lines.push("the account has others too, which stay; this hub does not use them".to_owned());
         }
         if self.is_renewal() && before != now {
             lines.push(format!("until now {}", where_in(before)));

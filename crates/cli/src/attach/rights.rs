@@ -9,6 +9,7 @@ use api::kurator::minted::{
     CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, NAMESPACE, SERVICE_ACCOUNT,
 };
 use client::Resource;
+use model::Timestamp;
 use serde_json::{Value, json};
 
 /// The namespace by whose UID clusters are told apart.
@@ -41,6 +42,12 @@ pub(super) fn asked(namespaces: &[String]) -> anyhow::Result<Vec<String>> {
     Ok(all.into_iter().cloned().collect())
 }
 
+/// Annotation on roles and bindings: when an attach made them last. Each attach makes another version of them, so that a
+/// command that narrows rights, and has read them before, does not delete what the attach counts on.
+const ATTACHED_AT: &str = "kurator.dev/attached-at";
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 /// One object in the member.
 pub(super) struct Grant {
     pub(super) resource: Resource,
@@ -56,6 +63,20 @@ impl Grant {
     /// changed for others. A namespace only gets the label.
     pub(super) fn may_be_written(&self, found: &Value) -> bool {
         self.resource.kind == "Namespace" || model::object::label(found, MANAGED_BY) == Some(MANAGER)
+    }
+
+    /// Is it a role, or a binding of one?
+    fn is_right(&self) -> bool {
+        self.resource.group == RBAC
+    }
+
+    /// The object as it is applied at this time.
+    pub(super) fn made_at(&self, now: Timestamp) -> Value {
+        let mut object = self.object.clone();
+        if self.is_right() {
+            object["metadata"]["annotations"] = json!({ATTACHED_AT: now.to_string()});
+        }
+        object
     }
 
     /// `-n kurator-system serviceaccount kurator`, as `kubectl get` takes it.
@@ -93,11 +114,8 @@ pub(super) fn role_owners(found: &Value) -> impl Iterator<Item = &Value> {
 /// first: who may not give these rights changes nothing.
 pub(super) fn grants(namespaces: &[String]) -> Vec<Grant> {
     let mut grants = if namespaces.is_empty() { in_cluster() } else { in_namespaces(namespaces) };
-    let inventory = (!namespaces.is_empty()).then(|| {
-        // With rights in the whole cluster these are among them.
-        let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "update", "delete"]}]);
-        role(NAMESPACE, INVENTORY_ROLE, rules, "lets the hub keep there the list of what it delivered")
-    });
+    // With rights in the whole cluster these are among them.
+    let inventory = (!namespaces.is_empty()).then(inventory);
     let credential = json!([
         {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "delete"]},
@@ -125,6 +143,13 @@ pub(super) fn grants(namespaces: &[String]) -> Vec<Grant> {
     grants.extend(inventory.into_iter().flatten());
     grants.extend(role(NAMESPACE, CREDENTIAL_ROLE, credential, credential_why));
     grants
+}
+
+/// The rights to what the hub keeps in the member.
+fn inventory() -> [Grant; 2] {
+    let rules =
+        json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "update", "delete"]}]);
+    role(NAMESPACE, INVENTORY_ROLE, rules, "lets the hub keep there the list of what it delivered")
 }
 
 /// Rights in the whole cluster.
@@ -187,13 +212,13 @@ fn role(namespace: &str, name: &str, rules: Value, why: &'static str) -> [Grant;
 }
 
 fn rbac(kind: &str, plural: &str, namespaced: bool) -> Resource {
-    Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, namespaced)
+    Resource::new(RBAC, "v1", kind, plural, namespaced)
 }
 
 /// What is in a binding of a role to the account.
 fn bound(kind: &str, name: &str) -> Value {
     let subject = json!({"kind": "ServiceAccount", "namespace": NAMESPACE, "name": SERVICE_ACCOUNT});
-    json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}, "subjects": [subject]})
+    json!({"roleRef": {"apiGroup": RBAC, "kind": kind, "name": name}, "subjects": [subject]})
 }
 
 fn grant(resource: Resource, namespace: &str, name: &str, body: Value, why: &'static str) -> Grant {
@@ -207,15 +232,46 @@ fn grant(resource: Resource, namespace: &str, name: &str, body: Value, why: &'st
     Grant { resource, object, why, only_if_missing: false }
 }
 
+/// What there may be in the member of rights in some namespaces only.
+#[derive(Default)]
+pub(super) struct Before {
+    /// The namespaces.
+    pub(super) namespaces: BTreeSet<String>,
+    /// Is there anything of such rights?
+    pub(super) is_limited: bool,
+}
+
+impl Before {
+    /// Rights in these namespaces; none for the whole cluster.
+    pub(super) fn recorded(namespaces: impl IntoIterator<Item = String>) -> Self {
+        let namespaces: BTreeSet<String> = namespaces.into_iter().collect();
+        Self { is_limited: !namespaces.is_empty(), namespaces }
+    }
+
+    /// Takes note of a role or a binding that `kurator attach` made. Each is looked at: a command may have ended between two.
+    pub(super) fn note(&mut self, found: &Value) {
+        match model::object::name(found) {
+            Some(SERVICE_ACCOUNT) => {
+                self.namespaces.extend(model::object::namespace(found).map(str::to_owned));
+                self.is_limited = true;
+            }
+            Some(IDENTITY_ROLE | INVENTORY_ROLE) => self.is_limited = true,
+            _ => {}
+        }
+    }
+}
+
 /// The bindings and roles that were made for other rights than these: for the whole cluster, or for namespaces that are not
 /// among them. Bindings first. Namespaces and the account stay in any case.
-pub(super) fn surplus(before: &BTreeSet<String>, namespaces: &[String]) -> Vec<Grant> {
+pub(super) fn surplus(before: &Before, namespaces: &[String]) -> Vec<Grant> {
     let wanted: BTreeSet<String> = grants(namespaces).iter().map(Grant::name).collect();
-    let before: Vec<String> = before.iter().cloned().collect();
-    let limited = if before.is_empty() { Vec::new() } else { grants(&before) };
-    let is_right = |grant: &Grant| grant.resource.group == "rbac.authorization.k8s.io";
+    let before_in: Vec<String> = before.namespaces.iter().cloned().collect();
+    let limited = match before.is_limited {
+        true => in_namespaces(&before_in).into_iter().chain(inventory()).collect(),
+        false => Vec::new(),
+    };
     let all = in_cluster().into_iter().chain(limited);
-    let mut surplus: Vec<Grant> = all.filter(|grant| is_right(grant) && !wanted.contains(&grant.name())).collect();
+    let mut surplus: Vec<Grant> = all.filter(|grant| grant.is_right() && !wanted.contains(&grant.name())).collect();
     surplus.reverse();
     surplus
 }

@@ -1,35 +1,36 @@
 //! Rights that were made in the cluster and are not wanted any more: they go when the hub has read that it has fewer, and when no
 //! other hub may work with them.
 
-use std::collections::BTreeSet;
-
 use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks, used_by};
-use client::{Delete, Propagation, Resource, Selection};
+use client::{Content, Delete, Propagation, Resource, Selection};
 use controllers::account::hubs_with_inventories;
 use model::object;
 use serde_json::Value;
 
 use super::hub::Present;
-use super::rights::{self, Grant};
-use super::whose::is_old;
+use super::mark::is_old;
+use super::remnant::Rewritten;
+use super::rights::{self, Before, Grant};
 use super::{Place, accounts};
 
 /// What was made in the cluster for rights that are not wanted any more.
 #[derive(Default)]
 pub(super) struct Surplus {
-    /// Each as it was found.
+    /// Each as it was found. Only exactly that is deleted.
     pub(super) rights: Vec<(Grant, Value)>,
-    /// Why these stay, in words: another hub may work with them. Without it they go.
+    /// Why these stay, in words: another hub may work with them. `None`: they go.
     pub(super) kept: Option<String>,
     /// What may be there, and cannot be seen: it stays.
     pub(super) unseen: Vec<String>,
 }
 
 impl Surplus {
-    /// Takes note of the ClusterRole as it is now, which was written by this command.
-    pub(super) fn learn(&mut self, role: Option<Value>) {
+    /// Takes note of the ClusterRole as this command wrote it. One that was changed before that is not what was shown, and stays.
+    pub(super) fn learn(&mut self, rewritten: Option<Rewritten>) {
         let known = self.rights.iter_mut().find(|(grant, _)| grant.resource.kind == "ClusterRole");
-        if let (Some((_, found)), Some(role)) = (known, role) {
+        if let (Some((_, found)), Some(Rewritten { from, role })) = (known, rewritten)
+            && object::resource_version(found) == Some(from.as_str())
+        {
             *found = role;
         }
     }
@@ -43,7 +44,10 @@ impl Surplus {
         if self.rights.is_empty() || self.kept.is_some() {
             return String::new();
         }
-        format!("; what gave more rights is still in the cluster until that command has succeeded: {}", self.names())
+        format!(
+            "; what gave the rights before is still in the cluster until that command has succeeded: {}",
+            self.names()
+        )
     }
 }
 
@@ -53,17 +57,17 @@ impl Place<'_> {
     pub(super) async fn surplus(&self, present: &Present) -> anyhow::Result<Surplus> {
         let mut out = Surplus::default();
         let recorded = present.attached.iter().flat_map(|attached| attached.spec.namespaces.iter().cloned());
-        let mut before: BTreeSet<String> = recorded.collect();
-        let bindings = Resource::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true);
-        let ours = Selection::labels(format!("{MANAGED_BY}={MANAGER}"));
-        match self.member.list(&bindings, "", &ours).await {
-            Ok(list) => {
-                let of_account = list.items.iter().filter(|one| object::name(one) == Some(SERVICE_ACCOUNT));
-                before.extend(of_account.filter_map(object::namespace).map(str::to_owned));
+        let mut before = Before::recorded(recorded);
+        // Roles too: a command may have ended after it deleted a binding.
+        for (kind, plural) in [("RoleBinding", "rolebindings"), ("Role", "roles")] {
+            let resource = Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, true);
+            let ours = Selection { content: Content::Metadata, ..Selection::labels(format!("{MANAGED_BY}={MANAGER}")) };
+            match self.member.list(&resource, "", &ours).await {
+                Ok(list) => list.items.iter().for_each(|found| before.note(found)),
+                // Then only those are known that are recorded.
+                Err(error) if error.is_denied() => out.unseen.push(format!("{kind}s in other namespaces")),
+                Err(error) => return Err(self.of_cluster(&format!("cannot list {kind}s"))(error)),
             }
-            // Then only those are known that are recorded.
-            Err(error) if error.is_denied() => out.unseen.push("RoleBindings in other namespaces".to_owned()),
-            Err(error) => return Err(self.of_cluster("cannot list RoleBindings")(error)),
         }
         for grant in rights::surplus(&before, &self.names.namespaces) {
             match self.member.get_metadata(&grant.resource.target_of(&grant.object)).await {
@@ -90,7 +94,7 @@ impl Place<'_> {
             Err(error) if error.is_denied() => return Ok(Some(unseen(&error))),
             Err(error) => return Err(self.of_cluster(&about)(error)),
         };
-        let own = used_by(&self.whose.key);
+        let own = used_by(&self.mark.key);
         let others = marks(&found).filter(|(name, words)| **name != own && !is_old(name, words, before));
         let mut others: Vec<String> = others.map(|(_, words)| words.to_owned()).collect();
         match hubs_with_inventories(self.member, self.own_id).await {
@@ -126,11 +130,14 @@ impl Place<'_> {
                 how = how.propagation(Propagation::Orphan);
             }
             let deleted = self.member.delete(&grant.resource.target_of(&grant.object), &how).await;
-            let what = format!(
-                "the cluster is attached and the hub has its new rights, and {} cannot be deleted, which gives more: run the \
-                 same command again",
-                grant.name()
-            );
+            let why = match &deleted {
+                Err(error) if error.is_conflict() => {
+                    "was changed after it was shown, as by another `kurator attach`, and stays, with the rights before: see what \
+                     is wanted, then run the same command again"
+                }
+                _ => "cannot be deleted, which gives the rights before: run the same command again",
+            };
+            let what = format!("the cluster is attached and the hub has its new rights, and {} {why}", grant.name());
             deleted.map_err(self.of_cluster(&what))?;
         }
         Ok(None)

@@ -12,7 +12,7 @@ use super::hub::{Names, Present, Progress, look_up, progress};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
 use super::surplus::Surplus;
-use super::{Api, HubId, Minted, Place, Whose, advice, exec, is_near, login, name_of_context, rights};
+use super::{Api, HubId, Mark, Minted, Place, advice, exec, is_near, left_after, login, name_of_context, rights};
 use crate::args::{self, Command};
 use crate::output;
 
@@ -293,7 +293,7 @@ fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
         let grants: Vec<(rights::Grant, bool)> =
             rights::grants(&now).into_iter().filter(|grant| !is_there(grant)).map(|grant| (grant, false)).collect();
         let replaced =
-            before.map(|before| rights::surplus(&before.iter().cloned().collect(), &now)).unwrap_or_default();
+            before.map(|before| rights::surplus(&rights::Before::recorded(before), &now)).unwrap_or_default();
         // The ClusterRole is there where rights were in the whole cluster.
         let had_all = present.attached.as_ref().is_some_and(|attached| attached.spec.namespaces.is_empty());
         let found = |grant: &rights::Grant| had_all || !grant.resource.kind.starts_with("Cluster");
@@ -324,7 +324,7 @@ fn namespaces_that_cannot_be_given_are_refused() {
     let asked = |namespaces: &[&str]| rights::asked(&list(namespaces)).map_err(|why| why.to_string());
     assert_eq!(asked(&["b", "a", "b"]), Ok(list(&["a", "b"])));
     assert_eq!(asked(&[]), Ok(list(&[])));
-    for reserved in ["kube-system", "kurator-system"] {
+    for reserved in plan::rights::RESERVED_NAMESPACES {
         let why = asked(&["a", reserved]).unwrap_err();
         assert!(why.starts_with(&format!("--namespaces {reserved}: ")), "{why}");
     }
@@ -431,6 +431,15 @@ fn names_come_from_contexts_and_advice_from_addresses() {
     );
 }
 
+/// Also where the take-over that follows fails.
+#[test]
+fn what_is_left_of_the_rights_before_is_said_whether_it_stays_or_cannot_be_deleted() {
+    assert_eq!(left_after(&Ok(None)), None);
+    assert_eq!(left_after(&Ok(Some("it stays".to_owned()))), Some("it stays".to_owned()));
+    let refused = anyhow::anyhow!("forbidden").context("it cannot be deleted");
+    assert_eq!(left_after(&Err(refused)), Some("it cannot be deleted: forbidden".to_owned()));
+}
+
 #[test]
 fn the_document_lists_the_rights_that_are_given() {
     for namespaces in [list(&[]), list(&["a"])] {
@@ -458,19 +467,19 @@ fn only_what_attach_made_is_written_again() {
 pub(super) struct Attaching {
     pub(super) id: HubId,
     pub(super) names: Names,
-    whose: Whose,
+    mark: Mark,
 }
 
 impl Attaching {
     pub(super) fn new(id: u8, namespaces: &[&str]) -> Self {
         let id = HubId::from_random([id; 10]);
         let names = Names { namespaces: list(namespaces), ..names(None) };
-        Self { whose: Whose::of("https://hub.example.com", Some(&id), None, &names), id, names }
+        Self { mark: Mark::of("https://hub.example.com", Some(&id), None, &names), id, names }
     }
 
     pub(super) fn place<'a>(&'a self, member: &'a Api) -> Place<'a> {
-        let Self { id, names, whose } = self;
-        Place { member, hub: member, whose, own_id: Some(id), names, context: "prod" }
+        let Self { id, names, mark } = self;
+        Place { member, hub: member, mark, own_id: Some(id), names, context: "prod" }
     }
 }
 
@@ -495,6 +504,27 @@ pub(super) fn refusing(member: &member_sim::Member, what: &'static str) -> Api {
             let body = kube::client::Body::from(status.to_string().into_bytes());
             let response = http::Response::builder().status(403).header("content-type", "application/json");
             Ok(response.body(body).unwrap())
+        }
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+/// A cluster in which `happening` happens once, before it is asked for what begins with this.
+pub(super) fn interrupted<F: Future<Output = ()> + Send + 'static>(
+    member: &member_sim::Member,
+    what: &'static str,
+    happening: impl FnOnce() -> F + Send + 'static,
+) -> Api {
+    let (inner, happening) = (member.client(), std::sync::Arc::new(std::sync::Mutex::new(Some(happening))));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let is_it = format!("{} {}", request.method(), request.uri()).starts_with(what);
+        let happening = if is_it { happening.lock().unwrap().take() } else { None };
+        let inner = inner.clone();
+        async move {
+            if let Some(happening) = happening {
+                happening().await;
+            }
+            inner.send(request).await
         }
     });
     Api::new(kube::Client::new(service, "default"), "tester")

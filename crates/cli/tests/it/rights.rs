@@ -113,7 +113,7 @@ async fn rights_in_namespaces_are_kept_widened_and_narrowed() {
     accounts.patch("kurator", &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
     let shown = blocking(|| place.run(&attach("--namespaces shop"))).err;
     assert!(shown.contains("  keep    Role stock/kurator") && shown.contains(other), "{shown}");
-    assert!(shown.contains("the account has more, which stay; this hub does not use them"), "{shown}");
+    assert!(shown.contains("the account has others too, which stay; this hub does not use them"), "{shown}");
     assert!(has_rights_in(&member, "stock").await && has_rights_in(&member, "shop").await);
 
     // Left for good: its objects are let go of, and the account is the other hub's.
@@ -168,7 +168,10 @@ async fn rights_that_cannot_be_taken_away_are_said_last_and_go_with_the_same_com
     let at = |part: &str| said.err.find(part).unwrap_or_else(|| panic!("{part:?} is not in {}", said.err));
     let attached = at("member/paris: the hub has reached it; ");
     assert!(
-        attached < at("ClusterRoleBinding kurator cannot be deleted, which gives more: run the same command again")
+        attached
+            < at(
+                "ClusterRoleBinding kurator cannot be deleted, which gives the rights before: run the same command again"
+            )
     );
     let bindings: kube::Api<ClusterRoleBinding> = kube::Api::all(member.client());
     assert!(bindings.get_opt("kurator").await.unwrap().is_some());

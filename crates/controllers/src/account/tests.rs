@@ -63,6 +63,14 @@ async fn end_in_namespaces(api: &Api, minted: &Minted) -> End {
     remove(api, &HubId::from_random([7; 10]), minted, true).await.unwrap()
 }
 
+async fn make_namespaces(api: &Api) {
+    for name in ["shop", "stock", "kube-system"] {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        // Some are there from the start.
+        let _ = api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await;
+    }
+}
+
 /// Makes what `kurator attach --namespaces shop` makes, and roles of somebody else.
 async fn make_roles(api: &Api) {
     let (made, others) = (json!({MANAGED_BY: MANAGER}), json!({}));
@@ -164,16 +172,15 @@ async fn rights_in_namespaces_stay_and_the_hub_is_not_named_when_others_use_them
 #[tokio::test]
 async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
     let (_server, api) = member(&[PARIS]).await;
-    for name in ["shop", "stock", "kube-system"] {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        // Some are there from the start.
-        let _ = api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await;
-    }
+    make_namespaces(&api).await;
     make_roles(&api).await;
+    // The binding of one is gone already.
+    let bindings = rbac("RoleBinding", "rolebindings", true);
+    api.delete(&bindings.target("shop", SERVICE_ACCOUNT), &Delete::default()).await.unwrap();
     assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
+    let owned = Some(Some("ClusterRole".to_owned()));
+    assert_eq!(owner(&api, &rbac("Role", "roles", true), "shop", SERVICE_ACCOUNT).await, owned);
     for resource in [rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true)] {
-        let owned = Some(Some("ClusterRole".to_owned()));
-        assert_eq!(owner(&api, &resource, "shop", SERVICE_ACCOUNT).await, owned);
         assert_eq!(owner(&api, &resource, "kube-system", IDENTITY_ROLE).await, owned);
         assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, owned);
         assert_eq!(owner(&api, &resource, "shop", "viewer").await, Some(None), "it is not attach's");
@@ -216,26 +223,95 @@ async fn a_shared_account_can_be_left_again_after_the_mark_is_gone() {
     assert!(api.get(&secrets.target(NAMESPACE, "kurator-token")).await.unwrap().is_none());
 }
 
+/// The member, in which `happening` happens once, before it is asked for what begins with this.
+fn interrupted<F: Future<Output = ()> + Send + 'static>(
+    server: &apiserver::ApiServer,
+    what: &'static str,
+    happening: impl FnOnce() -> F + Send + 'static,
+) -> Api {
+    let inner = kube::Client::new(server.service_as(UserInfo::master("test")), "default");
+    let happening = std::sync::Arc::new(std::sync::Mutex::new(Some(happening)));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let is_it = format!("{} {}", request.method(), request.uri()).starts_with(what);
+        let happening = if is_it { happening.lock().unwrap().take() } else { None };
+        let inner = inner.clone();
+        async move {
+            if let Some(happening) = happening {
+                happening().await;
+            }
+            inner.send(request).await
+        }
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
+}
+
 #[tokio::test]
 async fn a_mark_that_came_after_the_look_is_a_conflict() {
-    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
-    let target = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
-    let roles = rbac("ClusterRole", "clusterroles", false);
     let lyon = HubId::from_random([9; 10]);
+    let role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/kurator";
     // Also where a pass before it gave the account its owner already.
     for is_owned in [false, true] {
-        let (_server, api) = member(&[PARIS]).await;
-        let role = api.get(&roles.target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
-        let mut found = api.get(&target).await.unwrap().unwrap();
+        let (server, api) = member(&[PARIS]).await;
         if is_owned {
-            write_owner(&api, &target, &found, &role).await.unwrap();
-            found = api.get(&target).await.unwrap().unwrap();
+            let step = "PATCH /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kurator";
+            let end = end(&refusing(&server, step), &minted(Some(PARIS))).await;
+            assert!(matches!(end, End::Stays(_)), "{end:?}");
         }
-        let own = mark(&api, &lyon, "team", "lyon").await.unwrap();
-        assert!(write_owner(&api, &target, &found, &role).await.unwrap_err().is_conflict(), "{is_owned}");
-        assert_eq!(own, used_by(&whose(&lyon, "team", "lyon")));
+        let (other, marking) = (lyon.clone(), api.clone());
+        let slow = interrupted(&server, Box::leak(format!("GET {role}").into_boxed_str()), move || async move {
+            let own = mark(&marking, &other, "team", "lyon").await.unwrap();
+            assert_eq!(own, used_by(&whose(&other, "team", "lyon")));
+        });
+        let error = remove(&slow, &HubId::from_random([7; 10]), &minted(Some(PARIS)), false).await.unwrap_err();
+        assert!(error.is_conflict(), "{is_owned}: {error}");
         assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared(format!("team/lyon (hub {lyon})")));
     }
+}
+
+#[tokio::test]
+async fn what_got_its_owner_while_a_hub_attached_loses_it_when_the_account_is_left_to_that_hub() {
+    let (server, api) = member(&[PARIS]).await;
+    make_namespaces(&api).await;
+    make_roles(&api).await;
+    let lyon = HubId::from_random([9; 10]);
+    let (other, attaching) = (lyon.clone(), api.clone());
+    // An attach marks the account and writes the role while the namespace is looked through.
+    let slow = interrupted(&server, "PATCH /api/v1/namespaces/kurator-system?", move || async move {
+        mark(&attaching, &other, "team", "lyon").await.unwrap();
+        let roles = rbac("ClusterRole", "clusterroles", false);
+        let written = json!({"metadata": {"annotations": {"written": "again"}}});
+        attaching.merge(&roles.target("", SERVICE_ACCOUNT), &written).await.unwrap();
+    });
+    let error = remove(&slow, &HubId::from_random([7; 10]), &minted(Some(PARIS)), false).await.unwrap_err();
+    assert!(error.is_conflict(), "{error}");
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    assert_eq!(owner(&api, &namespaces, "", NAMESPACE).await, Some(Some("ClusterRole".to_owned())));
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared(format!("team/lyon (hub {lyon})")));
+    for (resource, namespace, name) in [
+        (namespaces, "", NAMESPACE),
+        (Resource::core("ServiceAccount", "serviceaccounts", true), NAMESPACE, SERVICE_ACCOUNT),
+        (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
+        (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
+        (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
+        (rbac("RoleBinding", "rolebindings", true), "shop", SERVICE_ACCOUNT),
+        (rbac("Role", "roles", true), "shop", SERVICE_ACCOUNT),
+    ] {
+        assert_eq!(owner(&api, &resource, namespace, name).await, Some(None), "{} {namespace}/{name}", resource.kind);
+    }
+}
+
+#[tokio::test]
+async fn the_last_of_two_hubs_that_leave_at_once_takes_the_account_along() {
+    let lyon = "https://other team/lyon";
+    let (server, api) = member(&[PARIS, lyon]).await;
+    let leaving = api.clone();
+    let slow =
+        interrupted(&server, "PATCH /api/v1/namespaces/kurator-system/serviceaccounts/kurator", move || async move {
+            assert_eq!(end(&leaving, &minted(Some(lyon))).await, End::Shared(PARIS.to_owned()));
+        });
+    let error = remove(&slow, &HubId::from_random([7; 10]), &minted(Some(PARIS)), false).await.unwrap_err();
+    assert!(error.is_conflict(), "{error}");
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
 }
 
 /// The member, which refuses what begins with this.

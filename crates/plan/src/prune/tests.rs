@@ -583,6 +583,12 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     adopted.inventory.update(&outside, |entry| entry.adopted = true);
     let (plan, report) = adopted.plan();
     assert_eq!((plan.let_go, report.waiting), (vec![Arc::clone(&outside)], vec![]));
+    // The command gives what another unit lacks too.
+    let mut beside = world(|_| {});
+    let side: Arc<HashedKey> = ObjectKey { namespace: "side".into(), ..ObjectKey::clone(&outside) }.into();
+    beside.claims.set_desires(&unit("b"), [&side]);
+    let both = WaitingOn::OutsideRights { objects: named(), widen: format!("{widen},side") };
+    assert!(beside.plan().1.waiting.contains(&both));
     // Another unit has it now.
     let mut moved = world(leaves);
     moved.claims.set_desires(&unit("b"), [&outside]);

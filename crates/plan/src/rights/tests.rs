@@ -74,26 +74,63 @@ fn every_object_of_a_unit_suggests_the_same_rights() {
         let said = rights.sentence(&key("ConfigMap", "shop", "c"), lack, &all);
         assert!(said.ends_with("`kurator attach CONTEXT --name beijing --namespaces shop,stock,web`"), "{said}");
     }
-    let mut all = all;
-    all.insert(Lack::Cluster);
-    let said = rights.sentence(&key("ConfigMap", "shop", "c"), &Lack::Namespace("shop".to_owned()), &all);
-    assert!(
-        said.contains(
-            "--namespaces shop,stock,web`, or, since its unit has objects in no namespace too, give all rights"
-        ) && said.ends_with("with `kurator attach CONTEXT --name beijing`"),
-        "{said}"
-    );
+    for other in [Lack::Cluster, Lack::Namespace("kube-system".to_owned())] {
+        let mut all = all.clone();
+        all.insert(other);
+        let said = rights.sentence(&key("ConfigMap", "shop", "c"), &Lack::Namespace("shop".to_owned()), &all);
+        let command =
+            "--namespaces shop,stock,web`, or, since other objects need rights in the whole cluster, give all rights";
+        assert!(said.contains(command) && said.ends_with("with `kurator attach CONTEXT --name beijing`"), "{said}");
+    }
+}
+
+/// `kurator attach` refuses some names, and more than it can give one by one.
+#[test]
+fn only_what_attach_takes_is_suggested() {
+    let many: Vec<String> = (0..AttachedClusterSpec::NAMESPACES_MAX).map(|n| format!("n{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (given, lacking) in [(&["web"][..], "kube-system"), (&["web"], "kurator-system"), (&many, "shop")] {
+        let said = limited(given).sentence(
+            &key("ConfigMap", lacking, "c"),
+            &Lack::Namespace(lacking.to_owned()),
+            &lacks(&[lacking, "stock"]),
+        );
+        assert!(
+            said.ends_with("take it out, or give all rights with `kurator attach CONTEXT --name beijing`"),
+            "{said}"
+        );
+    }
+    let said = limited(&many[1..]).widened(&Lack::Namespace("shop".to_owned()), &lacks(&["kube-system"]));
+    assert!(said.contains(" --namespaces n1,n10,") && said.ends_with(",shop"), "{said}");
 }
 
 #[test]
 fn a_command_is_not_cut_in_the_middle() {
-    let long: Vec<String> = (0..64).map(|n| format!("{n:0>63}")).collect();
+    let long: Vec<String> = (0..63).map(|n| format!("{n:0>63}")).collect();
     let long: Vec<&str> = long.iter().map(String::as_str).collect();
-    for (given, lacking, expect) in [(&long[..], &["b", "a"][..], "LIST,a,b"), (&["a"], &long, "LIST")] {
+    for (given, lacking, expect) in
+        [(&long[..], &["b"][..], "LIST,b"), (&["a"], &long[..7], "LIST"), (&long[..7], &["b"], "LIST,b")]
+    {
         let all = lacks(lacking);
         let said = limited(given).sentence(&key("ConfigMap", "b", "c"), all.first().unwrap(), &all);
         assert!(said.ends_with(&format!("--namespaces {expect}`")), "{said}");
-        assert!(said.len() <= api::delivery::UnitStatus::MESSAGE_MAX, "{}", said.len());
+    }
+    // With the longest names of all, also where two commands would be said.
+    let origin = api::delivery::Origin::new("g", "AttachedCluster", &"n".repeat(63), &"a".repeat(253));
+    let attach = crate::credential::attach_command(None, &origin);
+    let rights = Rights::in_namespaces(long.iter().take(5).map(|n| (*n).to_owned()), attach.clone());
+    let namespace = "s".repeat(63);
+    let mut all = lacks(&[&namespace]);
+    all.insert(Lack::Cluster);
+    for (key, lack) in [
+        (key("ConfigMap", &namespace, "c"), Lack::Namespace(namespace.clone())),
+        (key("ConfigMap", "kube-system", "c"), Lack::Namespace("kube-system".to_owned())),
+        (key("ClusterRole", "", "c"), Lack::Cluster),
+        (key("Namespace", "", long[0]), Lack::Cluster),
+    ] {
+        let said = rights.sentence(&key, &lack, &all);
+        assert!(said.chars().count() <= SENTENCE_CHARS_MAX, "{}: {said}", said.len());
+        assert!(said.contains(&attach) && said.ends_with('`'), "{said}");
     }
 }
 

@@ -6,15 +6,15 @@ use member_sim::{Member, Options};
 use serde_json::json;
 
 use super::super::Api;
-use super::super::tests::{Attaching, attached, list, minted, refusing};
+use super::super::tests::{Attaching, attached, interrupted, list, minted, refusing};
 use super::*;
 
 /// A cluster in which this hub has all rights, and its mark.
 async fn cluster() -> (Member, Api, Minted) {
     let member = Member::start(Options::new("paris")).await.unwrap();
     let api = Api::new(member.client(), "tester");
-    let (mark, _) = Attaching::new(7, &[]).place(&api).make_account(None).await.unwrap();
-    (member, api, minted(&mark))
+    let account = Attaching::new(7, &[]).place(&api).make_account(None).await.unwrap();
+    (member, api, minted(&account.mark))
 }
 
 /// What the hub knows of it, which has rights in these namespaces.
@@ -128,18 +128,122 @@ async fn what_the_role_owns_since_a_detach_does_not_go_with_it() {
     let end = account::remove(&refusing, &narrow.id, &minted, false).await.unwrap();
     assert!(matches!(end, End::Stays(_)), "{end:?}");
     let mut surplus = narrow.place(&api).surplus(&present(&[], &minted)).await.unwrap();
-    let (_, role) = narrow.place(&api).make_account(Some(&minted)).await.unwrap();
-    assert!(role.is_some());
+    let rewritten = narrow.place(&api).make_account(Some(&minted)).await.unwrap().rewritten.unwrap();
     // The detach was still at it, and gave the account its owner again.
     let target = accounts();
     let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
     let owner = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "name": SERVICE_ACCOUNT,
-        "uid": object::uid(role.as_ref().unwrap())});
+        "uid": object::uid(&rewritten.role)});
     api.merge(&target, &json!({"metadata": {"ownerReferences": [owner]}})).await.unwrap();
-    surplus.learn(role);
+    surplus.learn(Some(rewritten));
     assert_eq!(narrow.place(&api).remove(&surplus, Some(&minted)).await.unwrap(), None);
     gone(&api).await;
     let account = api.get_metadata(&target).await.unwrap().unwrap();
     assert_eq!(rights::role_owners(&account).count(), 0);
     assert!(!object::is_deleting(&account));
+}
+
+const BINDING_DELETED: &str = "DELETE /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kurator";
+
+#[tokio::test]
+async fn rights_that_another_attach_counts_on_since_they_were_looked_at_are_not_deleted() {
+    // Another hub, and another person at the same hub, whose mark is this hub's own.
+    for other in [9, 7] {
+        let (member, api, minted) = cluster().await;
+        let narrow = Attaching::new(7, &["shop"]);
+        narrow.place(&api).make_account(Some(&minted)).await.unwrap();
+        let surplus = narrow.place(&api).surplus(&present(&[], &minted)).await.unwrap();
+        let attaching = api.clone();
+        // After the last look at the marks.
+        let slow = interrupted(&member, BINDING_DELETED, move || async move {
+            Attaching::new(other, &[]).place(&attaching).make_account(None).await.unwrap();
+        });
+        let said = narrow.place(&slow).remove(&surplus, Some(&minted)).await.unwrap_err().to_string();
+        assert!(said.contains("ClusterRoleBinding kurator was changed after it was shown"), "{said}");
+        assert_eq!(has_all(&api).await, (true, true), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn every_role_and_binding_is_another_version_after_an_attach() {
+    let member = Member::start(Options::new("paris")).await.unwrap();
+    let api = Api::new(member.client(), "tester");
+    for namespaces in [&[][..], &["shop"]] {
+        let attaching = Attaching::new(7, namespaces);
+        attaching.place(&api).make_account(None).await.unwrap();
+        let rights = || {
+            rights::grants(&attaching.names.namespaces).into_iter().filter(|grant| grant.resource.kind.contains("Role"))
+        };
+        let mut before = Vec::new();
+        for grant in rights() {
+            before.push(api.get_metadata(&grant.resource.target_of(&grant.object)).await.unwrap().unwrap());
+        }
+        attaching.place(&api).make_account(None).await.unwrap();
+        for (grant, before) in rights().zip(before) {
+            let now = api.get_metadata(&grant.resource.target_of(&grant.object)).await.unwrap().unwrap();
+            assert_ne!(object::resource_version(&before), object::resource_version(&now), "{}", grant.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_role_whose_binding_is_gone_is_found() {
+    let member = Member::start(Options::new("paris")).await.unwrap();
+    let api = Api::new(member.client(), "tester");
+    let all = Attaching::new(7, &["billing", "shop"]);
+    let mark = all.place(&api).make_account(None).await.unwrap().mark;
+    let minted = minted(&mark);
+    let names = |surplus: &Surplus| surplus.rights.iter().map(|(grant, _)| grant.name()).collect::<Vec<_>>();
+    // Cut off after the bindings were deleted, when fewer namespaces were given, and when all rights were.
+    for (given, rest) in [
+        (&["shop"][..], &["Role billing/kurator"][..]),
+        (&[], &["Role kurator-system/kurator-inventory", "Role kube-system/kurator-identity"]),
+    ] {
+        let now = Attaching::new(7, given);
+        now.place(&api).make_account(Some(&minted)).await.unwrap();
+        let surplus = now.place(&api).surplus(&present(given, &minted)).await.unwrap();
+        for (grant, found) in surplus.rights.iter().filter(|(grant, _)| !rest.contains(&grant.name().as_str())) {
+            api.delete(&grant.resource.target_of(&grant.object), &Delete::exactly(found)).await.unwrap();
+        }
+        let surplus = now.place(&api).surplus(&present(given, &minted)).await.unwrap();
+        assert_eq!(names(&surplus), rest);
+        assert_eq!(now.place(&api).remove(&surplus, Some(&minted)).await.unwrap(), None);
+        assert_eq!(names(&now.place(&api).surplus(&present(given, &minted)).await.unwrap()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_was_edited_after_it_was_shown_stays_though_it_is_taken_back_then() {
+    let roles = Resource::new("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false);
+    for is_edited in [false, true] {
+        let (member, api, minted) = cluster().await;
+        let refusing = refusing(&member, "DELETE /apis/rbac.authorization.k8s.io/v1/clusterroles/kurator");
+        let narrow = Attaching::new(7, &["shop"]);
+        account::remove(&refusing, &narrow.id, &minted, false).await.unwrap();
+        let mut surplus = narrow.place(&api).surplus(&present(&[], &minted)).await.unwrap();
+        if is_edited {
+            let edit = json!({"metadata": {"annotations": {"edited": "by hand"}}});
+            api.merge(&roles.target("", SERVICE_ACCOUNT), &edit).await.unwrap();
+        }
+        surplus.learn(narrow.place(&api).make_account(Some(&minted)).await.unwrap().rewritten);
+        let removed = narrow.place(&api).remove(&surplus, Some(&minted)).await;
+        assert_eq!(removed.is_err(), is_edited, "{removed:?}");
+        if is_edited {
+            assert_eq!(has_all(&api).await.0, is_edited);
+        } else {
+            gone(&api).await;
+        }
+    }
+}
+
+#[test]
+fn what_was_to_go_is_not_said_to_be_more() {
+    let narrower = rights::surplus(&Before::recorded(["shop".to_owned()]), &[]);
+    let surplus =
+        Surplus { rights: narrower.into_iter().map(|grant| (grant, json!({}))).collect(), ..Surplus::default() };
+    let said = surplus.left_words();
+    assert!(
+        said.starts_with("; what gave the rights before is still in the cluster") && !said.contains("more"),
+        "{said}"
+    );
 }

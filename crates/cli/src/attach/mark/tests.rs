@@ -1,5 +1,5 @@
 use super::super::Api;
-use super::super::tests::{minted, names};
+use super::super::tests::{Attaching, minted, names, refusing};
 use super::*;
 
 #[test]
@@ -7,13 +7,13 @@ fn two_hubs_at_the_same_address_are_two() {
     let local = "https://127.0.0.1:6443";
     let (one, other) = ("mxqz2ra7oykc4hbt".parse().unwrap(), "mxqz2ra7oykc4hbu".parse().unwrap());
     let (here, there) = (model::Digest::of(b"here"), model::Digest::of(b"there"));
-    let of = |server: &str, id, authority| Whose::of(server, id, authority, &names(None));
+    let of = |server: &str, id, authority| Mark::of(server, id, authority, &names(None));
     let known = of(local, Some(&one), Some(&here));
     assert_eq!(known.words, "https://127.0.0.1:6443 default/paris (hub mxqz2ra7oykc4hbt)");
     let unseen = of(local, None, Some(&here));
     for (first, second) in [(&known, of(local, Some(&other), Some(&here))), (&unseen, of(local, None, Some(&there)))] {
         assert_ne!(used_by(&first.key), used_by(&second.key));
-        let token = |whose: &Whose| plan::credential::token_secret_after(None, &whose.key);
+        let token = |mark: &Mark| plan::credential::token_secret_after(None, &mark.key);
         assert_ne!(token(first), token(&second));
     }
     // A hub that moves stays the same one.
@@ -38,11 +38,14 @@ async fn a_hub_takes_its_own_old_mark_away_and_no_other() {
         let member = crate::approve::tests::Hub::new([(200, marked(own)), (200, marked(own))]);
         let api = Api::new(member.client(), "tester");
         let names = names(None);
-        let whose = Whose::of("https://hub.example.com", Some(&"mxqz2ra7oykc4hbt".parse().unwrap()), None, &names);
-        let place = Place { member: &api, hub: &api, whose: &whose, own_id: None, names: &names, context: "prod" };
+        let mark = Mark::of("https://hub.example.com", Some(&"mxqz2ra7oykc4hbt".parse().unwrap()), None, &names);
+        let place = Place { member: &api, hub: &api, mark: &mark, own_id: None, names: &names, context: "prod" };
         let before = minted(&used_by("old"));
-        assert_eq!(place.mark_account(Some(&before)).await.unwrap(), Some(used_by(&whose.key)));
-        let mut expect = json!({used_by(&whose.key): whose.words});
+        assert_eq!(
+            place.mark_account(Some(&before)).await.unwrap(),
+            Some(Marked { name: used_by(&mark.key), is_new: true })
+        );
+        let mut expect = json!({used_by(&mark.key): mark.words});
         if goes {
             expect[used_by("old")] = json!(null);
         }
@@ -66,7 +69,7 @@ async fn the_mark_of_a_renewal_is_this_hubs_own() {
     assert!(is_old(&mark, words, Some(&minted(&mark))));
     assert!(!is_old(&mark, words, Some(&minted("used-by.kurator.dev/another"))) && !is_old(&mark, words, None));
     // By another one it is the same mark.
-    assert_eq!(mark, used_by(&Whose::of("https://hub.example.com", Some(&id), None, &names(None)).key));
+    assert_eq!(mark, used_by(&Mark::of("https://hub.example.com", Some(&id), None, &names(None)).key));
 }
 
 #[test]
@@ -82,4 +85,33 @@ fn only_an_address_may_be_shared() {
     ] {
         assert_eq!(may_be_shared(words), expect, "{words}");
     }
+}
+
+/// A hub that never attached would keep the account when the others leave.
+#[tokio::test]
+async fn a_command_that_fails_takes_back_the_mark_that_it_set() {
+    let member = member_sim::Member::start(member_sim::Options::new("paris")).await.unwrap();
+    let api = Api::new(member.client(), "tester");
+    let (old, new) = (Attaching::new(7, &[]), Attaching::new(9, &[]));
+    let own = old.place(&api).make_account(None).await.unwrap().mark;
+    let marks_there = async || {
+        let account = api.get(&accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await.unwrap().unwrap();
+        marks(&account).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let role = "PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/kurator";
+    let later = "PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/kurator-system/rolebindings/kurator-credential";
+    // The mark of before stays.
+    for (attaching, step) in [(&new, role), (&new, later), (&old, role)] {
+        let failed =
+            attaching.place(&refusing(&member, step)).make_account(None).await.map(drop).unwrap_err().to_string();
+        assert!(failed.contains("you may not") && !failed.contains("annotation"), "{step}: {failed}");
+        assert_eq!(marks_there().await, std::slice::from_ref(&own), "{step}");
+    }
+    // It cannot be taken back.
+    let place = new.place(&api);
+    let mark = place.mark_account(None).await.unwrap().unwrap();
+    let refused = refusing(&member, "PATCH /api/v1/namespaces/kurator-system/serviceaccounts/kurator");
+    let failure = anyhow::anyhow!("it failed");
+    let said = new.place(&refused).unmark_after(mark.is_new, failure).await.to_string();
+    assert!(said.starts_with(&format!("it failed; annotation {} stays on ServiceAccount", mark.name)), "{said}");
 }

@@ -5,7 +5,7 @@ use controllers::account::{self, End};
 use member_sim::{Member, Options};
 
 use super::super::tests::{Attaching, minted, names, refusing};
-use super::super::{Api, Whose};
+use super::super::{Account, Api, Mark};
 use super::*;
 
 /// A cluster that has ServiceAccount kurator for so many looks, with this metadata, and nothing else.
@@ -31,7 +31,7 @@ fn cluster_with_account(metadata: Value, looks: usize) -> client::Api {
 #[tokio::test(start_paused = true)]
 async fn what_a_detach_has_left_is_waited_for() {
     let names = names(None);
-    let whose = Whose::of("https://hub", None, None, &names);
+    let mark = Mark::of("https://hub", None, None, &names);
     let labels = json!({"app.kubernetes.io/managed-by": "kurator"});
     let metadata = |more: Value| {
         let mut all = json!({"name": "kurator", "namespace": "kurator-system", "labels": labels});
@@ -48,8 +48,8 @@ async fn what_a_detach_has_left_is_waited_for() {
         (stays(&deleted, 3), Ok(false)),
         (stays(&owned, usize::MAX), Err("ServiceAccount kurator-system/kurator is on its way out")),
     ] {
-        let place = Place { member: &api, hub: &api, whose: &whose, own_id: None, names: &names, context: "prod" };
-        match (place.grants(GONE_WITHIN).await, expect) {
+        let place = Place { member: &api, hub: &api, mark: &mark, own_id: None, names: &names, context: "prod" };
+        match (place.grants(Instant::now() + GONE_WITHIN).await, expect) {
             (Ok(grants), Ok(expect)) => {
                 let account = grants.iter().find(|(grant, _)| grant.resource.kind == "ServiceAccount");
                 assert_eq!(account.map(|(_, there)| *there), Some(expect));
@@ -61,6 +61,65 @@ async fn what_a_detach_has_left_is_waited_for() {
             ),
             (done, expect) => panic!("{} instead of {expect:?}", done.is_ok()),
         }
+    }
+}
+
+/// A cluster whose ServiceAccount kurator is owned by ClusterRole kurator. That is answered with this code and UID. Each time
+/// that the account is written, it has for `again` the owner `dead` once more.
+fn cluster_with_role(code: u16, again: std::time::Duration) -> client::Api {
+    let dead_until = Arc::new(std::sync::Mutex::new(Instant::now() + again));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let path = request.uri().path();
+        let mut until = dead_until.lock().unwrap();
+        let is_account = path.ends_with("/serviceaccounts/kurator");
+        if is_account && request.method() == "PATCH" {
+            *until = Instant::now() + again;
+        }
+        let owner = if Instant::now() < *until { "dead" } else { "alive" };
+        let owners = json!([{"kind": "ClusterRole", "name": "kurator", "uid": owner}]);
+        let metadata = json!({"name": "kurator", "uid": "alive", "resourceVersion": "7",
+            "labels": {"app.kubernetes.io/managed-by": "kurator"}});
+        let (code, body) = match (is_account, path.ends_with("/clusterroles/kurator"), code) {
+            (true, ..) => {
+                let mut account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
+                account["metadata"]["namespace"] = json!("kurator-system");
+                account["metadata"]["ownerReferences"] = owners;
+                (200, account)
+            }
+            (_, true, 200) => (
+                200,
+                json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata}),
+            ),
+            (_, true, code) => (code, json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code})),
+            _ => (
+                404,
+                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}),
+            ),
+        };
+        let body = kube::client::Body::from(body.to_string().into_bytes());
+        let answer = http::Response::builder().status(code).header("content-type", "application/json").body(body);
+        async move { answer }
+    });
+    client::Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_waits_together_have_one_end_and_what_cannot_be_seen_is_not_said_to_go() {
+    let attaching = Attaching::new(7, &["shop"]);
+    let again = GONE_WITHIN.mul_f32(0.8);
+    for (code, longest, expect) in [
+        (200, GONE_WITHIN, "ServiceAccount kurator-system/kurator is on its way out"),
+        (
+            403,
+            UNSEEN_WITHIN,
+            "you may not see that role, so that it cannot be seen whether ServiceAccount kurator-system/kurator goes",
+        ),
+    ] {
+        let api = cluster_with_role(code, again);
+        let began = Instant::now();
+        let said = attaching.place(&api).take_back(began + GONE_WITHIN).await.map(drop).unwrap_err().to_string();
+        assert!(said.contains(expect), "{said}");
+        assert!(began.elapsed() <= longest + LOOK_EVERY, "{code}: {:?}", began.elapsed());
     }
 }
 
@@ -93,14 +152,14 @@ async fn what_a_detach_began_to_remove_and_did_not_end_is_taken_back() {
         let member = Member::start(Options::new("paris")).await.unwrap();
         let api = Api::new(member.client(), "tester");
         let (old, new) = (Attaching::new(7, &[]), Attaching::new(9, namespaces));
-        let (mark, role) = old.place(&api).make_account(None).await.unwrap();
-        assert!(role.is_none(), "{what}: nothing is taken back");
+        let Account { mark, rewritten, .. } = old.place(&api).make_account(None).await.unwrap();
+        assert!(rewritten.is_none(), "{what}: nothing is taken back");
         let end = account::remove(&refusing(&member, step), &old.id, &minted(&mark), false).await.unwrap();
         assert!(matches!(end, End::Stays(_)), "{what}: {end:?}");
         let read = api.get(&roles().target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
 
         let began = Instant::now();
-        let (_, role) = new.place(&api).make_account(None).await.unwrap();
+        let role = new.place(&api).make_account(None).await.unwrap().rewritten;
         assert!(began.elapsed() < GONE_WITHIN / 2, "{what}: it was not waited for");
         assert_made(&new.place(&api), &what).await;
         assert_eq!(role.is_some(), step != STEPS[0], "{what}: it had an owner");
@@ -114,7 +173,7 @@ async fn what_a_detach_began_to_remove_and_did_not_end_is_taken_back() {
         assert!(matches!(&end, End::Shared(hubs) if hubs.contains(new.id.as_str())), "{what}: {end:?}");
         assert_made(&new.place(&api), &what).await;
         // Again changes nothing.
-        assert!(new.place(&api).make_account(None).await.unwrap().1.is_none(), "{what}");
+        assert!(new.place(&api).make_account(None).await.unwrap().rewritten.is_none(), "{what}");
     }
 }
 
@@ -123,7 +182,7 @@ async fn what_goes_all_the_same_is_made_again_when_it_is_gone() {
     let member = Member::start(Options::new("paris")).await.unwrap();
     let api = Api::new(member.client(), "tester");
     let (old, new) = (Attaching::new(7, &[]), Attaching::new(9, &[]));
-    let (mark, _) = old.place(&api).make_account(None).await.unwrap();
+    let mark = old.place(&api).make_account(None).await.unwrap().mark;
     let end = account::remove(&refusing(&member, LAST_STEP), &old.id, &minted(&mark), false).await.unwrap();
     assert!(matches!(end, End::Stays(_)), "{end:?}");
     let before = api.get(&roles().target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use super::{Place, accounts, is_near};
 
 /// Which attached cluster of which hub this is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Whose {
+pub(super) struct Mark {
     /// The same for each attach of it, and for no other hub's. An address is no such thing: two hubs on two machines may both
     /// be at `https://127.0.0.1:6443`.
     pub(super) key: String,
@@ -18,7 +18,7 @@ pub(super) struct Whose {
     pub(super) words: String,
 }
 
-impl Whose {
+impl Mark {
     /// Of a hub with this id, or, where the user may not see that, with this authority.
     pub(super) fn of(server: &str, id: Option<&HubId>, authority: Option<&Digest>, names: &Names) -> Self {
         let Names { namespace, name, .. } = names;
@@ -47,26 +47,65 @@ pub(super) fn is_old(mark: &str, words: &str, before: Option<&Minted>) -> bool {
     before.is_some_and(|before| before.used_by.as_deref() == Some(mark)) && !may_be_shared(words)
 }
 
+/// The mark on the account.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Marked {
+    /// The annotation.
+    pub(super) name: String,
+    /// Was it not there before?
+    pub(super) is_new: bool,
+}
+
 impl Place<'_> {
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
     /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
     /// means that the account stays. `None` when there is no account.
-    pub(super) async fn mark_account(&self, before: Option<&Minted>) -> anyhow::Result<Option<String>> {
+    pub(super) async fn mark_account(&self, before: Option<&Minted>) -> anyhow::Result<Option<Marked>> {
         let target = accounts();
         let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
         let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
         let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?;
         let Some(found) = found else { return Ok(None) };
-        let own = used_by(&self.whose.key);
+        let own = used_by(&self.mark.key);
         let old = marks(&found).filter(|(name, words)| **name != own && is_old(name, words, before));
         let old: Vec<(String, Value)> = old.map(|(name, _)| (name.clone(), json!(null))).collect();
         let mut annotations = serde_json::Map::from_iter(old);
-        annotations.insert(own.clone(), json!(self.whose.words));
+        annotations.insert(own.clone(), json!(self.mark.words));
+        let is_new = !marks(&found).any(|(name, _)| *name == own);
         let patch = json!({"metadata": {"annotations": annotations}});
         match self.member.merge(&target, &patch).await {
-            Ok(_) => Ok(Some(own)),
+            Ok(_) => Ok(Some(Marked { name: own, is_new })),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(self.of_cluster(&about)(error)),
+        }
+    }
+
+    /// Takes the mark away again after a failure, if this command set it: a hub without a credential does not work as the account,
+    /// and its mark would keep the account when the others leave. Returns the failure.
+    pub(super) async fn unmark_after(&self, is_new: bool, why: anyhow::Error) -> anyhow::Error {
+        if !is_new {
+            return why;
+        }
+        let own = used_by(&self.mark.key);
+        match self.unmark(&own).await {
+            Ok(()) => why,
+            Err(error) => anyhow::anyhow!(
+                "{why:#}; annotation {own} stays on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}, which stays because of it when \
+                 other hubs leave: run the same command again, or remove the annotation: {error}"
+            ),
+        }
+    }
+
+    async fn unmark(&self, own: &str) -> Result<(), client::Error> {
+        let target = accounts();
+        let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
+        let found = self.member.get_metadata(&target).await?;
+        if !found.is_some_and(|found| marks(&found).any(|(name, _)| name == own)) {
+            return Ok(());
+        }
+        match self.member.merge(&target, &json!({"metadata": {"annotations": {own: null}}})).await {
+            Err(error) if !error.is_gone() => Err(error),
+            _ => Ok(()),
         }
     }
 }

@@ -44,8 +44,8 @@ pub(crate) struct Common {
     /// Directory of a hub on this machine.
     #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true, value_parser = directory())]
     pub(crate) dir: Option<PathBuf>,
-    /// Namespace of applications and fleets.
-    #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
+    /// Namespace of applications and fleets; without it that of the kubeconfig's context, else `default`.
+    #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, hide_default_value = true, value_parser = namespace)]
     pub(crate) namespace: String,
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
@@ -127,7 +127,9 @@ pub(crate) enum Command {
     )]
     Diff(Diff),
     /// Show what happened to applications, fleets and clusters, the newest last.
-    #[command(after_help = "Examples:\n  kurator events\n  kurator events app/shop --watch")]
+    #[command(
+        after_help = "Examples:\n  kurator events\n  kurator events app/shop --watch\n  kurator events member/beijing"
+    )]
     Events(Events),
     /// Change which members a fleet has.
     #[command(subcommand, after_help = "Example:\n  kurator fleet remove beijing")]
@@ -200,9 +202,9 @@ pub(crate) struct Diff {
 /// Which events.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Events {
-    /// `app/NAME`; everything of the namespace when absent.
-    #[arg(value_name = "app/NAME", value_parser = application)]
-    pub(crate) name: Option<String>,
+    /// `app/NAME` or `member/NAME`; everything of the namespace when absent.
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) object: Option<Target>,
     /// Go on, and print what happens.
     #[arg(long, short)]
     pub(crate) watch: bool,

@@ -85,7 +85,7 @@ const COMMANDS: [(&str, Place); 15] = [
     ("resume", Place::Application),
     ("render", Place::Application),
     ("diff", Place::Application),
-    ("events", Place::Application),
+    ("events", Place::Object),
     ("delete", Place::Application),
     ("detach", Place::Member),
     ("plug", Place::Member),

@@ -219,6 +219,23 @@ pub(crate) fn is_by_environment(common: &Common) -> bool {
     common.kubeconfig.is_none() && common.dir.is_none() && is_set && instance::only_one().is_err()
 }
 
+/// The namespace that the context of a kubeconfig says, as for kubectl: of the kubeconfig that is named, or of `KUBECONFIG`
+/// where that names the hub. What cannot be read says none; the command itself says why.
+pub(crate) fn namespace_of(common: &Common) -> Option<String> {
+    let kubeconfig = match &common.kubeconfig {
+        Some(file) => Kubeconfig::read_from(file).ok()?,
+        None if is_by_environment(common) => Kubeconfig::from_env().ok()??,
+        None => return None,
+    };
+    namespace_in(&kubeconfig, common.context.as_deref())
+}
+
+fn namespace_in(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<String> {
+    let name = choose_context(kubeconfig, context).ok()?;
+    let chosen = kubeconfig.contexts.iter().find(|context| context.name == name)?;
+    chosen.context.as_ref()?.namespace.clone().filter(|namespace| !namespace.is_empty())
+}
+
 /// An Application that a command names.
 ///
 /// # Errors

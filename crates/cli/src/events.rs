@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt as _};
 use model::{Clock as _, Timestamp, words};
 use serde_json::json;
 
-use crate::args::{Common, Events, Format};
+use crate::args::{Common, DEFAULT_NAMESPACE, Events, Format, Target};
 use crate::connect::{self, asked};
 use crate::duration::since;
 use crate::output::{self, Cell, Line, Table, Tone};
@@ -22,18 +22,30 @@ const EVENTS_MAX: u32 = 5_000;
 const NOTE_MAX: usize = 500;
 
 pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
-    let api: Api<Event> = Api::namespaced(connect::hub(common).await?, &common.namespace);
-    let fields = what.name.as_ref().map(|name| format!("regarding.kind=Application,regarding.name={name}"));
-    let fields = fields.unwrap_or_default();
+    let client = connect::hub(common).await?;
+    let fields = what.object.as_ref().map(fields).unwrap_or_default();
+    // What has no namespace has its events in the default one, as in every cluster.
+    let namespace = match &what.object {
+        Some(Target::Member(_)) => DEFAULT_NAMESPACE,
+        _ => &common.namespace,
+    };
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
     let params = ListParams { field_selector: Some(fields.clone()), limit: Some(EVENTS_MAX), ..ListParams::default() };
     let listed = api.list(&params).await.map_err(asked("cannot read events"))?;
     let mut events = listed.items;
     events.sort_by_key(last);
+    // Events of what was deleted are still shown; of a name that never was there are none.
+    match what.object.as_ref().filter(|_| events.is_empty()) {
+        Some(Target::App(name)) => drop(connect::application(&client, common, name).await?),
+        Some(Target::Member(name)) => drop(connect::record(&client, common, name).await?),
+        None => {}
+    }
     if common.output == Format::Text {
-        let about = what
-            .name
-            .as_ref()
-            .map_or_else(|| format!("in namespace {}", common.namespace), |name| format!("of app/{name}"));
+        let about = match &what.object {
+            Some(Target::App(name)) => format!("of app/{name}"),
+            Some(Target::Member(name)) => format!("of member/{name}"),
+            None => format!("in namespace {}", common.namespace),
+        };
         if events.is_empty() {
             output::print_stderr(format_args!("no events {about}; they are kept for an hour"));
         }
@@ -46,6 +58,14 @@ pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
         follow(common, api, &fields, &events).await?;
     }
     Ok(())
+}
+
+/// What events of an object say that they are about.
+fn fields(object: &Target) -> String {
+    match object {
+        Target::App(name) => format!("regarding.kind=Application,regarding.name={name}"),
+        Target::Member(name) => format!("regarding.kind=Cluster,regarding.name={name}"),
+    }
 }
 
 /// Prints what happens from now on.
@@ -128,6 +148,16 @@ mod tests {
             value["series"] = series;
         }
         serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn events_of_a_member_are_asked_by_the_kind_of_its_record() {
+        for (object, expect) in [
+            (Target::App("shop".into()), "regarding.kind=Application,regarding.name=shop"),
+            (Target::Member("east".into()), "regarding.kind=Cluster,regarding.name=east"),
+        ] {
+            assert_eq!(fields(&object), expect);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 
 /// Name of the control socket in an instance's directory.
 const SOCKET: &str = "kurator.sock";
@@ -151,9 +151,23 @@ fn listed(dirs: &[PathBuf]) -> String {
 /// The directory that a command means: `--dir` (or `KURATOR_DIR`), else the one that runs.
 pub(crate) fn dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     match given {
-        Some(dir) => fs::canonicalize(dir).with_context(|| no_hub_in(dir)),
+        Some(dir) => fs::canonicalize(dir).map_err(|error| unseen(dir, error)),
         None => only_one(),
     }
+}
+
+/// What is said of a directory that cannot be looked at. That there is no hub in it is not known without the right to look.
+fn unseen(dir: &Path, error: io::Error) -> anyhow::Error {
+    let shown = dir.display();
+    let words = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "you may not look into {shown}: run this as the user that the hub runs as, or say --kubeconfig FILE"
+            )
+        }
+        _ => no_hub_in(dir),
+    };
+    anyhow::Error::new(error).context(words)
 }
 
 /// What is said of a directory in which there is no hub.
@@ -168,8 +182,28 @@ fn no_hub_in(dir: &Path) -> String {
 /// There never was a hub in the directory.
 pub(crate) fn kubeconfig_in(dir: &Path) -> anyhow::Result<PathBuf> {
     let file = dir.join(KUBECONFIG);
-    if !file.exists() && !dir.join("hub").is_dir() {
+    let is_there = |path: &Path| path.try_exists().map_err(|error| unseen(dir, error));
+    if !is_there(&file)? && !is_there(&dir.join("hub"))? {
         bail!(no_hub_in(dir));
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_may_not_be_looked_into_is_not_called_empty() {
+        for (kind, expect) in [
+            (
+                io::ErrorKind::PermissionDenied,
+                "you may not look into /srv/hub: run this as the user that the hub runs as",
+            ),
+            (io::ErrorKind::NotFound, "there is no hub in /srv/hub: start one with `kurator up --dir /srv/hub`"),
+        ] {
+            let said = unseen(Path::new("/srv/hub"), kind.into()).to_string();
+            assert!(said.starts_with(expect), "{said}");
+        }
+    }
 }

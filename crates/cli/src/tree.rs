@@ -131,7 +131,9 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
     let (mut sync, mut health) = (text(object, "sync"), text(object, "health"));
     let mut says = Vec::new();
     if !known {
-        says.push(format!("last known: {sync}, {health}"));
+        // What its applier says of it since does not know how it runs.
+        let ran = if health == "Unknown" { String::new() } else { format!(", {health}") };
+        says.push(format!("last known: {sync}{ran}"));
         (sync, health) = ("Unknown", "Unknown");
     }
     if !text(object, "message").is_empty() {

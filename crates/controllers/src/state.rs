@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::condition::Statement;
-use api::delivery::{MemberDecision, MemberLink, Revision, UnitId};
+use api::delivery::{MemberLink, Revision, UnitId};
 use model::MemberName;
 use plan::state::Pair;
 
@@ -18,21 +18,13 @@ impl Controllers {
         let stores = &self.stores;
         let decisions = stores.decisions_of(unit);
         let entry = decisions.iter().find_map(|decision| decision.spec.members.get(member));
-        let newest = decisions.iter().find_map(|decision| decision.spec.explanation.as_ref()?.revision.as_ref());
+        let explanation = decisions.iter().find_map(|decision| decision.spec.explanation.as_ref());
         let record = stores.clusters.get(&NamespacedName::new("", member.as_str()));
         let slices = record::slices_of(&stores.statuses, member);
         let mut slices = slices.iter().filter(|s| record.as_ref().is_none_or(|r| record::is_report_of(s, r)));
         let status = slices.find_map(|slice| slice.status.as_ref()?.units.get(unit));
-        let same = |entry: &&MemberDecision| status.is_some_and(|status| status.revision == entry.revision);
         let facts = MemberReader::new(stores).facts(member);
-        let pair = Pair {
-            // A member that an edit would take it out of keeps what it has.
-            wanted: entry.filter(|entry| entry.kept().is_some()).map(|entry| &entry.revision).or(newest),
-            member: member.as_str(),
-            status,
-            facts: facts.as_ref(),
-            payload: entry.filter(same).and_then(|entry| entry.digest),
-        };
+        let pair = Pair::decided(entry, explanation, member.as_str(), status, facts.as_ref());
         pair.ready(&self.revision_names(unit))
     }
 

@@ -21,7 +21,7 @@ use std::fmt;
 use api::condition::{self, Condition, Statement};
 use api::reason;
 
-pub use pair::Pair;
+pub use pair::{Pair, stuck};
 pub use said::{Said, is_of_link};
 
 /// How a member, a fleet, an application or a unit in a member is. Ordered from best to worst.

@@ -10,14 +10,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use super::{Approve, Args, Attach, Command, Hub, HubCommand, Target};
+use super::{Approve, Args, Attach, Command, Common, Hub, HubCommand, Target};
 
 /// Commands, and the common options of which they have no use.
-const UNUSED: [(&str, &[&str]); 7] = [
+const UNUSED: [(&str, &[&str]); 6] = [
     ("up", &["kubeconfig", "context", "namespace"]),
     ("demo", &["kubeconfig", "context", "namespace"]),
     ("attach", &["context"]),
-    ("doctor", &["namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
     ("names", &["output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
@@ -30,6 +29,10 @@ pub(crate) fn command() -> clap::Command {
     command.mut_subcommands(|sub| {
         let options = unused(sub.get_name());
         let sub = without(sub, options);
+        if sub.get_name() == "doctor" {
+            let help = "Namespace that is looked at where this credential may not list all of them; without it that of the kubeconfig's context";
+            return sub.mut_args(|arg| if arg.get_id() == "namespace" { arg.help(help) } else { arg });
+        }
         if sub.get_name() != "attach" {
             return sub;
         }
@@ -71,9 +74,24 @@ where
     if matches.value_source("dir") == Some(ValueSource::EnvVariable) {
         args.common.dir = args.common.dir.filter(|dir| !dir.as_os_str().is_empty());
     }
+    if matches.value_source("namespace") == Some(ValueSource::DefaultValue)
+        && let Some(namespace) = crate::connect::namespace_of(&of_hub(&args))
+    {
+        args.common.namespace = namespace;
+    }
     match refused(&matches, &args) {
         None => Ok(args),
         Some(why) => Err(command.error(ErrorKind::ArgumentConflict, why)),
+    }
+}
+
+/// What says which hub is meant: to `attach`, `--kubeconfig` is that of the cluster.
+fn of_hub(args: &Args) -> Common {
+    match &args.command {
+        Command::Attach(Attach { hub_kubeconfig, hub_context, .. }) => {
+            Common { kubeconfig: hub_kubeconfig.clone(), context: hub_context.clone(), ..args.common.clone() }
+        }
+        _ => args.common.clone(),
     }
 }
 

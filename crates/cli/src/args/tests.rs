@@ -40,7 +40,7 @@ fn help_of_every_command() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
-    let cases: [&[&str]; 25] = [
+    let cases: [&[&str]; 24] = [
         &["status", "shop"],
         &["tree", "app/"],
         &["sync", "app/shop", "--timeout", "soon"],
@@ -54,7 +54,6 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
         &["up", "--listen", "localhost:6443"],
         &["up", "--kubeconfig", "/tmp/nope"],
         &["--context", "beijing", "demo", "edit"],
-        &["doctor", "-n", "east"],
         &["completion", "bash", "-o", "json"],
         &["status", "--dir", "/a", "--kubeconfig", "/b"],
         &["approve", "member/beijing", "--digest", "sha256:aa"],
@@ -73,4 +72,23 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
         format!("$ kurator {}\n{error}", words.join(" "))
     });
     insta::assert_snapshot!("errors", errors.join("\n"));
+}
+
+#[test]
+fn the_namespace_of_the_kubeconfig_that_is_named_is_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    let text =
+        r#"{"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "c", "namespace": "team-a"}}]}"#;
+    std::fs::write(&file, text).unwrap();
+    let file = file.display();
+    for (words, expect) in [
+        (format!("kurator status --kubeconfig {file}"), "team-a"),
+        (format!("kurator status --kubeconfig {file} -n east"), "east"),
+        (format!("kurator doctor --kubeconfig {file}"), "team-a"),
+        (format!("kurator attach prod --kubeconfig {file}"), "default"),
+        (format!("kurator attach prod --hub-kubeconfig {file}"), "team-a"),
+    ] {
+        assert_eq!(read(words.split(' ')).unwrap().common.namespace, expect, "{words}");
+    }
 }

@@ -5,7 +5,7 @@ use kube::Config;
 use kube::config::Kubeconfig;
 use kube::core::Status;
 
-use super::{asked, authority, choose_context, go_to, reached};
+use super::{asked, authority, choose_context, go_to, namespace_in, reached};
 
 #[test]
 fn a_hub_on_this_machine_is_asked_there_and_proves_its_own_name() {
@@ -22,6 +22,23 @@ fn a_hub_on_this_machine_is_asked_there_and_proves_its_own_name() {
         assert_eq!(config.cluster_url.to_string(), goes_to, "{told} {listens}");
         assert_eq!(config.tls_server_name.as_deref(), Some(name), "{told} {listens}");
         assert_eq!(config.proxy_url, None);
+    }
+}
+
+#[test]
+fn the_namespace_of_a_context_is_that_of_a_command() {
+    let kubeconfig: Kubeconfig = serde_json::from_value(serde_json::json!({
+        "current-context": "a", "contexts": [
+            {"name": "a", "context": {"cluster": "c", "user": "u", "namespace": "team-a"}},
+            {"name": "b", "context": {"cluster": "c", "user": "u", "namespace": ""}},
+            {"name": "c", "context": {"cluster": "c", "user": "u"}},
+        ],
+    }))
+    .unwrap();
+    for (context, expect) in
+        [(None, Some("team-a")), (Some("a"), Some("team-a")), (Some("b"), None), (Some("c"), None), (Some("d"), None)]
+    {
+        assert_eq!(namespace_in(&kubeconfig, context).as_deref(), expect, "{context:?}");
     }
 }
 

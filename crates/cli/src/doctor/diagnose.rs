@@ -2,10 +2,10 @@
 
 mod stale;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Condition};
-use api::delivery::{Decision, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus, WaitingCause};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -35,6 +35,8 @@ pub(super) struct Facts {
     pub(super) statuses: Vec<MemberStatus>,
     /// Lists that the hub did not give, by what they are of.
     pub(super) unread: Vec<(&'static str, Unread)>,
+    /// What was read of one namespace alone, since this credential may not list all, in words.
+    pub(super) near: Option<String>,
 }
 
 /// Why something could not be read.
@@ -50,7 +52,7 @@ impl Facts {
     /// Facts of a hub of which nothing else could be read.
     pub(super) fn of_process(process: Process, store: Option<Result<Store, String>>) -> Self {
         let (members, fleets, applications, decisions, statuses, unread) = Default::default();
-        Self { process, store, members, fleets, applications, decisions, statuses, unread }
+        Self { process, store, members, fleets, applications, decisions, statuses, unread, near: None }
     }
 
     /// What a list has. That there is none is a fact too.
@@ -59,6 +61,16 @@ impl Facts {
             self.unread.push((of, why));
             Vec::new()
         })
+    }
+
+    /// The units that an edit would take out of members, which keep them until that is approved.
+    fn kept(&self) -> BTreeSet<(&UnitId, &str)> {
+        let entries =
+            self.decisions.iter().flat_map(|d| d.spec.members.iter().map(|(member, e)| (&d.spec.unit, member, e)));
+        entries
+            .filter(|(_, _, entry)| entry.kept().is_some())
+            .map(|(unit, member, _)| (unit, member.as_str()))
+            .collect()
     }
 
     /// What is known of each member, by its name.
@@ -163,6 +175,15 @@ pub(super) struct Finding {
     pub(super) names: Names,
 }
 
+impl Finding {
+    /// The same with another remedy.
+    fn with_remedy(self, template: &'static str) -> Self {
+        Self { remedy: fault::remedy(template, &[&self.names]), template, ..self }
+    }
+}
+
+/// Reason of an object that another unit delivers.
+const CONFLICT: &str = "Conflict";
 /// What the list of members is called.
 pub(super) const MEMBERS: &str = "members";
 /// How many kinds of the hub are listed.
@@ -217,13 +238,24 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_STATUS_CUT));
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_WARNINGS));
     }
+    let kept = facts.kept();
     for slice in &facts.statuses {
         let member = slice.spec.member.as_str();
         if known.get(member).is_none_or(|known| !known.answers) {
             continue;
         }
         for (id, status) in slice.status.iter().flat_map(|s| &s.units) {
-            out.push(unit(id, member, status, now));
+            let finding = unit(id, member, status, now);
+            let is_held = |unit: &UnitId| kept.contains(&(unit, member));
+            // What waits for an approval is not as it should be, and is a finding of its application.
+            let waits = status.phase == UnitPhase::DeletionsHeld || is_held(id);
+            if waits && finding.severity == Severity::Fine {
+                continue;
+            }
+            // The other unit has it until that is approved.
+            let is_handed = status.reason == CONFLICT
+                && kept.iter().any(|(unit, place)| *place == member && *unit != id && unit.owner() == id.owner());
+            out.push(if is_handed { finding.with_remedy(remedy::HANDED_OVER) } else { finding });
         }
     }
     out.extend(stale::reports(facts, &known, now));
@@ -289,7 +321,15 @@ fn process(facts: &Facts) -> Vec<Finding> {
         let reason = if why.contains("[-]store failed: ") { fault::NO_WRITES } else { fault::NOT_READY };
         out.push(of_hub(Place::Process, at, reason, why));
     }
-    for (of, why) in &facts.unread {
+    // With rights in one namespace, that the rest is refused is how it should be.
+    let is_beyond = |why: &Unread| facts.near.is_some() && why.reason == fault::FORBIDDEN;
+    if let Some(near) = &facts.near {
+        let beyond: Vec<&str> = facts.unread.iter().filter(|(_, why)| is_beyond(why)).map(|(of, _)| *of).collect();
+        let beyond = if beyond.is_empty() { String::new() } else { format!("; not seen: {}", beyond.join(", ")) };
+        let message = format!("this credential may not list everything: looked at are {near}{beyond}");
+        out.push(of_hub(Place::Process, at, fault::NOT_SEEN, &message));
+    }
+    for (of, why) in facts.unread.iter().filter(|(_, why)| !is_beyond(why)) {
         if why.reason == NOT_FOUND {
             let message =
                 format!("the definition of {of} is gone: nothing is decided about them, and nothing is removed");
@@ -390,6 +430,12 @@ fn unit_in(id: &UnitId, member: &str) -> (String, Names) {
 /// One unit in a member, by what the member reported last. What it cannot report now is the member's own finding.
 fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Finding {
     let (object, names) = unit_in(id, member);
+    if let Some(stuck) = plan::state::stuck(status) {
+        // A refusal has a reason of its own.
+        let is_refused = stuck.cause == WaitingCause::Refused && !stuck.detail.is_empty();
+        let reason = if is_refused { stuck.detail.clone() } else { stuck.cause.to_string() };
+        return found(Place::Unit, &object, names, &reason, &status.message);
+    }
     let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
     let broken = match status.phase {
         UnitPhase::Failed => true,

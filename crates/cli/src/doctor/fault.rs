@@ -107,6 +107,8 @@ pub(super) const NOT_READY: &str = "HubNotReady";
 pub(super) const NO_WRITES: &str = "TakesNoWrites";
 /// `Process`: it does not give a list to this credential.
 pub(super) const FORBIDDEN: &str = "Forbidden";
+/// `Process`: it gives some lists of one namespace only to this credential.
+pub(super) const NOT_SEEN: &str = "NotSeen";
 /// `Process`: it does not give a list, for no reason of its own. `Store`: its directory cannot be looked at.
 pub(super) const UNREADABLE: &str = "Unreadable";
 /// `Process`: a list does not come in time.
@@ -183,6 +185,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Process, UNREADABLE, SEE_OUTPUT),
     fault(Process, SLOW, SEE_OUTPUT),
     fault(Process, FORBIDDEN, "use a credential that may list them: nothing is known of what is missing here"),
+    warning(
+        Process,
+        NOT_SEEN,
+        "use a credential that may list more to have the rest looked at; -n names another namespace",
+    ),
     warning(Process, OTHER_VERSION, "run the same version of this program and of the hub"),
     warning(Process, CLOCK_SKEW, "set both clocks by NTP; certificates and times in conditions depend on it"),
     fault(Process, PANICKED, "this is a bug: report it with the hub's output"),

@@ -32,19 +32,25 @@ const METRICS_BYTES_MAX: usize = 16 << 20;
 pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
     if common.kubeconfig.is_some() || connect::is_by_environment(common) {
         let hub = connect::reach_hub(common).await?;
-        return Ok(facts(&hub.client, hub.server, None).await);
+        return Ok(facts(&hub.client, hub.server, None, &common.namespace).await);
     }
     let dir = instance::dir(common.dir.as_deref())?;
     let store = store(&dir.join("hub"));
     // A hub that never came up has written no kubeconfig, or half of one.
     Ok(match connect::reach_hub(common).await {
-        Ok(hub) => facts(&hub.client, hub.server, store).await,
+        Ok(hub) => facts(&hub.client, hub.server, store, &common.namespace).await,
         Err(error) => Facts::of_process(Process::silent(dir.display().to_string(), format!("{error:#}")), store),
     })
 }
 
 /// Reads the hub's API. One part of it that fails is a fact among the others.
-pub(super) async fn facts(client: &Client, server: String, store: Option<Result<Store, String>>) -> Facts {
+/// What may not be listed everywhere is listed in `namespace`.
+pub(super) async fn facts(
+    client: &Client,
+    server: String,
+    store: Option<Result<Store, String>>,
+    namespace: &str,
+) -> Facts {
     let process = process(client, server).await;
     let mut facts = Facts::of_process(process, store);
     if facts.process.version.is_err() {
@@ -52,18 +58,21 @@ pub(super) async fn facts(client: &Client, server: String, store: Option<Result<
     }
     let (members, attached, fleets, applications, decisions, statuses) = tokio::join!(
         list::<Cluster>(client),
-        list::<AttachedCluster>(client),
-        list::<Fleet>(client),
-        list::<Application>(client),
-        list::<Decision>(client),
+        list_near::<AttachedCluster>(client, namespace),
+        list_near::<Fleet>(client, namespace),
+        list_near::<Application>(client, namespace),
+        list_near::<Decision>(client, namespace),
         list::<MemberStatus>(client),
     );
+    let near = [("attached clusters", attached.1), ("fleets", fleets.1), ("applications", applications.1)];
+    let near: Vec<&str> = near.into_iter().filter(|(_, is_near)| *is_near).map(|(what, _)| what).collect();
+    facts.near = (!near.is_empty()).then(|| format!("{} in namespace {namespace}", near.join(", ")));
     let members = facts.listed(diagnose::MEMBERS, members);
-    let attached = facts.listed("attached clusters", attached);
+    let attached = facts.listed("attached clusters", attached.0);
     facts.members = status::members(members, attached);
-    facts.fleets = facts.listed("fleets", fleets);
-    facts.applications = facts.listed("applications", applications);
-    facts.decisions = facts.listed("decisions", decisions);
+    facts.fleets = facts.listed("fleets", fleets.0);
+    facts.applications = facts.listed("applications", applications.0);
+    facts.decisions = facts.listed("decisions", decisions.0);
     facts.statuses = facts.listed("what members report", statuses);
     facts
 }
@@ -73,7 +82,26 @@ async fn list<K>(client: &Client) -> Result<Vec<K>, Unread>
 where
     K: kube::Resource<DynamicType = ()> + Wire + Clone,
 {
-    let api: Api<K> = Api::all(client.clone());
+    items(Api::all(client.clone())).await
+}
+
+/// Every object of a kind, or those in one namespace where this credential may not list all of them. Says whether that is so.
+async fn list_near<K>(client: &Client, namespace: &str) -> (Result<Vec<K>, Unread>, bool)
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Wire + Clone,
+{
+    let all = list::<K>(client).await;
+    if all.as_ref().is_err_and(|why| why.reason == fault::FORBIDDEN) {
+        let near = items(Api::<K>::namespaced(client.clone(), namespace)).await;
+        if near.is_ok() {
+            return (near, true);
+        }
+    }
+    (all, false)
+}
+
+/// What a list has.
+async fn items<K: Wire + Clone>(api: Api<K>) -> Result<Vec<K>, Unread> {
     match tokio::time::timeout(ANSWER_WITHIN, api.list(&ListParams::default())).await {
         Ok(Ok(list)) => Ok(list.items),
         Ok(Err(kube::Error::Api(status))) => {

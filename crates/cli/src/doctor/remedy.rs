@@ -29,6 +29,10 @@ const REFUSED: &str = reason::KUBECONFIG_REFUSED;
 const UNREACHABLE: &str = reason::CLUSTER_NOT_REACHABLE;
 const NOT_FETCHED: &str = reason::FETCH_FAILED;
 
+/// Of an object that another policy of the application has until what is held is approved.
+pub(super) const HANDED_OVER: &str =
+    "let it be handed over with `kurator approve app/{name}{-n}`, or take the edit back that moves it";
+
 /// Every known cause. Of several that fit, the first one counts.
 pub(super) const CAUSES: &[Cause] = &[
     cause(

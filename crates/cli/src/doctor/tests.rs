@@ -344,7 +344,7 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
         "/apis/apps.kurator.dev/v1alpha1/applications" => None,
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
-    let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None).await;
+    let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None, "default").await;
     insta::assert_snapshot!(output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX)), @r"
     fault  process members: Forbidden
          cannot list members: 403: may not list clusters
@@ -376,7 +376,7 @@ async fn a_hub_that_takes_no_writes_is_told_from_one_that_is_not_ready() {
         "/metrics" => Some((200, String::new())),
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
-    let facts = observe::facts(&full, "https://hub:6443".to_owned(), None).await;
+    let facts = observe::facts(&full, "https://hub:6443".to_owned(), None, "default").await;
     let text = output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX));
     for expect in ["fault  process https://hub:6443: TakesNoWrites", "no space; make room", "→  do what it says"] {
         assert!(text.contains(expect), "{text}");
@@ -405,7 +405,7 @@ async fn what_answers_instead_of_the_hub_is_told_apart() {
         ),
     ];
     for (answers, reason, message) in table {
-        let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None).await;
+        let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None, "default").await;
         let findings = diagnose(&facts, now());
         let seen: Vec<_> = findings.iter().map(|f| (f.reason.as_str(), f.message.as_str())).collect();
         assert_eq!(seen, [(reason, message)]);
@@ -423,7 +423,7 @@ async fn a_hub_that_has_lost_the_definition_of_one_of_its_kinds_is_told_from_wha
         }
         _ => Some((200, r#"{"apiVersion":"v1","kind":"List","metadata":{},"items":[]}"#.to_owned())),
     };
-    let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None).await;
+    let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None, "default").await;
     let findings = diagnose(&facts, now());
     let seen: Vec<_> =
         findings.iter().filter(|f| f.severity == Severity::Fault).map(|f| (&*f.object, &*f.reason)).collect();
@@ -597,4 +597,83 @@ fn a_report_that_is_older_than_what_is_decided_is_said() {
     assert_eq!(stale(decided(3, 60, true, "None"), "True", report(2)), None, "it is suspended");
     assert_eq!(stale(decided(3, 60, false, "Prune"), "True", vec![]), None, "it is gone");
     assert_eq!(stale(decided(3, 60, false, "None"), "False", report(2)), None, "the member is the finding");
+}
+
+/// What an edit would take out of a member, or not.
+fn decided_in(member: &str, policy: &str, leaving: Option<&str>) -> api::delivery::Decision {
+    let mut entry = serde_json::json!({"revision": "r", "epoch": 1, "reason": ""});
+    if let Some(why) = leaving {
+        entry["leaving"] = serde_json::json!({"cause": "SelectorDiffers", "message": why});
+    }
+    serde_json::from_value(serde_json::json!({
+        "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "d", "namespace": "default"},
+        "spec": {"unit": format!("apps.kurator.dev/Application/default/shop/{policy}"), "slice": 0, "suspended": false,
+            "members": {member: entry}},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
+    let old = "2026-01-01T00:55:00Z";
+    let stays = |cause: &str, detail: &str| {
+        let mut slice =
+            reported("e", UnitPhase::Removing, "Removing", "4 objects are left; ConfigMap app1/cm1 stays", old);
+        let waiting = serde_json::json!([{"cause": cause, "count": 4, "detail": detail}]);
+        slice.status.as_mut().unwrap().units.values_mut().for_each(|unit| {
+            unit.waiting = serde_json::from_value(waiting.clone()).unwrap();
+        });
+        slice
+    };
+    let conflict = || reported("e", UnitPhase::Failed, "Conflict", "unit small delivers it already", old);
+    let applied = || reported("e", UnitPhase::Applied, "", "", old);
+    let approve = "let it be handed over with `kurator approve app/shop`, or take the edit back that moves it";
+    let give = "take the object out of what e gets, or give rights there with the `kurator attach` that is named";
+    for (status, decision, expect) in [
+        (applied(), decided_in("e", "base", None), Some(("", ""))),
+        (applied(), decided_in("e", "base", Some("labels differ")), None),
+        (reported("e", UnitPhase::DeletionsHeld, "DeletionsHeld", "", old), decided_in("e", "base", None), None),
+        (stays("Handover", ""), decided_in("e", "base", None), Some(("", ""))),
+        (stays("OutsideRights", "namespace app1"), decided_in("e", "base", None), Some(("OutsideRights", give))),
+        (
+            stays("Refused", "Forbidden"),
+            decided_in("e", "base", None),
+            Some(("Forbidden", "give the member's credential that right")),
+        ),
+        (conflict(), decided_in("e", "base", None), Some(("Conflict", "name the object in one unit only"))),
+        (conflict(), decided_in("e", "small", Some("labels differ")), Some(("Conflict", approve))),
+    ] {
+        let said = format!("{status:?} {decision:?}");
+        let facts = Facts {
+            members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old))],
+            statuses: vec![status],
+            decisions: vec![decision],
+            ..Facts::of_process(process(), None)
+        };
+        let findings = diagnose(&facts, now());
+        let unit = findings.iter().find(|finding| finding.place == Place::Unit);
+        assert_eq!(unit.map(|unit| (unit.reason.as_str(), unit.remedy.as_str())), expect, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn rights_in_one_namespace_are_enough_to_look_there_and_what_is_not_seen_is_named() {
+    let limited = hub(|path| match path {
+        "/version" => Some((200, format!(r#"{{"gitVersion":"v1.37.0+kurator-{}"}}"#, env!("CARGO_PKG_VERSION")))),
+        "/readyz" => Some((200, "ok".to_owned())),
+        path if path.contains("/namespaces/team-a/") => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
+        _ => Some(refusal(403, "Forbidden", "may not list")),
+    });
+    let facts = observe::facts(&limited, "https://hub:6443".to_owned(), None, "team-a").await;
+    insta::assert_snapshot!(output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX)), @r"
+    warning  process https://hub:6443: NotSeen
+         this credential may not list everything: looked at are attached clusters,
+         fleets, applications in namespace team-a; not seen: members, what members report
+      →  use a credential that may list more to have the rest looked at; -n names another
+         namespace
+    0 faults, 1 warning
+    ");
+    let facts = observe::facts(&limited, "https://hub:6443".to_owned(), None, "team-b").await;
+    let findings = diagnose(&facts, now());
+    assert_eq!(findings.iter().filter(|finding| finding.reason == fault::FORBIDDEN).count(), 6, "{findings:?}");
 }

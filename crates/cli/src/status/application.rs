@@ -61,6 +61,12 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
         lines.push(Line::default());
         lines.extend(table.clipped(colour, columns));
     }
+    let agreed = world.agreed(app);
+    if !agreed.is_empty() {
+        lines.push(Line::default());
+        lines.push("agreed to, and done as soon as the member answers:".into());
+        lines.extend(agreed.iter().map(|(member, said)| Line::from(format!("  {member}: {said}"))));
+    }
     let left_out = left_out(world, app);
     if !left_out.is_empty() {
         lines.push(Line::default());

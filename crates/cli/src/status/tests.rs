@@ -528,7 +528,7 @@ fn a_unit_is_compared_with_what_is_decided_for_it() {
     let left_out = "not delivered to, by selection:\n  policy large: shanghai, virginia: label size is \"small\", the selector wants \"large\"\n";
     assert!(page("abc-1").contains(left_out), "{}", page("abc-1"));
     let older = page("abc-2");
-    assert!(older.contains("Progressing  3m     has main@3f2c1a, wanted abc-2; Applied, Healthy"), "{older}");
+    assert!(older.contains("Progressing  3m     has main@3f2c1a, wanted a newer one; Applied, Healthy"), "{older}");
 }
 
 #[test]
@@ -553,7 +553,7 @@ fn a_watch_says_each_change_of_a_state_or_its_cause_once() {
     use plan::state::State;
     let mut known = Default::default();
     let mut said = |entries: Vec<Entry>| -> Vec<String> {
-        let changes = watch::changes(entries, &mut known);
+        let changes = watch::changes(entries, &mut known, false);
         changes.into_iter().map(|(text, _)| text.split_once("  ").unwrap().1.to_owned()).collect()
     };
     let ready = || entry("member/a", State::Ready, "ClusterReady", "");
@@ -563,6 +563,68 @@ fn a_watch_says_each_change_of_a_state_or_its_cause_once() {
     assert_eq!(said(vec![lost("for 2 s")]), ["member/a  Unknown, ClusterNotReachable: for 2 s"]);
     assert_eq!(said(vec![lost("for 3 s")]), [""; 0], "the same with another number");
     assert_eq!(said(vec![]), ["member/a  Gone"]);
+}
+
+#[test]
+fn a_watch_of_problems_is_silent_about_what_is_well_until_it_gets_well() {
+    use plan::state::State;
+    let entry = |state| Entry {
+        object: "member/a".to_owned(),
+        namespace: None,
+        state,
+        reason: String::new(),
+        message: "why".to_owned(),
+        since: None,
+    };
+    let mut known = Default::default();
+    let mut said = |state: Option<State>| -> Vec<String> {
+        let changes = watch::changes(state.map(entry).into_iter().collect(), &mut known, true);
+        changes.into_iter().map(|(text, _)| text.split_once("  ").unwrap().1.to_owned()).collect()
+    };
+    for (state, expect) in [
+        (Some(State::Ready), None),
+        (Some(State::Unknown), Some("member/a  Unknown: why")),
+        (Some(State::Ready), Some("member/a  Ready")),
+        (Some(State::Ready), None),
+        (None, None),
+        (Some(State::NotReady), Some("member/a  NotReady: why")),
+        (None, Some("member/a  Gone")),
+    ] {
+        assert_eq!(said(state), expect.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{state:?}");
+    }
+}
+
+#[test]
+fn what_was_agreed_to_and_waits_for_a_member_is_shown() {
+    let decided = |policy: &str, entry: Value| -> Decision {
+        of(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": policy},
+            "spec": {"unit": format!("apps.kurator.dev/Application/default/shop/{policy}"), "slice": 0, "prune": true,
+                "members": {"beijing": entry, "shanghai": entry}}}))
+    };
+    let entry = |removal: &str| json!({"revision": "abc-1", "epoch": 2, "reason": "r", "removal": removal});
+    let mut expected = entry("None");
+    expected["expected"] =
+        json!({"digest": DIGEST, "count": 3, "approval": DIGEST, "objects": api::delivery::ObjectSet::default()});
+    let lists = Lists {
+        members: vec![cluster("beijing", lost()), cluster("shanghai", answers())],
+        applications: vec![shop(&[], 1, json!([]))],
+        statuses: vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
+        decisions: vec![
+            decided("large", entry("Prune")),
+            decided("medium", entry("Release")),
+            decided("none", entry("None")),
+            decided("small", expected),
+        ],
+        decided: Decided::All,
+        ..Lists::default()
+    };
+    let page = application_text(&World::new(Scope::Namespace("default".to_owned()), lists));
+    let expect = "agreed to, and done as soon as the member answers:
+  beijing: policy large leaves it: 4 objects there will be deleted
+  beijing: policy medium leaves it: what it has there will be let go of
+  beijing: 3 objects of policy small will be deleted
+";
+    assert!(page.contains(expect), "{page}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use kube::Client;
 use model::Clock;
 use model::clock::format_seconds;
+use plan::state::State;
 use tokio::time::Instant;
 
 use super::overview::{self, Entry};
@@ -38,7 +39,7 @@ pub(super) async fn run(client: &Client, scope: Scope, what: &Status, format: Fo
                 };
                 match &mut page {
                     Some(page) => page.draw(&shown)?,
-                    None => print_changes(entries(&world, what), &mut known, format)?,
+                    None => print_changes(entries(&world, what), &mut known, what.problems, format)?,
                 }
             }
             // It goes on, so that one sees the hub come back.
@@ -65,8 +66,13 @@ pub(super) fn entries(world: &World, what: &Status) -> Vec<Entry> {
 }
 
 /// Prints what differs from what was said before: a state or its cause. A message alone may have a number that grows.
-fn print_changes(entries: Vec<Entry>, known: &mut BTreeMap<String, Entry>, format: Format) -> anyhow::Result<()> {
-    for (text, value) in changes(entries, known) {
+fn print_changes(
+    entries: Vec<Entry>,
+    known: &mut BTreeMap<String, Entry>,
+    problems: bool,
+    format: Format,
+) -> anyhow::Result<()> {
+    for (text, value) in changes(entries, known, problems) {
         if format == Format::Text {
             output::print(&[text.into()])?;
         } else {
@@ -76,21 +82,29 @@ fn print_changes(entries: Vec<Entry>, known: &mut BTreeMap<String, Entry>, forma
     Ok(())
 }
 
-/// What differs from what was known, in words and for programs; then it is known.
-pub(super) fn changes(entries: Vec<Entry>, known: &mut BTreeMap<String, Entry>) -> Vec<(String, serde_json::Value)> {
+/// What differs from what was known, in words and for programs; then it is known. Of `problems` alone, what is ready is said
+/// only when it was not before.
+pub(super) fn changes(
+    entries: Vec<Entry>,
+    known: &mut BTreeMap<String, Entry>,
+    problems: bool,
+) -> Vec<(String, serde_json::Value)> {
+    let is_quiet = |entry: &Entry| problems && entry.state == State::Ready;
     let now = hub::SystemClock.now();
     let mut out = Vec::new();
     let mut gone: BTreeMap<String, Entry> = std::mem::take(known);
     for entry in entries {
         let key = entry.key();
         let before = gone.remove(&key);
-        if before.as_ref().is_none_or(|before| (before.state, &before.reason) != (entry.state, &entry.reason)) {
+        let is_other = before.as_ref().is_none_or(|b| (b.state, &b.reason) != (entry.state, &entry.reason));
+        let is_meant = !is_quiet(&entry) || before.as_ref().is_some_and(|before| !is_quiet(before));
+        if is_other && is_meant {
             let said = cell::in_words(&overview::without_age(&entry), now);
             out.push((format!("{}  {key}  {said}", format_seconds(now)), entry.value()));
         }
         known.insert(key, entry);
     }
-    for (key, entry) in gone {
+    for (key, entry) in gone.into_iter().filter(|(_, entry)| !is_quiet(entry)) {
         let mut value = entry.value();
         value["state"] = serde_json::json!("Gone");
         out.push((format!("{}  {key}  Gone", format_seconds(now)), value));

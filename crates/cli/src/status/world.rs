@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
 use api::delivery::{
-    Decision, Explanation, MemberDecision, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus,
+    Decision, Explanation, MemberDecision, MemberLink, MemberStatus, Origin, Removal, Revision, UnitId, UnitStatus,
 };
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
@@ -16,6 +16,7 @@ use kube::{Client, ResourceExt};
 use plan::reach::{MemberFacts, reach};
 use plan::state::{Pair, Said, State};
 
+use super::held;
 use super::near::there_is;
 use crate::connect::{Api, asked};
 use crate::sync::short_revision;
@@ -54,8 +55,8 @@ pub(super) struct World {
     pub(super) links: BTreeMap<String, MemberLink>,
     /// How each member is reached.
     facts: BTreeMap<String, MemberFacts>,
-    /// What is decided, by unit and member; and the revision that is wanted.
-    decisions: BTreeMap<(UnitId, String), (MemberDecision, Option<String>)>,
+    /// What is decided, by unit and member.
+    decisions: BTreeMap<(UnitId, String), MemberDecision>,
     /// Of which units it may be read what is decided.
     decided: Decided,
     /// Why each unit is where it is.
@@ -222,13 +223,8 @@ impl World {
         let explanations: BTreeMap<UnitId, Explanation> = decisions.iter().filter_map(explained).collect();
         let decisions = decisions.into_iter().flat_map(|decision| {
             let unit = decision.spec.unit.clone();
-            let wanted = explanations.get(&unit).and_then(|explanation| explanation.revision.clone());
             let members = decision.spec.members.into_iter();
-            members.map(move |(member, entry)| {
-                // A member that an edit would take the unit out of keeps what it has.
-                let wanted = if entry.kept().is_some() { Some(entry.revision.clone()) } else { wanted.clone() };
-                ((unit.clone(), member.to_string()), (entry, wanted))
-            })
+            members.map(move |(member, entry)| ((unit.clone(), member.to_string()), entry))
         });
         let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(r.spec.inputs.source_revision())));
         Self {
@@ -302,17 +298,35 @@ impl World {
     /// How a unit is in a member.
     pub(super) fn unit<'a>(&'a self, unit: &UnitId, member: &'a str, status: &'a UnitStatus) -> Pair<'a> {
         let decided = self.decisions.get(&(unit.clone(), member.to_owned()));
+        let pair = Pair::decided(decided, self.explanations.get(unit), member, Some(status), self.facts.get(member));
         // Who may not read decisions sees what the member says of what it was told.
-        let wanted =
-            if self.decided.covers(unit) { decided.and_then(|d| d.1.as_ref()) } else { Some(&status.revision) };
-        let entry = decided.map(|(entry, _)| entry).filter(|entry| entry.revision == status.revision);
-        Pair {
-            wanted,
-            member,
-            status: Some(status),
-            facts: self.facts.get(member),
-            payload: entry.and_then(|entry| entry.digest),
-        }
+        if self.decided.covers(unit) { pair } else { Pair { wanted: Some(&status.revision), ..pair } }
+    }
+
+    /// What was agreed to of an application, and is done when its members answer: member and sentence.
+    pub(super) fn agreed(&self, app: &Application) -> Vec<(&str, String)> {
+        let (namespace, name) = (app.namespace().unwrap_or_default(), app.name_any());
+        let mine = |unit: &UnitId| unit.kind == "Application" && unit.namespace == namespace && unit.name == name;
+        let entries = self
+            .decisions
+            .iter()
+            .filter(|((unit, member), _)| mine(unit) && self.facts.get(member).is_some_and(|facts| !facts.reports()));
+        let said = entries.filter_map(|((unit, member), entry)| {
+            let policy = unit.policy.as_deref().unwrap_or_default();
+            let status = self.statuses.get(&(unit.clone(), member.clone()));
+            let count = status.map(|s| held::count(s.objects.inventory.saturating_sub(s.objects.adopted), "object"));
+            let count = count.unwrap_or_else(|| "what it has".to_owned());
+            let said = match (entry.removal, entry.expected.as_ref().filter(|list| list.approval.is_some())) {
+                (Removal::Prune, _) => format!("policy {policy} leaves it: {count} there will be deleted"),
+                (Removal::Release, _) => format!("policy {policy} leaves it: {count} there will be let go of"),
+                (Removal::None, Some(list)) => {
+                    format!("{} of policy {policy} will be deleted", held::count(list.count, "object"))
+                }
+                (Removal::None, None) => return None,
+            };
+            Some((member.as_str(), said))
+        });
+        said.collect()
     }
 
     /// An application's units, by member and policy.

@@ -82,5 +82,8 @@ fn nothing_of_a_member_that_is_unknown_is_green() {
         let coloured = output::text(&lines("app/shop", &tree, true));
         assert!(!coloured.contains("\x1b[32m"), "{unit}: {coloured}");
         assert!(coloured.contains("last known: Synced, Healthy"), "{coloured}");
+        tree["units"][0]["details"][0]["health"] = json!("Unknown");
+        let text = output::text(&lines("app/shop", &tree, false));
+        assert!(text.contains("last known: Synced\n"), "{text}");
     }
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::live::{self, Wanted};
-use super::{InspectError, Inspector, Placed};
+use super::{InspectError, Inspector, Placed, undecided};
 use crate::record::owner_of_application;
 
 /// Members that are asked at the same time. What one of them has is in memory meanwhile.
@@ -47,7 +47,10 @@ impl Inspector {
         let hider = Hider { key: &self.key, owner: &owner };
         let mut found = group::Found::default();
         let mut pairs = Vec::new();
-        for placed in self.placed(&application, &owner) {
+        let placed = self.placed(&application, &owner);
+        let decisions = placed.iter().map(|placed| &placed.decision.spec);
+        found.notes = undecided::collect_notes(&application, decisions, only);
+        for placed in placed {
             let reports = self.feed.reports_of(placed.unit());
             let mut reports: BTreeMap<MemberName, Arc<UnitReport>> =
                 reports.into_iter().map(|report| (report.member.clone(), report)).collect();
@@ -163,7 +166,7 @@ fn wanted(bundle: Option<&Bundle>, report: &UnitReport) -> Vec<Wanted> {
 }
 
 /// The objects that differ.
-fn objects(
+pub(super) fn objects(
     bundle: Option<&Bundle>,
     report: &UnitReport,
     live: &BTreeMap<ObjectKey, Value>,
@@ -180,15 +183,14 @@ fn objects(
     let mut out = Vec::new();
     for sent in sent() {
         let row = by_key.get(&*sent.key);
+        // Nothing is done about how it is, so that no difference ever ends.
+        if row.is_some_and(|row| row.sync == SyncState::LeftAlone) {
+            continue;
+        }
         let refused = row.filter(|row| row.sync == SyncState::Failed).map(|row| row.message.clone());
         if let Some(lack) = rights.lack(&sent.key) {
-            // What is left alone needs no rights, and nothing is to be said of it.
-            if row.is_none_or(|row| row.sync != SyncState::LeftAlone) {
-                out.push(unasked(
-                    &sent.key,
-                    row.and_then(|row| said(row)).unwrap_or_else(|| rights.sentence(&sent.key, &lack, &lacks)),
-                ));
-            }
+            let words = row.and_then(|row| said(row)).unwrap_or_else(|| rights.sentence(&sent.key, &lack, &lacks));
+            out.push(unasked(&sent.key, words));
             continue;
         }
         let Some(there) = live.get(&**sent.key) else {

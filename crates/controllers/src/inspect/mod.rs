@@ -18,6 +18,7 @@ mod preview;
 mod remote;
 #[cfg(test)]
 mod tests;
+mod undecided;
 
 use std::sync::Arc;
 use std::time::Duration;

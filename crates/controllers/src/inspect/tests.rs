@@ -3,9 +3,10 @@ use serde_json::{Value, json};
 
 use api::delivery::{Health, PodCounts, UnitCounts, UnitPhase};
 use api::feed::UnitReport;
+use plan::authenticator::HubKey;
 use plan::reach::{MemberFacts, Reach};
 
-use super::compare::last_report;
+use super::compare::{last_report, objects};
 use super::edit::{merged, named};
 
 fn fleet(name: &str, namespace: Option<&str>) -> Value {
@@ -58,12 +59,9 @@ fn an_edit_takes_away_what_an_apply_had_set_and_leaves_what_others_set() {
     }
 }
 
-/// After a restart the hub knows of no report until the applier has looked.
-#[test]
-fn a_member_that_has_not_reported_is_not_compared() {
-    let member: model::MemberName = "a".parse().unwrap();
-    let report = UnitReport {
-        member: member.clone(),
+fn report() -> UnitReport {
+    UnitReport {
+        member: "a".parse().unwrap(),
         unit: "apps.kurator.dev/Application/default/app/p".parse().unwrap(),
         revision: "r".into(),
         epoch: 1,
@@ -81,7 +79,14 @@ fn a_member_that_has_not_reported_is_not_compared() {
         details: Vec::new(),
         uids: Vec::new(),
         going: None,
-    };
+    }
+}
+
+/// After a restart the hub knows of no report until the applier has looked.
+#[test]
+fn a_member_that_has_not_reported_is_not_compared() {
+    let member: model::MemberName = "a".parse().unwrap();
+    let report = report();
     let blocked = "nothing is delivered to it now; see `kurator status member/a`";
     for (reach, has_report, expect) in [
         (Some(Reach::Reachable), true, None),
@@ -95,6 +100,27 @@ fn a_member_that_has_not_reported_is_not_compared() {
         let facts = reach.map(MemberFacts::new);
         let found = last_report(&member, facts.as_ref(), Some(&report).filter(|_| has_report));
         assert_eq!(found.err().as_deref(), expect, "{reach:?} {has_report}");
+    }
+}
+
+#[test]
+fn what_is_left_alone_differs_from_nothing() {
+    use api::feed::{ObjectReport, SyncState};
+    let hub = api::delivery::HubId::from_random([1; 10]);
+    let unit: api::delivery::UnitId = "apps.kurator.dev/Application/default/app/p".parse().unwrap();
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}});
+    let (payload, _) = plan::phase::plan(vec![object]);
+    let (key, short, pools) = (HubKey::from_random([3; 32]), unit.short(&hub), plan::pool::Pools::default());
+    let bundle = plan::prepare::Bundle::new(payload.digest(), &payload, &hub, &short, &key, &pools);
+    let hider = plan::difference::hidden::Hider { key: &key, owner: &unit.owner() };
+    for (sync, count) in [(SyncState::LeftAlone, 0), (SyncState::Synced, 1)] {
+        let row: ObjectReport =
+            serde_json::from_value(json!({"key": &bundle.objects().next().unwrap().key, "version": "v1",
+            "sync": sync, "health": "Healthy"}))
+            .unwrap();
+        let report = UnitReport { details: vec![std::sync::Arc::new(row)], ..report() };
+        let found = objects(Some(&bundle), &report, &Default::default(), &Default::default(), &hub, &hider);
+        assert_eq!(found.len(), count, "{sync:?}: {found:?}");
     }
 }
 

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Statement};
-use api::delivery::{DecisionSpec, MemberDecision, UnitId};
+use api::delivery::{DecisionSpec, MemberDecision, ObjectsWaiting, UnitId, WaitingCause};
 use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
 use api::reason;
-use model::{Digest, MemberName};
+use model::{Digest, MemberName, words};
 
 use super::cause::some;
 use super::status::{FoldFacts, total};
@@ -54,6 +54,16 @@ impl FoldFacts<'_> {
         let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
         let reports = |member: &MemberName| self.members.get(member).is_some_and(|facts| facts.reports());
         unit::held(unit, self.slices(unit).flat_map(|decision| &decision.members), status_of, reports)
+    }
+
+    /// How many objects of a unit in a member other units of the Application wait for, which would take them over.
+    fn taken_over(&self, unit: &UnitId, member: &MemberName) -> u32 {
+        let unit_in_words = words::bounded(&unit.to_string(), ObjectsWaiting::DETAIL_MAX);
+        let others = self.statuses.iter().filter(|((other, place), _)| other != unit && place == member);
+        let waiting = others.flat_map(|(_, status)| &status.waiting);
+        let mine =
+            waiting.filter(|waiting| waiting.cause == WaitingCause::OtherUnit && waiting.detail == unit_in_words);
+        total(mine.map(|waiting| waiting.count))
     }
 
     /// Members that an edit would take a unit out of, and which keep it.
@@ -122,8 +132,8 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let (digest, prune) = facts.slices(unit).find_map(held).filter(|_| !kept.is_empty())?;
     let objects = |member: &MemberName| {
         let objects = facts.statuses.get(&(unit.clone(), member.clone())).map(|status| status.objects);
-        // What was adopted is let go of in any case.
-        objects.map(|objects| objects.inventory.saturating_sub(objects.adopted))
+        // What was adopted is let go of in any case, and what another policy waits for is handed over.
+        objects.map(|all| all.inventory.saturating_sub(all.adopted).saturating_sub(facts.taken_over(unit, member)))
     };
     let mut causes: BTreeMap<(String, &str), HeldCause> = BTreeMap::new();
     for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.kept()?))) {
@@ -144,6 +154,11 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
             None => "nothing reported yet".to_owned(),
             Some(1) => format!("1 object{}", if prune { "" } else { " that stays" }),
             Some(count) => format!("{count} objects{stay}"),
+        };
+        let what = match facts.taken_over(unit, member) {
+            0 => what,
+            1 => format!("{what}, and 1 that another policy takes over"),
+            many => format!("{what}, and {many} that other policies take over"),
         };
         let why = entry.kept().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
         let absent = if is_away(member) { AWAY } else { "" };

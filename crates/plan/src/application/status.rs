@@ -14,7 +14,7 @@ use model::{Digest, MemberName, Timestamp};
 use super::cause::{failed_fetch, no_members, some, suspended, waiting_in_words};
 use super::{SYNC_STATUS_MAX, fleet_name, held, unit_ids};
 use crate::reach::MemberFacts;
-use crate::state::{Pair, State, statement};
+use crate::state::{self, Pair, State, statement};
 
 /// Members named that an Application which is being deleted still has something in: enough to know whom to look at.
 const LEFT_SHOWN: usize = 10;
@@ -197,14 +197,11 @@ struct Placed<'a> {
 fn placed<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Placed<'a>> {
     let mut out = Vec::new();
     for unit in units {
-        let wanted = facts.explanation(unit).and_then(|explanation| explanation.revision.as_ref());
+        let explanation = facts.explanation(unit);
         let entries: BTreeMap<_, _> = facts.slices(unit).flat_map(|decision| &decision.members).collect();
         for (member, entry) in entries.into_iter().filter(|(_, entry)| entry.removal.is_none()) {
             let status = facts.statuses.get(&(unit.clone(), member.clone()));
-            // A member that an edit would take it out of keeps what it has.
-            let wanted = if entry.kept().is_some() { Some(&entry.revision) } else { wanted };
-            let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
-            let pair = Pair { wanted, member: member.as_str(), status, facts: facts.members.get(member), payload };
+            let pair = Pair::decided(Some(entry), explanation, member.as_str(), status, facts.members.get(member));
             out.push(Placed { unit, member, state: pair.state(), pair });
         }
     }
@@ -224,7 +221,8 @@ fn ready(
         let left = facts.decisions.values().flat_map(|d| d.members.keys());
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
         let names = left.into_iter().take(LEFT_SHOWN).collect::<Vec<_>>().join(", ");
-        return statement(reason::DELETING, format!("it is being taken out of its members: {names}"));
+        let stuck = stuck_in(facts).map(|why| format!("; {why}")).unwrap_or_default();
+        return statement(reason::DELETING, format!("it is being taken out of its members: {names}{stuck}"));
     }
     for unit in units {
         let explanation = facts.explanation(unit).cloned().unwrap_or_default();
@@ -293,6 +291,14 @@ fn ready(
         return statement(reason::PROGRESSING, format!("it goes on after it was suspended; {ready_count}"));
     }
     statement(reason::RECONCILIATION_SUCCEEDED, ready_count)
+}
+
+/// The first member that what is to leave it does not leave by itself, and why.
+fn stuck_in(facts: &FoldFacts<'_>) -> Option<String> {
+    let entries = facts.decisions.values().flat_map(|d| d.members.keys().map(|member| (d.unit.clone(), member)));
+    let reports = entries.filter_map(|(unit, member)| Some((member, facts.statuses.get(&(unit, member.clone()))?)));
+    let mut stuck = reports.filter(|(_, status)| state::stuck(status).is_some());
+    stuck.next().map(|(member, status)| format!("{member}: {}", status.message))
 }
 
 /// The name of an entry of `syncStatus`: as Kurator names its Flux objects. By it the entry of the status before is found,

@@ -3,13 +3,22 @@
 use std::collections::BTreeMap;
 
 use api::condition::Statement;
-use api::delivery::{Health, MemberLink, UnitPhase, UnitStatus};
+use api::delivery::{
+    Explanation, Health, Leaving, MemberDecision, MemberLink, Missing, ObjectsWaiting, UnitPhase, UnitStatus,
+    WaitingCause, WaitingOn,
+};
 use api::reason;
 use model::Digest;
 use model::clock::format_seconds;
 
 use super::{State, statement};
 use crate::reach::{MemberFacts, Standing};
+
+/// Why a unit that is to leave a member stays there until a person acts; `None` while it goes by itself.
+pub fn stuck(status: &UnitStatus) -> Option<&ObjectsWaiting> {
+    let stays = [WaitingCause::Refused, WaitingCause::OutsideRights, WaitingCause::Unseen];
+    status.waiting.iter().find(|waiting| status.phase == UnitPhase::Removing && stays.contains(&waiting.cause))
+}
 
 /// What is stored of one unit at one member.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +33,36 @@ pub struct Pair<'a> {
     pub facts: Option<&'a MemberFacts>,
     /// Digest of the payload that is decided for the member at the revision of its status.
     pub payload: Option<Digest>,
+    /// Why an edit would take the unit out of the member, which keeps it until a person agrees.
+    pub kept: Option<&'a Leaving>,
+    /// What is missing for the newest revision to be sent.
+    pub missing: &'a [WaitingOn],
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    /// One by what is decided: for the member, and for all members of the unit.
+    pub fn decided(
+        entry: Option<&'a MemberDecision>,
+        explanation: Option<&'a Explanation>,
+        member: &'a str,
+        status: Option<&'a UnitStatus>,
+        facts: Option<&'a MemberFacts>,
+    ) -> Self {
+        let newest = explanation.and_then(|explanation| explanation.revision.as_ref());
+        let same = |entry: &&MemberDecision| status.is_some_and(|status| status.revision == entry.revision);
+        // A member that an edit would take it out of keeps what it has.
+        let wanted = entry.filter(|entry| entry.kept().is_some()).map(|entry| &entry.revision).or(newest);
+        Self {
+            wanted,
+            member,
+            status,
+            facts,
+            payload: entry.filter(same).and_then(|entry| entry.digest),
+            kept: entry.and_then(MemberDecision::kept),
+            missing: explanation.map(|explanation| explanation.waiting_on.as_slice()).unwrap_or_default(),
+        }
+    }
+
     /// Did the member apply what its report speaks of? While it is suspended, or fails, an older payload may run.
     pub fn has(&self, status: &UnitStatus) -> bool {
         matches!(status.phase, UnitPhase::Applied | UnitPhase::DeletionsHeld)
@@ -62,10 +98,23 @@ impl Pair<'_> {
             _ if status.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
             UnitPhase::Suspended => reason::SUSPENDED,
             UnitPhase::Applied if is_newest && matches!(status.health, Health::Healthy | Health::Suspended) => {
-                reason::RECONCILIATION_SUCCEEDED
+                // What it has is well, and is not what the last edit says.
+                self.kept.map_or(reason::RECONCILIATION_SUCCEEDED, |_| reason::DELETIONS_HELD)
             }
-            UnitPhase::Applied | UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting => reason::PROGRESSING,
+            UnitPhase::Applied | UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting => {
+                self.unsendable(status).map_or(reason::PROGRESSING, |(reason, _)| reason)
+            }
         }
+    }
+
+    /// Why what is wanted does not come before a person acts, as reason and words; `None` when it does.
+    fn unsendable(&self, status: &UnitStatus) -> Option<(&'static str, &'static str)> {
+        self.wanted.filter(|wanted| **wanted != status.revision)?;
+        self.missing.iter().find_map(|missing| match missing.what {
+            Missing::Render => Some((reason::BUILD_FAILED, "cannot be rendered")),
+            Missing::Rights => Some((reason::RESTRICTED_NAMESPACE, "may not be delivered from its namespace")),
+            _ => None,
+        })
     }
 
     /// How it is and why, as `Ready`. `revisions` is what the source calls each revision.
@@ -94,22 +143,30 @@ impl Pair<'_> {
                     None if status.message.is_empty() => format!("{}, {}", status.phase, status.health),
                     None => status.message.clone(),
                 };
-                match self.wanted.filter(|wanted| **wanted != status.revision) {
-                    Some(wanted) => format!("{}; {message}", differs(&status.revision, wanted, revisions)),
-                    None => message,
+                match (self.wanted.filter(|wanted| **wanted != status.revision), self.unsendable(status)) {
+                    (Some(_), Some((_, why))) => {
+                        let has = revisions.get(&status.revision).map_or("an earlier one", String::as_str);
+                        format!("has {has}, and the newest one {why}: see the Ready of the application; {message}")
+                    }
+                    (Some(wanted), None) => format!("{}; {message}", differs(&status.revision, wanted, revisions)),
+                    (None, _) => match self.kept.filter(|_| self.reason() == reason::DELETIONS_HELD) {
+                        Some(leaving) => format!("it keeps what it has until that is approved: {}", leaving.message),
+                        None => message,
+                    },
                 }
             }
         }
     }
 }
 
-/// Which revision is there, and which one should be. Two revisions of one commit are told apart by their own names.
+/// Which revision is there, and which one should be, as the source calls them: names of Revisions say nothing to people.
 fn differs(has: &String, wanted: &String, revisions: &BTreeMap<String, String>) -> String {
-    let [has_text, wanted_text] = [has, wanted].map(|name| revisions.get(name).unwrap_or(name));
-    if has_text == wanted_text {
-        format!("has {has}, wanted {wanted}")
-    } else {
-        format!("has {has_text}, wanted {wanted_text}")
+    match (revisions.get(has), revisions.get(wanted)) {
+        (Some(has), Some(wanted)) if has == wanted => format!("has {has} as an earlier edit had it"),
+        (Some(has), Some(wanted)) => format!("has {has}, wanted {wanted}"),
+        (Some(has), None) => format!("has {has}, wanted a newer one"),
+        (None, Some(wanted)) => format!("has an earlier one, wanted {wanted}"),
+        (None, None) => "has an earlier one than is wanted".to_owned(),
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{Health, LinkState, MemberLink, PodCounts, UnitCounts, UnitPhase, UnitStatus, WaitingOn};
+use api::delivery::{
+    Explanation, Health, LinkState, MemberDecision, MemberLink, Missing, PodCounts, UnitCounts, UnitPhase, UnitStatus,
+    WaitingOn,
+};
 use model::{Digest, Timestamp};
+use serde_json::json;
 
 use super::*;
 use crate::reach::{MemberFacts, Reach};
@@ -126,10 +130,12 @@ fn a_unit_is_ready_only_where_its_member_is_known_to_have_what_is_wanted_in_heal
         for (phase, health) in UnitPhase::ALL.into_iter().flat_map(|phase| HEALTH.map(|health| (phase, health))) {
             for wanted in [Some(&wanted), Some(&other), None] {
                 let status = status(phase, health);
-                let pair = Pair { wanted, member: "m", status: Some(&status), facts: facts.as_ref(), payload };
+                let (kept, missing) = (None, &[][..]);
+                let facts = facts.as_ref();
+                let pair = Pair { wanted, member: "m", status: Some(&status), facts, payload, kept, missing };
                 let statement = pair.ready(&BTreeMap::new());
                 assert_eq!(pair.state().status(), statement.status);
-                let is_reached = facts.as_ref().is_some_and(|facts| {
+                let is_reached = facts.is_some_and(|facts| {
                     facts.reach == Reach::Reachable
                         && facts.link.as_ref().is_none_or(|link| link.state == LinkState::Connected)
                 });
@@ -147,7 +153,7 @@ fn the_words_for_a_unit() {
     let wanted = "r".to_owned();
     let here = MemberFacts::new(Reach::Reachable);
     let state = |status: &UnitStatus| {
-        let pair = Pair { wanted: Some(&wanted), member: "m", status: Some(status), facts: Some(&here), payload: None };
+        let pair = Pair { wanted: Some(&wanted), ..Pair::decided(None, None, "m", Some(status), Some(&here)) };
         (pair.state(), pair.reason())
     };
     for (phase, health, expect) in [
@@ -164,12 +170,80 @@ fn the_words_for_a_unit() {
     }
     let contested = UnitStatus { reason: reason::CONTESTED.to_owned(), ..status(UnitPhase::Applied, Health::Healthy) };
     assert_eq!(state(&contested), (State::NotReady, reason::CONTESTED));
-    let nothing = Pair { wanted: None, member: "m", status: None, facts: Some(&here), payload: None };
+    let nothing = Pair::decided(None, None, "m", None, Some(&here));
     assert_eq!(nothing.state(), State::Progressing, "it has not reported yet");
-    let waits = WaitingOn::new(api::delivery::Missing::Source, "no answer");
+    let waits = WaitingOn::new(Missing::Source, "no answer");
     let waiting = UnitStatus { waiting_on: Some(Box::new(waits)), ..status(UnitPhase::Applied, Health::Healthy) };
     let pair = Pair { status: Some(&waiting), wanted: Some(&wanted), ..nothing };
     assert_eq!(pair.message(&BTreeMap::new()), "waits for its source: no answer");
+}
+
+#[test]
+fn a_member_that_does_not_get_what_the_last_edit_or_commit_says_is_not_ready() {
+    let here = MemberFacts::new(Reach::Reachable);
+    let revisions: BTreeMap<String, String> = [("r", "main@1"), ("s", "main@1"), ("t", "main@2")]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .into();
+    let status = status(UnitPhase::Applied, Health::Healthy);
+    let entry = |kept: bool| -> MemberDecision {
+        let leaving = json!({"cause": "SelectorDiffers", "message": "labels changed"});
+        let mut entry = json!({"revision": "r", "epoch": 1, "reason": "", "digest": Digest::of(b"payload")});
+        if kept {
+            entry["leaving"] = leaving;
+        }
+        serde_json::from_value(entry).unwrap()
+    };
+    let explained = |revision: &str, missing: Option<Missing>| Explanation {
+        revision: Some(revision.to_owned()),
+        waiting_on: missing.into_iter().map(|what| WaitingOn::new(what, "why")).collect(),
+        ..Explanation::default()
+    };
+    let of = |kept: bool, explanation: &Explanation| {
+        let entry = entry(kept);
+        let pair = Pair::decided(Some(&entry), Some(explanation), "m", Some(&status), Some(&here));
+        (pair.state(), pair.reason(), pair.message(&revisions))
+    };
+    for (kept, revision, missing, state, reason, message) in [
+        (false, "r", None, State::Ready, reason::RECONCILIATION_SUCCEEDED, "Applied, Healthy"),
+        (
+            true,
+            "t",
+            None,
+            State::Held,
+            reason::DELETIONS_HELD,
+            "it keeps what it has until that is approved: labels changed",
+        ),
+        (false, "t", None, State::Progressing, reason::PROGRESSING, "has main@1, wanted main@2; Applied, Healthy"),
+        (
+            false,
+            "s",
+            None,
+            State::Progressing,
+            reason::PROGRESSING,
+            "has main@1 as an earlier edit had it; Applied, Healthy",
+        ),
+        (
+            false,
+            "kik6vo2mf7-2",
+            None,
+            State::Progressing,
+            reason::PROGRESSING,
+            "has main@1, wanted a newer one; Applied, Healthy",
+        ),
+        (
+            false,
+            "kik6vo2mf7-2",
+            Some(Missing::Render),
+            State::NotReady,
+            reason::BUILD_FAILED,
+            "has main@1, and the newest one cannot be rendered: see the Ready of the application; Applied, Healthy",
+        ),
+        // What it has is the newest that there is.
+        (false, "r", Some(Missing::Fleet), State::Ready, reason::RECONCILIATION_SUCCEEDED, "Applied, Healthy"),
+    ] {
+        let found = of(kept, &explained(revision, missing));
+        assert_eq!((found.0, found.1, found.2.as_str()), (state, reason, message));
+    }
 }
 
 #[test]

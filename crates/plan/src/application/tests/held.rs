@@ -63,7 +63,11 @@ fn a_list_that_was_emptied_by_mistake_is_told_with_members_objects_and_cause() {
     };
     assert_eq!(*list, expect);
     let summary = status.summary.clone().unwrap();
-    assert_eq!((summary.placed, summary.ready, summary.objects, summary.held), (2, 2, 24, 22), "what runs is counted");
+    assert_eq!(
+        (summary.placed, summary.ready, summary.objects, summary.held),
+        (2, 0, 24, 22),
+        "what runs is counted, and nothing of it is as the edit says"
+    );
     let message = "22 deletions wait for approval (fleet f is empty): a: 11 objects; b: 11 objects; `kurator approve \
                    app/shop` releases exactly these";
     assert_eq!(condition(&world), Some(("EditRemovesMembers".into(), message.into())));
@@ -82,7 +86,7 @@ fn policies_that_were_taken_out_still_run_and_are_counted() {
     world.step();
     let status = status(&world);
     let summary = status.summary.clone().unwrap();
-    assert_eq!((summary.placed, summary.ready, summary.objects, summary.held), (2, 2, 24, 22));
+    assert_eq!((summary.placed, summary.ready, summary.objects, summary.held), (2, 0, 24, 22));
     assert_eq!(status.held[0].causes[0].message, "policy p was removed or renamed");
     assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
     // Its deletion is a person's word for all of it.
@@ -241,4 +245,38 @@ fn a_list_that_a_missing_directory_causes_says_so() {
         let status = world.application.as_ref().unwrap().status.clone().unwrap();
         assert_eq!(status.held[0].causes[0].message, expect);
     }
+}
+
+#[test]
+fn what_another_policy_takes_over_is_no_deletion() {
+    let mut world = running(one_policy());
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    let other = world.unit().owner().unit(Some("q"));
+    let waiting = json!([{"cause": "OtherUnit", "count": 8, "detail": world.unit().to_string()}]);
+    let status = UnitStatus { waiting: serde_json::from_value(waiting).unwrap(), ..world.status() };
+    world.statuses.insert((other, name("b")), status);
+    world.step();
+    let list = &self::status(&world).held[0];
+    assert_eq!((list.count, list.object_count), (3, 3));
+    assert_eq!(list.members, ["b: 3 objects, and 8 that other policies take over"]);
+}
+
+#[test]
+fn a_deletion_that_a_member_does_not_follow_says_why() {
+    let mut world = running(one_policy());
+    world.application.as_mut().unwrap().metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    world.step();
+    let message = |world: &World| {
+        let status = self::status(world);
+        api::condition::find(&status.conditions, api::condition::READY).unwrap().message.clone()
+    };
+    assert_eq!(message(&world), "it is being taken out of its members: a, b");
+    let leaves = world.statuses.get_mut(&(world.unit(), name("b"))).unwrap();
+    leaves.phase = UnitPhase::Removing;
+    leaves.message = "4 objects are left; ConfigMap x/y stays".to_owned();
+    leaves.waiting = serde_json::from_value(json!([{"cause": "OutsideRights", "count": 4}])).unwrap();
+    world.step();
+    let expect = "it is being taken out of its members: a, b; b: 4 objects are left; ConfigMap x/y stays";
+    assert_eq!(message(&world), expect);
 }

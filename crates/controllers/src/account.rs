@@ -89,17 +89,18 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     let others: Vec<&str> = marks.iter().filter(|(name, _)| Some(*name) != own).map(|(_, whose)| *whose).collect();
     let is_marked = marks.iter().any(|(name, _)| Some(*name) == own);
     let unmarked = "it does not say that this hub works as it, as one of an earlier version";
-    let Some(own) = own else { return Ok(End::Stays(unmarked.to_owned())) };
-    let mark = Some(own).filter(|_| is_marked);
+    if own.is_none() {
+        return Ok(End::Stays(unmarked.to_owned()));
+    }
     if !others.is_empty() {
-        return share(api, mark, minted, named(&others)).await;
+        return share(api, is_marked, minted, named(&others)).await;
     }
     // A hub of an earlier version has set no mark. What it delivered says that it is there.
     let hubs = hubs_with_inventories(api, Some(hub)).await?;
     if !hubs.is_empty() {
         let hubs: Vec<String> = hubs.iter().map(|hub| format!("hub {hub}")).collect();
         let hubs: Vec<&str> = hubs.iter().map(String::as_str).collect();
-        return share(api, mark, minted, named(&hubs)).await;
+        return share(api, is_marked, minted, named(&hubs)).await;
     }
     if !is_marked {
         return Ok(End::Stays(unmarked.to_owned()));
@@ -145,16 +146,28 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
 }
 
 /// Leaves the account to others. Can be done again after every step: the token in use goes last, since nothing works without it.
-async fn share(api: &Api, mark: Option<&String>, minted: &Minted, hubs: String) -> Result<End, Error> {
-    if let Some(mark) = mark {
-        let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
-        let patch = json!({"metadata": {"annotations": {mark: null}}});
-        api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await?;
+async fn share(api: &Api, is_marked: bool, minted: &Minted, hubs: String) -> Result<End, Error> {
+    if is_marked {
+        unmark(api, minted).await?;
     }
     if let Some(name) = &minted.token_secret {
         mint::remove_token_secret(api, name).await?;
     }
     Ok(End::Shared(hubs))
+}
+
+/// Takes the mark of a hub that has left off an account that stays: the next one that leaves is not told that others work as it.
+///
+/// # Errors
+/// The member refuses, or does not answer.
+pub async fn unmark(api: &Api, minted: &Minted) -> Result<(), Error> {
+    let Some(mark) = &minted.used_by else { return Ok(()) };
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    let patch = json!({"metadata": {"annotations": {mark: null}}});
+    match api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await {
+        Err(error) if !error.is_gone() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The hubs that have inventories in the member, by the labels of these, without the hub `own`.

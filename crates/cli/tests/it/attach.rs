@@ -110,7 +110,7 @@ async fn a_cluster_of_another_hub_is_taken_over_with_one_command() {
     let again =
         tokio::task::block_in_place(|| new.run(&format!("attach --kubeconfig {file} beijing --take-over --yes")));
     assert_eq!(again.code, Some(0), "{}", again.err);
-    assert!(again.err.contains("no other hub has anything in this cluster"), "{}", again.err);
+    assert!(again.err.contains("no other hub has an inventory in this cluster"), "{}", again.err);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

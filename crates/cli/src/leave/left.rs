@@ -41,7 +41,7 @@ impl<'a> Left<'a> {
     pub(crate) async fn since(&self, member: Option<&MemberName>, containers: bool) -> Vec<String> {
         let deadline = Instant::now() + TOLD_WITHIN;
         loop {
-            let said = told(&self.read().await, &self.before, member);
+            let said = lines_since(&self.read().await, &self.before, member);
             if !said.is_empty() || !containers || Instant::now() >= deadline {
                 return said;
             }
@@ -72,7 +72,7 @@ fn version(event: &Event) -> (String, Option<String>) {
 }
 
 /// What Events say that are new, or were said again.
-fn told(now: &[Event], before: &BTreeMap<String, Option<String>>, member: Option<&MemberName>) -> Vec<String> {
+fn lines_since(now: &[Event], before: &BTreeMap<String, Option<String>>, member: Option<&MemberName>) -> Vec<String> {
     let is_new = |event: &&Event| {
         let (name, version) = version(event);
         before.get(&name).is_none_or(|known| *known != version)
@@ -107,7 +107,7 @@ mod tests {
         let all = [old, again, new];
         let shop = "app/shop: beijing: not deleted, and no longer recorded: Namespace shop";
         let web = "app/web: paris: not deleted, and no longer recorded: Namespace web";
-        assert_eq!(told(&all, &before, None), [shop, web]);
-        assert_eq!(told(&all, &before, Some(&"beijing".parse().unwrap())), [shop]);
+        assert_eq!(lines_since(&all, &before, None), [shop, web]);
+        assert_eq!(lines_since(&all, &before, Some(&"beijing".parse().unwrap())), [shop]);
     }
 }

@@ -21,6 +21,7 @@ use crate::args::{Approve, Common, Format, Target};
 use crate::ask::{self, quoted};
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
+use crate::leave::left::{self, Left};
 use crate::objects;
 use crate::output;
 use crate::status::held;
@@ -71,8 +72,12 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
     if !what.ask.yes {
-        ask::confirm(&question(&chosen), "nothing was approved", &command(common, name, &digests))?;
+        let facts = || undone_facts(common, name, &chosen, named.as_ref());
+        let command = command(common, name, &digests);
+        ask::confirm_facts(common.output, &question(&chosen), "nothing was approved", &command, facts)?;
     }
+    let apps = BTreeSet::from([name.to_owned()]);
+    let left = Left::before(&client, &common.namespace, &apps).await;
     let place = Place { client: &client, namespace: &common.namespace, name };
     let before = if what.ask.wait.no_wait { None } else { Some(place.before(chosen.clone()).await) };
     write(&Api::namespaced(client.clone(), &common.namespace), name, &digests).await?;
@@ -82,7 +87,12 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
         Some(Ok(lists)) => Some(place.until_done(&lists, what.ask.wait.timeout).await?),
         Some(Err(why)) => Some(End::Unseen(why.into_words())),
     };
-    let facts = facts(common, name, &chosen, named.as_ref(), end.as_ref());
+    let is_listed =
+        |named: &HeldList| chosen.iter().filter_map(|list| list::find(named, list)).any(list::has_containers);
+    let containers = named.as_ref().is_some_and(is_listed);
+    let left = if end.is_some() { left.since(None, containers).await } else { Vec::new() };
+    let mut facts = facts(common, name, &chosen, named.as_ref(), end.as_ref());
+    facts["left"] = json!(left);
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -105,6 +115,7 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
             ));
         }
     }
+    left::print(&left);
     Ok(())
 }
 
@@ -178,13 +189,21 @@ fn facts(common: &Common, name: &str, chosen: &[HeldDeletions], named: Option<&H
         None => (BTreeSet::new(), None),
     };
     let done = matches!(end, Some(End::Done(away)) if away.is_empty());
-    let lists: Vec<Value> =
-        chosen.iter().map(|list| list::value(list, named.and_then(|named| list::find(named, list)))).collect();
+    let lists = values(chosen, named);
     let mut facts = json!({"name": name, "namespace": common.namespace, "approved": lists, "done": done, "away": away});
     if let Some(why) = unseen {
         facts["unseen"] = json!(why);
     }
     facts
+}
+
+/// What waits and was not approved, for programs.
+fn undone_facts(common: &Common, name: &str, chosen: &[HeldDeletions], named: Option<&HeldList>) -> Value {
+    json!({"name": name, "namespace": common.namespace, "held": values(chosen, named)})
+}
+
+fn values(chosen: &[HeldDeletions], named: Option<&HeldList>) -> Vec<Value> {
+    chosen.iter().map(|list| list::value(list, named.and_then(|named| list::find(named, list)))).collect()
 }
 
 /// Writes an approval beside those that the Application holds, and of these leaves out what no longer waits. None is lost

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use serde_json::Value;
 
-use crate::args::{Common, DEFAULT_NAMESPACE};
+use crate::args::{Common, DEFAULT_NAMESPACE, Format};
 use crate::output;
 
 /// Asks whether what is shown is meant. `undone` says that nothing has happened, and `command` does the same without asking.
@@ -20,6 +21,29 @@ pub(crate) fn confirm(question: &str, undone: &str, command: &str) -> anyhow::Re
         bail!("{undone}");
     }
     Ok(())
+}
+
+/// The same, where what is shown is also data: who asked for a document and does not agree gets it, with `agreed: false`.
+///
+/// # Errors
+/// As of [`confirm`].
+pub(crate) fn confirm_facts(
+    format: Format,
+    question: &str,
+    undone: &str,
+    command: &str,
+    facts: impl FnOnce() -> Value,
+) -> anyhow::Result<()> {
+    let Err(why) = confirm(question, undone, command) else { return Ok(()) };
+    output::structured(format, &undone_facts(facts()))?;
+    Err(why)
+}
+
+/// What would have been done.
+fn undone_facts(mut facts: Value) -> Value {
+    facts["agreed"] = Value::Bool(false);
+    facts["done"] = Value::Bool(false);
+    facts
 }
 
 fn is_yes(answer: &str) -> bool {
@@ -54,6 +78,12 @@ pub(crate) fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_agreed_to_is_no_deed() {
+        let facts = undone_facts(serde_json::json!({"name": "shop", "done": true}));
+        assert_eq!(facts, serde_json::json!({"name": "shop", "agreed": false, "done": false}));
+    }
 
     #[test]
     fn only_yes_is_a_yes() {

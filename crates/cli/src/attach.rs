@@ -83,6 +83,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         context: &chosen.context,
     };
     let facts = place.look_at_cluster(&own_server).await?;
+    hub::refuse_own(&hub, &chosen.context, &facts.uid).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
     let cluster = login::for_hub(&login.cluster, what.server.as_deref());
@@ -116,7 +117,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
     done.map_err(|why| {
-        anyhow::anyhow!("{why:#}; {}{}", advice(&server, what, &chosen.context, &names), surplus.left_words())
+        anyhow::anyhow!("{why:#}; {}{}", advice(&server, common, what, &chosen.context, &names), surplus.left_words())
     })?;
     // By now the hub goes by the new rights: it asks for nothing that goes here.
     let removed = place.remove(&surplus, present.minted().as_ref()).await;
@@ -146,7 +147,9 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
             let (objects, units) = (counted(taken.objects as usize, "object"), counted(taken.units as usize, "unit"));
             output::print_stderr(format_args!("{objects} of {units} of hub {} are this hub's now", taken.from));
         }
-        output::print_stderr(format_args!("next: {}", next(&chosen.context, &names)));
+        let again = again(common, what, &chosen.context, &names);
+        let fleets = hub::fleets_of(&hub, &names).await;
+        output::print_stderr(format_args!("next: {}", next(&hub_common, &again, &names, &fleets)));
     }
     // Last: it is attached, also where this failed.
     removed?.iter().for_each(output::print_stderr);
@@ -338,38 +341,52 @@ fn renewal(minted: &Minted) -> String {
     }
 }
 
-/// The command that comes next.
-fn next(context: &str, names: &Names) -> String {
-    let fleet = match &names.fleet {
-        Some(_) => String::new(),
-        None => format!(
-            ", and `kurator attach {} {} --fleet FLEET` to put it into a fleet",
-            shell_word(context),
-            names.options()
-        ),
+/// The command that comes next. `fleets`: those that list the cluster.
+fn next(hub: &Common, again: &str, names: &Names, fleets: &[String]) -> String {
+    let fleet = match fleets {
+        [] => format!(", and `{again} --fleet FLEET` to put it into a fleet"),
+        _ => String::new(),
     };
-    format!("`kurator status member/{}` to see it{fleet}", names.name)
+    format!("`{}` to see it{fleet}", ask::command(hub, &["status", &format!("member/{}", names.name)]))
+}
+
+/// The same command for the same cluster and hub, to be copied into a shell. It changes neither the address nor the rights.
+fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String {
+    // Here --kubeconfig and --context are the cluster's, and the directory is still the hub's.
+    let hub = Common { kubeconfig: None, context: None, ..common.clone() };
+    let limit = names.namespaces.join(",");
+    let mut words = vec!["attach", context, "--name", names.name.as_str()];
+    if !limit.is_empty() {
+        words.extend(["--namespaces", limit.as_str()]);
+    }
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let options = [
+        ("--kubeconfig", path(&common.kubeconfig)),
+        ("--certificate-authority", path(&what.certificate_authority)),
+        ("--server", what.server.clone()),
+        ("--hub-kubeconfig", path(&what.hub_kubeconfig)),
+        ("--hub-context", what.hub_context.clone()),
+    ];
+    let given = options.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", ask::quoted(&value?))));
+    ask::command(&hub, &words) + &given.collect::<String>()
 }
 
 /// What to do when the hub has not reached the cluster.
-fn advice(server: &str, what: &Attach, context: &str, names: &Names) -> String {
-    let again = format!("kurator attach {} {}", shell_word(context), names.options());
+fn advice(server: &str, common: &Common, what: &Attach, context: &str, names: &Names) -> String {
+    let without = Attach { server: None, ..what.clone() };
+    let elsewhere = again(common, &without, context, names);
     if is_near(server) {
         return format!(
             "{server} is an address of this machine or of a private network: if the hub is elsewhere, say one that it reaches \
-             with `{again} --server https://HOST:PORT`"
+             with `{elsewhere} --server https://HOST:PORT`"
         );
     }
     let other = if what.server.is_some() { "another --server" } else { "--server https://HOST:PORT" };
     format!(
-        "what was made stays; when the cause is mended it goes on by itself, and `{again}` is harmless; if the hub must take \
-             another way, say {other}"
+        "what was made stays; when the cause is mended it goes on by itself, and `{}` is harmless; if the hub must take \
+         another way, say {other}",
+        again(common, what, context, names)
     )
-}
-
-fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%_-+=:,./".contains(c);
-    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Is an address one of this machine, or of a network that others may not reach?

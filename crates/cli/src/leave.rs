@@ -4,6 +4,7 @@
 pub(crate) mod delete;
 pub(crate) mod detach;
 pub(crate) mod fleet;
+pub(crate) mod left;
 pub(crate) mod list;
 mod wait;
 

@@ -8,27 +8,33 @@ use std::time::Duration;
 
 use anyhow::bail;
 use api::condition;
-use api::delivery::{HubId, MemberStatus, MemberStatusSpec, MemberTakeOver, Origin, TakeOverState};
+use api::delivery::{
+    HubId, MemberStatus, MemberStatusSpec, MemberTakeOver, Origin, TakeOverState, WaitingCause, label,
+};
+use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, ORIGIN};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use kube::api::{ListParams, Patch};
 use kube::{Client, ResourceExt};
-use model::{Digest, MemberName};
+use model::{Digest, MemberName, ObjectKey};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::approve::wait::named;
 use crate::args::{Adopt, AdoptFleet, Asking, Common};
-use crate::ask;
+use crate::ask::{self, quoted};
 use crate::connect::{self, Api, asked};
-use crate::leave::{counted, origin};
+use crate::leave::{counted, list, origin};
 use crate::output;
 use crate::sync::{LOOK_EVERY, params};
 
 /// Units of one member that are printed: a person reads two pages.
 const UNITS_SHOWN: usize = 50;
+
+/// Objects for which a command is printed: a person reads a page.
+const UNLABELLED_MAX: usize = 20;
 
 /// A member that is taken over.
 struct Taken {
@@ -42,19 +48,57 @@ pub(crate) async fn adopt(common: &Common, what: &Adopt) -> anyhow::Result<()> {
     let (member, origin) = origin(&client, common, &what.member).await?;
     let from = match &what.from {
         Some(from) => from.clone(),
-        None => only_hub(&BTreeMap::from([(member.clone(), others(&client, &member).await?)]))?,
+        None => only_hub(&others(&client, |name| *name == member).await?)?,
     };
     let words = ["hub", "adopt", what.member.as_str(), "--from", from.as_str()];
     let command = ask::command(common, &words) + " --yes";
-    let done = take_over(&client, vec![(member, origin)], &from, None, &what.ask, &command).await?;
-    print_taken(common, &from, &done)
+    let done = take_over(&client, vec![(member.clone(), origin)], &from, None, &what.ask, &command).await?;
+    print_taken(common, &from, &done)?;
+    if done.iter().any(|(_, list)| list.units > 0) {
+        return Ok(());
+    }
+    // Nothing is recorded there, as after a detach of that hub that could not take its labels off.
+    let units = list::reports(&client, &format!("membertrees/{member}")).await?;
+    let left = labelled(&from, &units);
+    if left.is_empty() { Ok(()) } else { bail!("{}", unlabel_words(&member, &from, &left)) }
+}
+
+/// The objects that this hub is to deliver, and that have only the label of another one.
+fn labelled(from: &HubId, units: &[UnitReport]) -> BTreeSet<ObjectKey> {
+    let hub = format!("hub {from} ");
+    let rows = units.iter().flat_map(|unit| &unit.details);
+    let theirs = rows.filter(|row| row.reason == "ForeignHub" && row.message.starts_with(&hub));
+    theirs.map(|row| ObjectKey::clone(&row.key)).collect()
+}
+
+/// What to do with objects that have the label of a hub which recorded nothing.
+fn unlabel_words(member: &MemberName, from: &HubId, left: &BTreeSet<ObjectKey>) -> String {
+    let (them, their) = if left.len() == 1 { ("it", "its label") } else { ("them", "their labels") };
+    let mut lines = vec![format!(
+        "member/{member}: hub {from} has no inventory there, so that nothing proves what it made, and {} that this hub is to \
+         deliver there still {} its label. If that hub does not deliver there any more, take {their} off in the cluster; this hub \
+         then adopts {them}, and never deletes what it adopted:",
+        counted(left.len(), "object"),
+        if left.len() == 1 { "has" } else { "have" },
+    )];
+    lines.extend(left.iter().take(UNLABELLED_MAX).map(|key| {
+        let group = if key.group.is_empty() { String::new() } else { format!(".{}", key.group) };
+        let what = quoted(&format!("{}{group}/{}", key.kind.to_ascii_lowercase(), key.name));
+        let namespace =
+            if key.namespace.is_empty() { String::new() } else { format!(" -n {}", quoted(&key.namespace)) };
+        format!("  kubectl label{namespace} {what} {}-", label::HUB)
+    }));
+    let more = left.len().saturating_sub(UNLABELLED_MAX);
+    if more > 0 {
+        lines.push(format!("  and {more} more: `kurator tree member/{member}` shows them"));
+    }
+    lines.join("\n")
 }
 
 pub(crate) async fn adopt_fleet(common: &Common, what: &AdoptFleet) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let records: Api<Cluster> = Api::all(client.clone());
     let records = records.list(&ListParams::default()).await.map_err(asked("cannot list members"))?.items;
-    let mut found = BTreeMap::new();
     let mut origins = BTreeMap::new();
     for record in &records {
         let (Ok(member), Some(origin)) = (
@@ -63,9 +107,9 @@ pub(crate) async fn adopt_fleet(common: &Common, what: &AdoptFleet) -> anyhow::R
         ) else {
             continue;
         };
-        found.insert(member.clone(), others(&client, &member).await?);
         origins.insert(member, origin);
     }
+    let found = others(&client, |name| origins.contains_key(name)).await?;
     let from = match &what.from {
         Some(from) => from.clone(),
         None => only_hub(&found)?,
@@ -74,7 +118,10 @@ pub(crate) async fn adopt_fleet(common: &Common, what: &AdoptFleet) -> anyhow::R
     let members: Vec<(MemberName, Origin)> =
         theirs.filter_map(|member| Some((member.clone(), origins.get(member)?.clone()))).collect();
     if members.is_empty() {
-        bail!("no member has anything of hub {from}; {}", name_hubs(&found));
+        bail!(
+            "no member has said that hub {from} has anything there; {}; `kurator hub adopt MEMBER --from {from}` looks into one",
+            name_hubs(&found)
+        );
     }
     let command = ask::command(common, &["hub", "adopt-fleet", "--from", from.as_str()]) + " --yes";
     let done = take_over(&client, members, &from, None, &what.ask, &command).await?;
@@ -223,26 +270,51 @@ async fn write(client: &Client, origin: &Origin, patch: &serde_json::Value) -> a
     api.patch(&origin.name, &params(), &Patch::Merge(patch)).await.map(drop).map_err(asked(&what))
 }
 
-/// What is on its way between a member's hubs.
-async fn moving(client: &Client, member: &MemberName) -> anyhow::Result<api::delivery::MemberMove> {
+/// What a member says of a hub that is taken over.
+async fn read_take_over(client: &Client, member: &MemberName, from: &HubId) -> anyhow::Result<Option<MemberTakeOver>> {
     let api: Api<MemberStatus> = Api::all(client.clone());
     let slice = api.get_opt(&MemberStatusSpec::object_name(member, 0)).await;
     let slice = slice.map_err(asked(&format!("cannot read what member/{member} reports")))?;
-    Ok(slice.and_then(|slice| slice.status).map(|status| status.moving).unwrap_or_default())
+    let said = slice.and_then(|slice| slice.status).and_then(|status| status.moving.take_over);
+    Ok(said.map(|said| *said).filter(|said| said.from == *from))
 }
 
-/// What a member says of a hub that is taken over.
-async fn read_take_over(client: &Client, member: &MemberName, from: &HubId) -> anyhow::Result<Option<MemberTakeOver>> {
-    Ok(moving(client, member).await?.take_over.map(|said| *said).filter(|said| said.from == *from))
+/// The other hubs that have something in members.
+async fn others(client: &Client, is_meant: impl Fn(&MemberName) -> bool) -> anyhow::Result<Found> {
+    let api: Api<MemberStatus> = Api::all(client.clone());
+    let slices = api.list(&ListParams::default()).await.map_err(asked("cannot read what members report"))?.items;
+    Ok(hubs_of(&slices.into_iter().filter(|slice| is_meant(&slice.spec.member)).collect::<Vec<_>>()))
 }
 
-/// The other hubs that have something in a member, and how many units.
-async fn others(client: &Client, member: &MemberName) -> anyhow::Result<BTreeMap<HubId, u32>> {
-    Ok(moving(client, member).await?.other_hubs.into_iter().map(|other| (other.hub, other.units)).collect())
+/// Other hubs by member, and how many units each has there.
+type Found = BTreeMap<MemberName, BTreeMap<HubId, u32>>;
+
+/// Which other hubs members name, by what is stored of them. A member names those whose inventories it had when this hub connected,
+/// and at any time those that deliver what this one is to deliver: they may have come since.
+fn hubs_of(slices: &[MemberStatus]) -> Found {
+    let mut found = Found::new();
+    for slice in slices {
+        let hubs = found.entry(slice.spec.member.clone()).or_default();
+        let others = slice.status.iter().flat_map(|status| &status.moving.other_hubs);
+        hubs.extend(others.map(|other| (other.hub.clone(), other.units)));
+    }
+    let mut in_the_way: BTreeMap<(&MemberName, HubId), u32> = BTreeMap::new();
+    for slice in slices {
+        for unit in slice.status.iter().flat_map(|status| status.units.values()) {
+            let others = unit.waiting.iter().filter(|waiting| waiting.cause == WaitingCause::OtherHub);
+            let hubs: BTreeSet<HubId> = others.filter_map(|waiting| waiting.detail.parse().ok()).collect();
+            hubs.into_iter().for_each(|hub| *in_the_way.entry((&slice.spec.member, hub)).or_default() += 1);
+        }
+    }
+    for ((member, hub), units) in in_the_way {
+        let known = found.entry(member.clone()).or_default().entry(hub).or_default();
+        *known = units.max(*known);
+    }
+    found
 }
 
 /// The one other hub that members have something of.
-fn only_hub(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> anyhow::Result<HubId> {
+fn only_hub(found: &Found) -> anyhow::Result<HubId> {
     let hubs: BTreeSet<&HubId> = found.values().flat_map(BTreeMap::keys).collect();
     match hubs.into_iter().collect::<Vec<_>>().as_slice() {
         [one] => Ok((*one).clone()),
@@ -252,7 +324,7 @@ fn only_hub(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> anyhow::Resul
 }
 
 /// Which other hubs have how much where.
-fn name_hubs(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> String {
+fn name_hubs(found: &Found) -> String {
     let mut hubs: BTreeMap<&HubId, (u32, BTreeSet<MemberName>)> = BTreeMap::new();
     for (member, theirs) in found {
         for (hub, units) in theirs {
@@ -262,7 +334,7 @@ fn name_hubs(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> String {
         }
     }
     if hubs.is_empty() {
-        return "no other hub has inventories in what was looked at".to_owned();
+        return "no other hub was found where this one delivers; one that is known is named with --from".to_owned();
     }
     let line = |(hub, (units, members)): (&&HubId, &(u32, BTreeSet<MemberName>))| {
         format!("hub {hub} has {} in {}", counted(*units as usize, "unit"), named(members))

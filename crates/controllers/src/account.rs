@@ -213,6 +213,20 @@ fn owners_without_role(found: &Value) -> Option<Value> {
     owners.iter().any(|owner| is_role(&owner)).then(|| owners.iter().filter(|owner| !is_role(owner)).cloned().collect())
 }
 
+/// Takes the mark of a hub that has left off an account that stays: the next one that leaves is not told that others work as it.
+///
+/// # Errors
+/// The member refuses, or does not answer.
+pub async fn unmark(api: &Api, minted: &Minted) -> Result<(), Error> {
+    let Some(mark) = &minted.used_by else { return Ok(()) };
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    let patch = json!({"metadata": {"annotations": {mark: null}}});
+    match api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await {
+        Err(error) if !error.is_gone() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The hubs that have inventories in the member, by the labels of these, without the hub `own`.
 ///
 /// # Errors

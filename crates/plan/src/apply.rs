@@ -20,6 +20,7 @@ use crate::drift;
 use crate::health::{self, Reading};
 use crate::instruction::{self, Asked, Handling};
 use crate::inventory::{Ended, Entry};
+use crate::keep;
 use crate::rights::{self, Lack};
 
 /// An object as the member has it, without its body.
@@ -47,6 +48,8 @@ pub struct SeenState {
     pub ended: Option<bool>,
     /// How it asks to be treated.
     pub asked: Option<Asked>,
+    /// It asks not to be deleted.
+    pub stays: bool,
     /// Its health.
     pub reading: Reading,
 }
@@ -63,6 +66,7 @@ impl SeenState {
             established: is_established(object),
             ended: interpret::ended(object),
             asked: instruction::asked(object),
+            stays: keep::asks_to_stay(object),
             reading: health::read(object),
         }
     }
@@ -367,6 +371,7 @@ mod tests {
             established: false,
             ended: None,
             asked: None,
+            stays: false,
             reading: Reading::default(),
         };
         Seen { uid: "u".into(), state: Arc::new(state) }

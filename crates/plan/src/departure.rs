@@ -99,9 +99,17 @@ impl Objects {
         Self { goes, stays: BTreeMap::new() }
     }
 
-    /// Adds what the unit of such a list no longer has either, and what stays there since the member gives no rights to it.
+    /// Tells what of such a list stays by what the objects say in the member, and adds what the unit no longer has either and what
+    /// stays there since the member gives no rights to it.
     #[must_use]
-    pub fn with_outside(self, report: Option<&UnitReport>) -> Self {
+    pub fn with_report(mut self, report: Option<&UnitReport>) -> Self {
+        for row in report.into_iter().flat_map(|report| &report.details).filter(|row| row.kept) {
+            let key = ObjectKey::clone(&row.key);
+            if self.goes.remove(&key) {
+                self.stays.insert(key, Stays::Asks);
+            }
+        }
+        self.spare_containers();
         let is_lost = |row: &&Arc<ObjectReport>| row.outside && row.sync == SyncState::PrunePending;
         let rows = report.into_iter().flat_map(|report| &report.details).filter(is_lost);
         self.with_staying(rows.map(|row| &row.key))
@@ -177,6 +185,9 @@ struct Row {
 fn is_there(row: &ObjectReport) -> bool {
     if row.reason == OUTSIDE_RIGHTS {
         return row.outside;
+    }
+    if row.unmade {
+        return false;
     }
     let is_begun = !matches!(row.sync, SyncState::Pending | SyncState::Waiting);
     let was_seen = !matches!(row.health, Health::Progressing | Health::Missing);

@@ -96,6 +96,8 @@ pub struct Facts<'a> {
     pub adoption: &'a [String],
     /// Another unit delivers it, and it is as this one has it: it serves both.
     pub serves_both: bool,
+    /// An annotation on it in the member asks that it is not deleted.
+    pub stays: bool,
 }
 
 /// What else there is to know of an object, in sentences.
@@ -202,7 +204,8 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         changed_by_admission: facts.accepted.map(|accepted| accepted.admission.clone()).unwrap_or_default(),
         notes: notes_of(facts),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
-        kept: facts.entry.is_some_and(|entry| entry.kept),
+        kept: facts.stays || facts.entry.is_some_and(|entry| entry.kept),
+        unmade: facts.entry.is_none(),
         outside: facts.entry.is_some() && facts.problem.is_some_and(|(reason, _)| reason == OUTSIDE_RIGHTS),
         reverts: facts.reverts,
         drift: facts.drift.to_vec(),

@@ -69,6 +69,9 @@ pub struct ObjectReport {
     /// Whether it asks to stay, by an annotation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// Whether its unit has not made it, nor taken it over: the unit's inventory does not name it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmade: bool,
     /// Whether it was delivered, and the member does not give the hub rights to it any more: it is left as it is, also when its unit
     /// leaves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -231,6 +231,7 @@ impl Pass {
             unhonoured: &[],
             adoption: self.unit.past.adoptions.get(key).map_or(&[], Vec::as_slice),
             serves_both: false,
+            stays: view.observations.get(key).is_some_and(|observation| observation.seen.state.stays),
         }
     }
 

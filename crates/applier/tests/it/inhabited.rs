@@ -1,12 +1,13 @@
 //! Namespaces and definitions in which others made something.
 
 use api::delivery::{ObjectSet, Removal, UnitId, UnitPhase, WaitingCause, label};
+use api::feed::UnitReport;
 use http::Method;
 use model::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
-use crate::world::{World, waiting};
+use crate::world::{World, detail, waiting};
 
 const NAMESPACE: &str = "/api/v1/namespaces/lived-in";
 const MAPS: &str = "/api/v1/namespaces/lived-in/configmaps";
@@ -145,11 +146,14 @@ async fn what_asks_to_stay_is_given_back_with_the_namespace_that_holds_it() {
             json!({"metadata": {"annotations": {"kurator.dev/on-delete": "orphan"}}}),
         )
         .await;
-    world.applied(&unit).await;
+    let asks = |name: &'static str| move |report: &UnitReport| detail(report, name).kept;
+    let report = world.until(&unit, "what is noted in the member to be reported", asks("noted")).await;
+    assert_eq!(["kept", "ours", "lived-in"].map(|name| detail(&report, name).kept), [true, false, false]);
     let before = world.quiet().await;
     world.restart();
     world.applied(&unit).await;
     assert_eq!(world.quiet().await, before, "nothing is written again");
+    world.until(&unit, "it to be known after a restart", asks("noted")).await;
     world.change(&unit, |entry| entry.removal = Removal::Prune);
     world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
     assert!(world.get(&format!("{MAPS}/ours")).await.is_none());

@@ -47,13 +47,14 @@ impl Swap {
         let more = apps.len().saturating_sub(APPS_NAMED_MAX);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let apps = apps.into_iter().take(APPS_NAMED_MAX).map(|app| format!("app/{app}")).collect::<Vec<_>>().join(", ");
-        let (delivered, left) = match units.len() {
-            0 => ("what is delivered to the member".to_owned(), "what it has".to_owned()),
-            _ => (
-                format!("what is delivered to the member ({apps}{more})"),
-                format!("what it has ({})", counted(objects, "object")),
-            ),
+        let delivered = match units.len() {
+            0 => "what is delivered to the member".to_owned(),
+            _ => format!("what is delivered to the member ({apps}{more})"),
         };
+        // Since the hub started that cluster may not have said what it has.
+        let is_known = !units.is_empty() && units.iter().all(|unit| !unit.details.is_empty());
+        let left =
+            if is_known { format!("what it has ({})", counted(objects, "object")) } else { "what it has".to_owned() };
         vec![
             format!("member/{name}: another cluster answers at its address:"),
             format!("  server    {}", known(&self.server)),
@@ -77,7 +78,10 @@ pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::R
     swap.lines(name, &units).into_iter().for_each(output::print_stderr);
     if !yes {
         let command = ask::command(common, &["approve", &format!("member/{name}")]) + " --yes";
-        ask::confirm(&format!("Accept this cluster as member/{name}?"), "nothing was approved", &command)?;
+        let facts =
+            || json!({"name": name, "recordedId": swap.recorded, "observedId": swap.observed, "server": swap.server});
+        let question = format!("Accept this cluster as member/{name}?");
+        ask::confirm_facts(common.output, &question, "nothing was approved", &command, facts)?;
     }
     write(&Api::all(client), name, cluster, &swap).await?;
     if !output::structured(common.output, &json!({"name": name, "approvedId": swap.observed}))? {
@@ -140,7 +144,9 @@ mod tests {
         };
         let swap = Swap::of(&paris("1", "new")).unwrap();
         let units = ["shop", "base", "logs", "mesh", "dns"].map(report);
-        let said = [&units[..1], &units, &[]].map(|units| swap.lines("paris", units).join("\n"));
+        let mut untold = units.clone();
+        untold[0].details.clear();
+        let said = [&units[..1], &units, &[], &untold[..1]].map(|units| swap.lines("paris", units).join("\n"));
         insta::assert_snapshot!("swap", said.join("\n\n"));
     }
 

@@ -10,6 +10,10 @@ use super::hub::of_hub;
 use crate::leave::counted;
 use crate::takeover;
 
+/// What is said where nothing can be taken over. Labels alone are looked for where something is delivered.
+const NOTHING_RECORDED: &str = "no other hub has an inventory in this cluster: there is nothing to take over; of objects that only have \
+                                the label of one, `kurator hub adopt` says what to do once something is delivered there";
+
 /// Hubs with inventories in the cluster, and this one's id.
 pub(super) struct Foreign {
     /// What each has there.
@@ -70,7 +74,7 @@ impl Foreign {
                 None => bail!("--take-over {hub}: that hub has nothing in this cluster; {}", all()),
             },
             Some(None) if others.is_empty() => {
-                let remarks = vec!["no other hub has anything in this cluster".to_owned()];
+                let remarks = vec![NOTHING_RECORDED.to_owned()];
                 return Ok(Choice { remarks, ..Choice::default() });
             }
             Some(None) if own.is_none() => bail!(

@@ -13,6 +13,7 @@ use api::reason;
 use client::{Api, Resource, Selection};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
+use model::object;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -36,20 +37,6 @@ impl Names {
     /// The Secret that `kurator attach` writes.
     pub(super) fn secret(&self) -> String {
         format!("{}-kubeconfig", self.name)
-    }
-
-    /// The options that mean this attached cluster, with the rights that it has.
-    pub(super) fn options(&self) -> String {
-        let namespace = if self.namespace == crate::args::DEFAULT_NAMESPACE {
-            String::new()
-        } else {
-            format!(" -n {}", self.namespace)
-        };
-        let limit = match self.namespaces.as_slice() {
-            [] => String::new(),
-            namespaces => format!(" --namespaces {}", namespaces.join(",")),
-        };
-        format!("--name {}{namespace}{limit}", self.name)
     }
 }
 
@@ -143,6 +130,37 @@ pub(super) async fn check_identity(hub: &Api, names: &Names, present: &Present, 
         }
     }
     Ok(())
+}
+
+/// Is the cluster the hub itself? Then nothing is attached: it runs no pods, and what it delivers would be its own kinds.
+///
+/// # Errors
+/// It is, by the UID of its kube-system.
+pub(super) async fn refuse_own(hub: &Api, context: &str, uid: &str) -> anyhow::Result<()> {
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    let system = match hub.get_metadata(&namespaces.target("", "kube-system")).await {
+        Ok(found) => found,
+        // Who may not see that can only see that the addresses differ.
+        Err(error) if error.is_denied() => return Ok(()),
+        Err(error) => return Err(of_hub("cannot read namespace kube-system")(error)),
+    };
+    if system.as_ref().and_then(object::uid) != Some(uid) {
+        return Ok(());
+    }
+    bail!(
+        "context {context} is the hub itself (kube-system UID {uid}), which runs nothing, and nothing was changed: choose the \
+         context of a cluster"
+    )
+}
+
+/// The fleets that list the attached cluster. Who may not list fleets is told of none.
+pub(super) async fn fleets_of(hub: &Api, names: &Names) -> Vec<String> {
+    let listed = hub.typed::<Fleet>().list(&names.namespace, &Selection::default()).await;
+    let fleets = listed.map(|list| list.items).unwrap_or_default();
+    let lists = |fleet: &&Fleet| {
+        fleet.spec.clusters.iter().any(|entry| entry.kind == ATTACHED_CLUSTER && entry.name == names.name)
+    };
+    fleets.iter().filter(lists).map(ResourceExt::name_any).collect()
 }
 
 /// Writes the Secret, the AttachedCluster and the Fleet.

@@ -8,11 +8,14 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::hub::{Names, Present, Progress, look_up, progress};
+use super::hub::{Names, Present, Progress, look_up, progress, refuse_own};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
 use super::surplus::Surplus;
-use super::{Api, HubId, Mark, Minted, Place, advice, exec, is_near, left_after, login, name_of_context, rights};
+use super::{
+    Api, HubId, Mark, Minted, Place, Resource, advice, again, exec, is_near, left_after, login, name_of_context, next, object,
+    rights,
+};
 use crate::args::{self, Command};
 use crate::output;
 
@@ -421,11 +424,9 @@ fn names_come_from_contexts_and_advice_from_addresses() {
     ] {
         assert_eq!(login::without_login(url), shown);
     }
-    let Ok(args::Args { command: Command::Attach(what), .. }) = args::read(["kurator", "attach", "it's"]) else {
-        panic!("it is a command")
-    };
+    let (common, what) = attach("attach it's");
     assert_eq!(
-        advice("https://10.1.2.3:6443", &what, "it's", &names(None)),
+        advice("https://10.1.2.3:6443", &common, &what, "it's", &names(None)),
         "https://10.1.2.3:6443 is an address of this machine or of a private network: if the hub is elsewhere, say one that \
          it reaches with `kurator attach 'it'\\''s' --name paris --server https://HOST:PORT`"
     );
@@ -438,6 +439,51 @@ fn what_is_left_of_the_rights_before_is_said_whether_it_stays_or_cannot_be_delet
     assert_eq!(left_after(&Ok(Some("it stays".to_owned()))), Some("it stays".to_owned()));
     let refused = anyhow::anyhow!("forbidden").context("it cannot be deleted");
     assert_eq!(left_after(&Err(refused)), Some("it cannot be deleted: forbidden".to_owned()));
+}
+
+/// The command's arguments.
+fn attach(line: &str) -> (args::Common, args::Attach) {
+    let words = std::iter::once("kurator").chain(line.split(' '));
+    match args::read(words) {
+        Ok(args::Args { common, command: Command::Attach(what), .. }) => (common, what),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_commands_that_come_next_are_for_the_same_hub_and_cluster() {
+    let of = |line: &str, fleets: &[&str]| {
+        let (common, what) = attach(line);
+        let hub = args::Common {
+            kubeconfig: what.hub_kubeconfig.clone(),
+            context: what.hub_context.clone(),
+            ..common.clone()
+        };
+        let fleets: Vec<String> = fleets.iter().map(ToString::to_string).collect();
+        next(&hub, &again(&common, &what, "kind-paris", &names(None)), &names(None), &fleets)
+    };
+    assert_eq!(
+        of("attach kind-paris --kubeconfig /k/c --dir /hub --server https://paris:6443", &[]),
+        "`kurator status member/paris --dir /hub` to see it, and `kurator attach kind-paris --name paris --dir /hub --kubeconfig \
+         /k/c --server https://paris:6443 --fleet FLEET` to put it into a fleet"
+    );
+    assert_eq!(
+        of("attach kind-paris --hub-kubeconfig /h --hub-context a", &["all"]),
+        "`kurator status member/paris --kubeconfig /h --context a` to see it"
+    );
+}
+
+#[tokio::test]
+async fn the_hub_itself_is_not_attached() {
+    let server = member_sim::Member::start(member_sim::Options::new("hub")).await.unwrap();
+    let hub = Api::new(server.client(), "tester");
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    let target = namespaces.target("", "kube-system");
+    let system = hub.get(&target).await.unwrap().unwrap();
+    let uid = object::uid(&system).unwrap();
+    let refused = refuse_own(&hub, "hub", uid).await.unwrap_err().to_string();
+    assert!(refused.starts_with("context hub is the hub itself"), "{refused}");
+    refuse_own(&hub, "paris", "another").await.unwrap();
 }
 
 #[test]

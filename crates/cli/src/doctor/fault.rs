@@ -327,7 +327,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(
         Unit,
         "ForeignHub",
-        "take it over: `kurator hub adopt {member}`; if the other hub is to keep it, take it out of this source",
+        "take it over, or see what else it needs: `kurator hub adopt {member}`; if the other hub is to keep it, take it out of this source",
     ),
     fault(
         Unit,

@@ -13,6 +13,7 @@ use model::MemberName;
 use serde_json::json;
 
 use super::fleet::fleet_of;
+use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::{Place, named};
@@ -45,7 +46,8 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     if !what.ask.yes {
         let anyway = if what.anyway { " --anyway" } else { "" };
         let command = ask::command(common, &["delete", &format!("app/{name}")]) + anyway + " --yes";
-        ask::confirm(&format!("Delete app/{name}?"), "nothing was deleted", &command)?;
+        let facts = || json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts)});
+        ask::confirm_facts(common.output, &format!("Delete app/{name}?"), "nothing was deleted", &command, facts)?;
         // The answer may have taken a while. What goes must not be more than what was shown.
         if let Some(more) =
             self::parts(&client, &common.namespace, &app).await?.iter().find(|part| is_more(part, &parts))
@@ -58,12 +60,13 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
             );
         }
     }
+    let apps = BTreeSet::from([name.to_owned()]);
+    let left = Left::before(&client, &common.namespace, &apps).await;
     let began = tokio::time::Instant::now();
     // This one, and not another that was made under the name since.
     let only = Preconditions { uid: app.uid(), resource_version: None };
     let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
     api.delete(name, &delete).await.map_err(asked(&format!("cannot delete app/{name}")))?;
-    let apps = BTreeSet::from([name.to_owned()]);
     let (namespace, see) = (common.namespace.as_str(), format!("app/{name}"));
     let leave = Leave { client: &client, namespace, apps: &apps, member: None, deleted: true };
     let end =
@@ -73,8 +76,9 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
         _ => BTreeSet::new(),
     };
     let is_done = matches!(&end, Some(End::Done(away)) if away.is_empty());
+    let left = if end.is_some() { left.since(None, list::has_containers(&parts)).await } else { Vec::new() };
     let facts = json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts), "done": is_done,
-        "away": away});
+        "away": away, "left": left});
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -88,6 +92,7 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
         }
     };
     output::print_stderr(format_args!("app/{name}: {said}"));
+    left::print(&left);
     Ok(())
 }
 
@@ -167,7 +172,8 @@ async fn fleet(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()>
     }
     if !what.ask.yes {
         let command = ask::command(common, &["delete", &format!("fleet/{name}")]) + " --yes";
-        ask::confirm(&format!("Delete fleet/{name}?"), "nothing was deleted", &command)?;
+        let facts = || json!({"name": name, "namespace": namespace, "applications": theirs});
+        ask::confirm_facts(common.output, &format!("Delete fleet/{name}?"), "nothing was deleted", &command, facts)?;
     }
     let only = Preconditions { uid: found.uid(), resource_version: None };
     let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use api::condition;
-use api::delivery::{Origin, Removal};
+use api::delivery::{Origin, Removal, UnitId};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE};
@@ -94,6 +94,8 @@ struct Parting {
     fleets: Vec<String>,
     /// What it reports, of all namespaces.
     units: Vec<UnitReport>,
+    /// Units that it has of this hub, and that no Application delivers, as after a take-over.
+    orphans: Vec<UnitId>,
     /// Did `kurator attach` make the credential, and the account that it is of?
     is_minted: bool,
 }
@@ -113,7 +115,9 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     if !what.ask.yes {
         let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
-        ask::confirm(&format!("Detach member/{} ({})?", what.member, how.as_str()), "nothing was changed", &command)?;
+        let facts = || json!({"member": parting.member, "how": how.as_str(), "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
+        let question = format!("Detach member/{} ({})?", what.member, how.as_str());
+        ask::confirm_facts(common.output, &question, "nothing was changed", &command, facts)?;
     }
     let began = Instant::now();
     for exit in &exits {
@@ -196,13 +200,13 @@ impl Parting {
         let name = &origin.name;
         let attached = api.get(name).await.map_err(asked(&format!("cannot read AttachedCluster {name}")))?;
         let fleets = listing(&client, &origin).await?;
-        let units = list::reports(&client, &format!("membertrees/{member}")).await?;
+        let (units, orphans) = list::member(&client, &member).await?;
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &origin.namespace);
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
         let is_minted = read.is_some_and(|secret| secret.annotations.unwrap_or_default().contains_key(MINTED));
-        Ok(Self { client, member, origin, attached, fleets, units, is_minted })
+        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted })
     }
 
     /// Refuses a member that does not answer: nothing can be given back or removed there.
@@ -250,6 +254,9 @@ impl Parting {
         let units = counted(self.units.len(), "unit");
         let has = format!("{} of {units}", counted(self.objects().count(), "object"));
         lines.push(match how {
+            How::Keep if self.units.is_empty() && !self.orphans.is_empty() => {
+                "  in the member nothing is touched".to_owned()
+            }
             How::Keep if self.units.is_empty() => "  in the member nothing is touched; what it has is not known".to_owned(),
             How::Keep => format!(
                 "  in the member nothing is touched: {has} stay as they are, with their inventories, and are this hub's again when \
@@ -263,8 +270,23 @@ impl Parting {
                             inventories are removed, and namespace kurator-system if nothing else is in it"
                 .to_owned(),
         });
+        lines.extend(self.undelivered(how));
         lines.extend(self.stays_labelled(how));
         lines
+    }
+
+    /// What becomes of units that no Application delivers, in words.
+    fn undelivered(&self, how: How) -> Option<String> {
+        let shown: Vec<String> = self.orphans.iter().take(OUTSIDE_SHOWN).map(ToString::to_string).collect();
+        let more = self.orphans.len().saturating_sub(shown.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let end = match how {
+            How::Keep => "stays as it is, with its inventory",
+            How::Release | How::Remove => "stays and is nobody's",
+        };
+        let units = counted(self.orphans.len(), "unit");
+        let line = || format!("  what {units} of no application here has there {end}: {}{more}", shown.join(", "));
+        (!self.orphans.is_empty()).then(line)
     }
 
     /// What the hub has in the member, and why it stays when everything is given back.

@@ -15,10 +15,11 @@ use kube::{Client, ResourceExt};
 use model::{Clock, MemberName, Timestamp};
 use serde_json::{Value, json};
 
+use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::Place;
-use crate::args::{Asking, Common, DEFAULT_NAMESPACE, FleetRemove, Target};
+use crate::args::{Asking, Common, DEFAULT_NAMESPACE, FleetRemove, Format, Target};
 use crate::ask;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
@@ -33,10 +34,15 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     let exit = Exit::find(&client, common, &what.member, what.fleet.as_deref()).await?;
     let began = tokio::time::Instant::now();
     let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
-    let end = exit.carry_out(&what.ask, verbose, ask::command(common, &words) + " --yes").await?;
+    let apps = exit.apps();
+    let left = Left::before(&client, &exit.namespace, &apps).await;
+    let command = ask::command(common, &words) + " --yes";
+    let end = exit.carry_out(common.output, &what.ask, verbose, &command).await?;
     let (member, fleet) = (&exit.member, &exit.fleet);
+    let containers = list::has_containers(&exit.parts);
+    let left = if end.is_some() { left.since(Some(member), containers).await } else { Vec::new() };
     let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts),
-        "done": matches!(&end, Some(End::Done(away)) if away.is_empty())});
+        "done": matches!(&end, Some(End::Done(away)) if away.is_empty()), "left": left});
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -50,6 +56,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
         Some(End::Done(_)) => format!("taken out of fleet/{fleet}; it does not answer: {sum} when it does"),
     };
     output::print_stderr(format_args!("member/{member}: {said}"));
+    left::print(&left);
     Ok(())
 }
 
@@ -111,11 +118,15 @@ impl Exit {
     }
 
     /// Shows the list, asks, writes the consents and then the fleet, and waits.
-    pub(crate) async fn carry_out(&self, how: &Asking, all: bool, command: String) -> anyhow::Result<Option<End>> {
+    async fn carry_out(&self, format: Format, how: &Asking, all: bool, command: &str) -> anyhow::Result<Option<End>> {
         self.show(all)?;
         if !how.yes {
             let question = format!("Take member/{} out of fleet/{}?", self.member, self.fleet);
-            ask::confirm(&question, "nothing was changed", &command)?;
+            let facts = || {
+                json!({"member": self.member, "fleet": self.fleet, "namespace": self.namespace,
+                    "units": list::facts(&self.parts)})
+            };
+            ask::confirm_facts(format, &question, "nothing was changed", command, facts)?;
         }
         self.edit().await?;
         if how.wait.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
@@ -160,6 +171,11 @@ impl Exit {
         take_out(&Api::namespaced(self.client.clone(), &self.namespace), &self.fleet, &self.entry).await
     }
 
+    /// The Applications that have something there.
+    fn apps(&self) -> BTreeSet<String> {
+        self.parts.iter().map(|part| part.app.clone()).collect()
+    }
+
     /// What goes and what stays, for programs.
     pub(crate) fn facts(&self) -> Value {
         json!({"fleet": self.fleet, "units": list::facts(&self.parts)})
@@ -167,7 +183,7 @@ impl Exit {
 
     /// Waits until everything has left.
     pub(crate) async fn wait(&self, how: &Asking) -> anyhow::Result<End> {
-        let apps: BTreeSet<String> = self.parts.iter().map(|part| part.app.clone()).collect();
+        let apps = self.apps();
         let (client, namespace) = (&self.client, self.namespace.as_str());
         let leave = Leave { client, namespace, apps: &apps, member: Some(&self.member), deleted: false };
         let see = format!("member/{}; see `kurator status member/{}`", self.member, self.member);

@@ -44,12 +44,26 @@ impl Part {
 
 /// Reads what is known object by object below a path of `view.kurator.dev`.
 pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<UnitReport>> {
+    units(&tree(client, path).await?)
+}
+
+/// What a member has, unit by unit, and the units that it has of this hub and that no Application delivers any more.
+pub(super) async fn member(client: &Client, member: &MemberName) -> anyhow::Result<(Vec<UnitReport>, Vec<UnitId>)> {
+    let tree = tree(client, &format!("membertrees/{member}")).await?;
+    let orphans = tree["orphans"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    Ok((units(&tree)?, orphans.filter_map(|unit| unit.parse().ok()).collect()))
+}
+
+/// A member without a record has nothing: null.
+async fn tree(client: &Client, path: &str) -> anyhow::Result<Value> {
     let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new())?;
-    let tree: Value = match client.request(request).await {
-        // A member without a record has nothing.
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
-        other => other.map_err(asked("cannot read what members have"))?,
-    };
+    match client.request(request).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Value::Null),
+        other => other.map_err(asked("cannot read what members have")),
+    }
+}
+
+fn units(tree: &Value) -> anyhow::Result<Vec<UnitReport>> {
     let units = tree["units"].as_array().cloned().unwrap_or_default();
     Ok(units.into_iter().map(report).collect::<Result<_, _>>()?)
 }
@@ -103,6 +117,11 @@ pub(super) fn going(parts: &[Part]) -> usize {
 /// How many stay.
 pub(super) fn staying(parts: &[Part]) -> usize {
     parts.iter().filter_map(|part| part.objects.as_ref()).map(|objects| objects.stays.len()).sum()
+}
+
+/// Does a Namespace or definition go?
+pub(super) fn has_containers(parts: &[Part]) -> bool {
+    parts.iter().filter_map(|part| part.objects.as_ref()).any(Objects::has_containers)
 }
 
 /// The parts of which nothing is known.

@@ -21,7 +21,7 @@ fn the_other_hub_need_not_be_named_when_there_is_one() {
     let one = found(&[("a", &[("lost", 2)]), ("b", &[("lost", 1)]), ("c", &[])]);
     assert_eq!(only_hub(&one).unwrap(), hub("lost"));
     let none = only_hub(&found(&[("a", &[])])).unwrap_err().to_string();
-    assert_eq!(none, "no other hub has inventories in what was looked at");
+    assert_eq!(none, "no other hub was found where this one delivers; one that is known is named with --from");
     let two = only_hub(&found(&[("a", &[("lost", 2), ("other", 1)]), ("b", &[("lost", 1)])])).unwrap_err().to_string();
     assert_eq!(
         two,
@@ -85,4 +85,47 @@ fn it_is_done_when_the_wish_is_gone_and_this_hub_said_so_of_that_one() {
     ] {
         assert_eq!(has_taken(&attached(wish, reason), &hub(from)), expect, "{wish:?} {reason} {from}");
     }
+}
+
+#[test]
+fn a_hub_that_came_later_is_known_by_what_it_delivers() {
+    let slice = |number: u32, hubs: serde_json::Value, units: &[(&str, &str)]| -> MemberStatus {
+        let unit = |(name, hub): &(&str, &str)| {
+            let status = json!({"revision": "r", "epoch": 1, "phase": "Failed", "health": "Healthy",
+                "since": "2026-01-01T00:00:00Z", "waiting": [
+                    {"cause": "OtherHub", "count": 2, "first": "ConfigMap app/a", "detail": hub},
+                    {"cause": "OtherUnit", "count": 1, "detail": "other"}]});
+            (format!("apps.kurator.dev/Application/default/{name}/p"), status)
+        };
+        let units: serde_json::Map<_, _> = units.iter().map(unit).collect();
+        serde_json::from_value(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "MemberStatus",
+            "metadata": {"name": format!("a-{number}")}, "spec": {"member": "a", "slice": number},
+            "status": {"moving": {"otherHubs": hubs}, "units": units}}))
+        .unwrap()
+    };
+    let came = [slice(0, json!([]), &[("shop", "late"), ("web", "late")]), slice(1, json!([]), &[("dns", "late")])];
+    assert_eq!(hubs_of(&came)[&name("a")], BTreeMap::from([(hub("late"), 3)]));
+    // One of which it is known how much it has.
+    let known = [slice(0, json!([{"hub": "lost", "units": 5}]), &[("shop", "lost"), ("web", "late")])];
+    assert_eq!(hubs_of(&known)[&name("a")], BTreeMap::from([(hub("lost"), 5), (hub("late"), 1)]));
+}
+
+#[test]
+fn what_has_only_the_label_of_a_hub_is_named_with_what_takes_it_off() {
+    let row = |group: &str, kind: &str, namespace: &str, name: &str, message: &str| {
+        json!({"key": {"group": group, "kind": kind, "namespace": namespace, "name": name}, "version": "v1", "sync": "Failed",
+            "health": "Healthy", "reason": "ForeignHub", "message": message})
+    };
+    let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+    let theirs = "hub lost delivers it; remove it there, or its label kurator.dev/hub here";
+    let report: UnitReport = serde_json::from_value(json!({"member": "m1",
+        "unit": "apps.kurator.dev/Application/default/plain/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Failed", "health": "Healthy", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": [
+            row("", "ConfigMap", "app1", "cm1", theirs), row("", "Namespace", "", "app1", theirs),
+            row("apps", "Deployment", "app1", "web", theirs),
+            row("", "ConfigMap", "app1", "cm2", "hub another delivers it")]}))
+    .unwrap();
+    let left = labelled(&hub("lost"), &[report]);
+    insta::assert_snapshot!("unlabel", unlabel_words(&name("m1"), &hub("lost"), &left));
 }

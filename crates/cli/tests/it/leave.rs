@@ -25,6 +25,10 @@ fn each_command_that_takes_something_away_lists_it_asks_and_waits_until_it_is_do
     ] {
         assert!(unasked.contains(part), "{part:?} is not in {unasked}");
     }
+    let listed = place.run("fleet remove virginia -o json");
+    let document: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!((listed.code, &document["agreed"], &document["done"]), (Some(1), &false.into(), &false.into()));
+    assert_eq!(document["units"][0]["objects"].as_array().map(Vec::len), Some(4), "{document}");
     assert!(place.ok("tree member/virginia").contains("shop/web"), "nothing happened");
     assert!(place.fails("fleet remove virginia --fleet other --yes").contains("it is in demo"));
 

@@ -170,6 +170,20 @@ async fn rights_in_namespaces_stay_and_the_hub_is_not_named_when_others_use_them
 }
 
 #[tokio::test]
+async fn an_account_that_stays_does_not_say_that_the_hub_which_left_works_as_it() {
+    let lyon = HubId::from_random([9; 10]);
+    let (_server, api) = member(&[PARIS]).await;
+    let stays = end_in_namespaces(&api, &minted(Some(PARIS))).await;
+    assert!(matches!(stays, End::Stays(_)), "{stays:?}");
+    assert_eq!(end_in_namespaces(&api, &minted(Some(PARIS))).await, stays, "until it is noted, it is the same again");
+    unmark(&api, &minted(Some(PARIS))).await.unwrap();
+    // The next hub makes it work in the whole cluster, and leaves.
+    let own = mark(&api, &lyon, "team", "lyon").await.unwrap();
+    let next = Minted { used_by: Some(own), ..minted(None) };
+    assert_eq!(remove(&api, &lyon, &next, false).await.unwrap(), End::Removed(None));
+}
+
+#[tokio::test]
 async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
     let (_server, api) = member(&[PARIS]).await;
     make_namespaces(&api).await;

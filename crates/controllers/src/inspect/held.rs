@@ -102,7 +102,7 @@ impl Inspector {
             let going = report.and_then(|report| report.going.as_ref());
             let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {
                 // The report of exactly this list.
-                (Some(going), _) => Ok(Objects::of_list(&going.objects).with_outside(report.map(Arc::as_ref))),
+                (Some(going), _) => Ok(Objects::of_list(&going.objects).with_report(report.map(Arc::as_ref))),
                 // It says otherwise by now.
                 (None, _) if list.is_some() && !self.is_away(member) => return None,
                 (None, Some(digest)) => self.lost(placed, member, entry, digest, &mut known).await,

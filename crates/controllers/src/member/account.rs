@@ -75,6 +75,12 @@ pub(super) async fn leave(
     {
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot record an event");
     }
+    // After the note: a pass that is made again finds the mark, and comes to the same end.
+    if let (End::Stays(_), Some(connection)) = (&end, ctx.connections.get(member))
+        && let Err(error) = account::unmark(&connection.api, minted).await
+    {
+        tracing::info!(%member, %error, "the mark that this hub works as the account stays on it");
+    }
     Ok(None)
 }
 

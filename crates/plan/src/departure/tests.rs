@@ -115,6 +115,37 @@ fn what_the_member_gives_no_rights_to_stays_and_what_was_never_sent_is_not_there
     let leaves = [String::from("- ConfigMap shop/a"), stays("lost"), stays("was-sent")];
     assert_eq!(words(&Objects::of_report(&report, Removal::Prune)), leaves);
     // Of a list of a unit that stays, what it has lost besides is named.
-    let listed = Objects::of_list(&[Arc::<HashedKey>::from(key("ConfigMap", "shop", "a"))]).with_outside(Some(&report));
+    let listed = Objects::of_list(&[Arc::<HashedKey>::from(key("ConfigMap", "shop", "a"))]).with_report(Some(&report));
     assert_eq!(words(&listed), [String::from("- ConfigMap shop/a"), stays("lost")]);
+}
+
+#[test]
+fn an_object_that_asks_to_stay_in_the_member_stays_and_one_that_was_never_made_is_not_there() {
+    let row = |kind: &str, namespace: &str, name: &str, extra: serde_json::Value| {
+        let mut row = serde_json::json!({"key": {"kind": kind, "namespace": namespace, "name": name}, "version": "v1",
+            "sync": "Synced", "health": "Healthy"});
+        row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+        row
+    };
+    let rows = vec![
+        row("Namespace", "", "shop", serde_json::json!({})),
+        row("ConfigMap", "shop", "a", serde_json::json!({})),
+        row("ConfigMap", "shop", "settings", serde_json::json!({"kept": true})),
+        row("ConfigMap", "shop", "disabled", serde_json::json!({"sync": "LeftAlone", "unmade": true})),
+    ];
+    let counts = serde_json::json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+    let report: UnitReport = serde_json::from_value(serde_json::json!({"member": "beijing",
+        "unit": "apps.kurator.dev/Application/default/shop/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Applied", "health": "Healthy", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+    .unwrap();
+    let expect = [
+        "- ConfigMap shop/a",
+        "= ConfigMap shop/settings: an annotation on it asks that it stays",
+        "= Namespace shop: something in it stays",
+    ];
+    assert_eq!(words(&Objects::of_report(&report, Removal::Prune)), expect);
+    // The same of a list that the member made, whose digest says nothing of what the objects ask.
+    let going = report.details.iter().take(3).map(|row| &row.key);
+    assert_eq!(words(&Objects::of_list(going).with_report(Some(&report))), expect);
 }

@@ -27,6 +27,7 @@ fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
         unhonoured: &[],
         adoption: &[],
         serves_both: false,
+        stays: false,
     }
 }
 
@@ -271,4 +272,20 @@ fn the_worst_is_said_first() {
     assert!(leaving(&all).starts_with("4 objects are left; ConfigMap shop/c: no; the hub is behind"), "it says why");
     assert!(leaving(&Troubles { problem: None, ..all.clone() }).starts_with("4 objects are left; the hub is behind"));
     assert_ne!(held.digest, Digest::of(b""));
+}
+
+#[test]
+fn a_row_says_whether_its_object_asks_to_stay_and_whether_the_unit_made_it() {
+    let key = key();
+    let recorded = Entry::default();
+    for (stays, entry, kept, unmade) in [
+        (false, None, false, true),
+        (true, None, true, true),
+        (false, Some(&recorded), false, false),
+        // In the member only: the inventory does not know.
+        (true, Some(&recorded), true, false),
+    ] {
+        let (row, _) = row(&Facts { stays, entry, ..facts(&key, Standing::Wanted(Step::Skip)) });
+        assert_eq!((row.kept, row.unmade), (kept, unmade), "{stays} {entry:?}");
+    }
 }

@@ -11,6 +11,7 @@ fn seen_state(established: bool, health: Health) -> SeenState {
         established,
         ended: None,
         asked: None,
+        stays: false,
         reading: Reading { part: Part { health, ..Part::default() }, ..Reading::default() },
     }
 }

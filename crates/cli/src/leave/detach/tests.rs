@@ -36,6 +36,7 @@ fn parting(client: Client, fleets: &[&str]) -> Parting {
         attached: attached(),
         fleets: fleets.iter().map(|name| (*name).to_owned()).collect(),
         units: Vec::new(),
+        orphans: Vec::new(),
         is_minted: true,
     }
 }
@@ -181,4 +182,22 @@ async fn a_record_that_stays_is_not_waited_for_without_end_and_anothers_is_not_w
     let late = look(record("default")).await.unwrap_err().to_string();
     assert!(late.contains("the member's record is still there after 0 s"), "{late}");
     assert_eq!(look(record("west")).await.unwrap(), None, "another AttachedCluster's");
+}
+
+#[tokio::test]
+async fn units_that_no_application_delivers_are_named() {
+    let hub = crate::approve::tests::Hub::new([]);
+    let mut parting = parting(hub.client(), &[]);
+    parting.orphans = vec!["apps.kurator.dev/Application/default/shop/web".parse().unwrap()];
+    for (how, expect) in [
+        (How::Keep, "stays as it is, with its inventory"),
+        (How::Release, "stays and is nobody's"),
+        (How::Remove, "stays and is nobody's"),
+    ] {
+        let said = parting.lines(how, &[], false).join("\n");
+        let line = format!(
+            "  what 1 unit of no application here has there {expect}: apps.kurator.dev/Application/default/shop/web"
+        );
+        assert!(said.contains(&line) && !said.contains("is not known"), "{said}");
+    }
 }

@@ -94,14 +94,14 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     let Some(own) = own else { return Ok(End::Stays(unmarked.to_owned())) };
     let leaving = is_marked.then_some((own, &found));
     if !others.is_empty() {
-        return share(api, leaving, minted, named(&others)).await;
+        return share(api, leaving, minted, is_limited, named(&others)).await;
     }
     // A hub of an earlier version has set no mark. What it delivered says that it is there.
     let hubs = hubs_with_inventories(api, Some(hub)).await?;
     if !hubs.is_empty() {
         let hubs: Vec<String> = hubs.iter().map(|hub| format!("hub {hub}")).collect();
         let hubs: Vec<&str> = hubs.iter().map(String::as_str).collect();
-        return share(api, leaving, minted, named(&hubs)).await;
+        return share(api, leaving, minted, is_limited, named(&hubs)).await;
     }
     if !is_marked {
         return Ok(End::Stays(unmarked.to_owned()));
@@ -147,9 +147,18 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
 /// Leaves the account to others. `leaving`: this hub's mark, and the account as it was read, while the mark is there. Can be done
 /// again after every step: the mark goes after the owners, since no other hub removes the account as long as it is there. The token
 /// in use goes last, since nothing works without it.
-async fn share(api: &Api, leaving: Option<(&String, &Value)>, minted: &Minted, hubs: String) -> Result<End, Error> {
+async fn share(
+    api: &Api,
+    leaving: Option<(&String, &Value)>,
+    minted: &Minted,
+    is_limited: bool,
+    hubs: String,
+) -> Result<End, Error> {
     if let Some((mark, found)) = leaving {
-        disown_rest(api).await?;
+        // With rights in some namespaces only a pass gives no owners, and nothing is asked for beyond these.
+        if !is_limited {
+            disown_rest(api).await?;
+        }
         // As it was when the other marks were read: of two hubs that leave at the same time, one looks again, and is the last.
         let mut patch = json!({"metadata": {"uid": object::uid(found), "resourceVersion": object::resource_version(found),
             "annotations": {mark: null}}});

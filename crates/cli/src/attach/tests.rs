@@ -13,8 +13,8 @@ use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
 use super::surplus::Surplus;
 use super::{
-    Api, HubId, Mark, Minted, Place, Resource, advice, again, exec, is_near, left_after, login, name_of_context, next, object,
-    rights,
+    Api, HubId, Mark, Minted, Place, Resource, advice, again, exec, is_near, left_after, login, name_of_context, next,
+    object, rights,
 };
 use crate::args::{self, Command};
 use crate::output;

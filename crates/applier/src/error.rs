@@ -26,7 +26,7 @@ pub enum Error {
     Inventory(#[from] InventoryError),
     /// Another writer changed the inventory.
     #[error(
-        "another applier wrote the inventory at epoch {epoch}; if two hubs run from one backup, stop one: two minutes after the last such write this hub goes on by itself"
+        "another applier wrote the inventory at epoch {epoch}; if two hubs run from one backup, stop one, and start the other one again"
     )]
     Fenced {
         /// The epoch that the other wrote.

@@ -72,10 +72,6 @@ const WATCH_LINES_MAX: u32 = 1_000;
 /// other closely; a unit at rest is looked at less often ([`Limits::resync`]).
 pub(crate) const INVENTORY_SEEN: Duration = Duration::from_secs(60);
 
-/// How long a unit keeps off after another applier wrote its inventory at a higher epoch. A hub that runs by mistake beside
-/// another one is stopped within that time, or goes on writing.
-pub(crate) const FENCED_FOR: Duration = Duration::from_secs(120);
-
 /// Bytes of JSON that the inventories of a member may have when they are unpacked: an entry has about 400, and a hub
 /// is made for 100,000. Gzip makes a thousandth of what repeats itself, so what is read bounds nothing.
 pub(crate) const INVENTORIES_BYTES_MAX: usize = 128 * 1024 * 1024;

@@ -382,7 +382,7 @@ async fn contained_pass(
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
 ) -> Outcome {
-    let (id, failures, fence) = (unit.id.clone(), unit.failures + 1, unit.fence);
+    let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
     let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
     let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
         Ok(outcome) => return outcome,
@@ -391,7 +391,7 @@ async fn contained_pass(
     tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
     let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
-    (unit.failures, unit.fence) = (failures, fence);
+    (unit.failures, unit.fenced) = (failures, fenced);
     Outcome {
         unit,
         report: Some(failed(&connection.ctx.member, &entry, &error)),
@@ -422,7 +422,7 @@ fn fresh(
         failures: 0,
         seen: Instant::now(),
         doubted: false,
-        fence: None,
+        fenced: None,
         settled: None,
         claimed: None,
         scaled: Instant::now(),

@@ -56,24 +56,14 @@ pub(crate) struct Unit {
     pub(crate) seen: Instant,
     /// Objects that it has are not there, or the inventory comes from an earlier connection: its Secrets may be gone too.
     pub(crate) doubted: bool,
-    /// Another applier wrote a higher epoch: keep off for a while.
-    pub(crate) fence: Option<Fence>,
+    /// Another applier wrote this epoch: keep off until the hub's is as high.
+    pub(crate) fenced: Option<u64>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
     /// [`Inventory::mutations`] as of what the other units were told.
     pub(crate) claimed: Option<u64>,
     /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
     pub(crate) scaled: Instant,
-}
-
-/// Another applier wrote the inventory at an epoch that is higher than the hub's. Until the hub's is as high, or that other
-/// applier has written nothing for [`limit::FENCED_FOR`], the unit is left alone.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fence {
-    /// The epoch that the other wrote.
-    epoch: u64,
-    /// Since when the inventory is as the other wrote it.
-    since: Instant,
 }
 
 /// An inventory that outlives its connection, for the case that its Secrets are gone when the member is reached again.
@@ -234,7 +224,7 @@ impl Pass {
         if self.unit.unreadable || (!self.entry.removal.is_none() && self.unit.inventory_secrets.is_empty()) {
             self.reload().await?;
         }
-        self.pass_fence().await?;
+        self.keep_off()?;
         self.note_outside();
         if self.watch().await? {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
@@ -304,27 +294,11 @@ impl Pass {
         Ok(Progress::Done)
     }
 
-    /// Keeps off while the inventory is as another applier wrote it, for as long as that may still be at work.
-    ///
-    /// Then it goes on as a process does that starts now: its hub is behind, so that nothing is deleted until a person agrees.
-    /// That stands in the inventory, and holds the deletions of the other one too, should it be there after all.
-    async fn pass_fence(&mut self) -> Result<(), Error> {
-        let Some(Fence { epoch, since }) = self.unit.fence.filter(|fence| self.entry.epoch < fence.epoch) else {
-            self.unit.fence = None;
-            return Ok(());
-        };
-        if since.elapsed() < limit::FENCED_FOR {
-            return Err(Error::Fenced { epoch });
-        }
-        let before = self.unit.inventory_secrets.clone();
-        self.reload().await?;
-        if self.unit.inventory_secrets.says_the_same(&before) {
-            self.unit.fence = None;
-            return Ok(());
-        }
-        let epoch = self.unit.inventory.epoch();
-        self.unit.fence = Some(Fence { epoch, since: Instant::now() });
-        Err(Error::Fenced { epoch })
+    /// Keeps off while the hub knows less than what another applier wrote. No time ends this: an applier that is at work and has
+    /// nothing to write is as silent as one that has ended. A person who knows starts the hub again.
+    fn keep_off(&mut self) -> Result<(), Error> {
+        self.unit.fenced = self.unit.fenced.filter(|epoch| self.entry.epoch < *epoch);
+        self.unit.fenced.map_or(Ok(()), |epoch| Err(Error::Fenced { epoch }))
     }
 
     /// Notes whether objects that the unit has are not there, or no longer bear our label. What took them away may have
@@ -491,7 +465,7 @@ impl Pass {
         }
         let epoch = self.unit.inventory.epoch();
         if epoch > self.entry.epoch {
-            self.unit.fence = Some(Fence { epoch, since: Instant::now() });
+            self.unit.fenced = Some(epoch);
         }
         Err(Error::Fenced { epoch })
     }

@@ -47,6 +47,10 @@ pub(crate) struct Common {
     /// Namespace of applications and fleets; without it that of the kubeconfig's context, else `default`.
     #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, hide_default_value = true, value_parser = namespace)]
     pub(crate) namespace: String,
+
+    /// Is it the one of `-n`? Else it is that of a context, or the default one.
+    #[arg(skip)]
+    pub(crate) is_namespace_given: bool,
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,

@@ -54,7 +54,8 @@ fn is_yes(answer: &str) -> bool {
 pub(crate) fn command(common: &Common, words: &[&str]) -> String {
     let mut out = vec!["kurator".to_owned()];
     out.extend(words.iter().map(|word| quoted(word)));
-    if common.namespace != DEFAULT_NAMESPACE {
+    // Where it is pasted, a context may say another one than the default.
+    if common.is_namespace_given || common.namespace != DEFAULT_NAMESPACE {
         out.extend(["-n".to_owned(), quoted(&common.namespace)]);
     }
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());

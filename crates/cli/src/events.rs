@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use api::delivery::Origin;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::ORIGIN;
 use futures::StreamExt as _;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Client, ResourceExt as _};
 use model::{Clock as _, Timestamp, words};
 use serde_json::json;
 
@@ -23,16 +26,18 @@ const NOTE_MAX: usize = 500;
 
 pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let fields = what.object.as_ref().map(fields).unwrap_or_default();
-    // What has no namespace has its events in the default one, as in every cluster.
-    let namespace = match &what.object {
-        Some(Target::Member(_)) => DEFAULT_NAMESPACE,
-        _ => &common.namespace,
+    let places = match &what.object {
+        None => vec![(common.namespace.clone(), String::new())],
+        Some(Target::App(name)) => vec![(common.namespace.clone(), fields("Application", name))],
+        Some(Target::Member(name)) => of_member(name, made_by(&client, name).await.as_ref()),
     };
-    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-    let params = ListParams { field_selector: Some(fields.clone()), limit: Some(EVENTS_MAX), ..ListParams::default() };
-    let listed = api.list(&params).await.map_err(asked("cannot read events"))?;
-    let mut events = listed.items;
+    let mut events = Vec::new();
+    for (namespace, fields) in &places {
+        let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+        let field_selector = Some(fields.clone()).filter(|fields| !fields.is_empty());
+        let params = ListParams { field_selector, limit: Some(EVENTS_MAX), ..ListParams::default() };
+        events.extend(api.list(&params).await.map_err(asked("cannot read events"))?.items);
+    }
     events.sort_by_key(last);
     // Events of what was deleted are still shown; of a name that never was there are none.
     match what.object.as_ref().filter(|_| events.is_empty()) {
@@ -54,18 +59,31 @@ pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
         output::structured(common.output, &json!({"apiVersion": "v1", "kind": "List", "items": events}))?;
         return Ok(());
     }
-    if what.watch {
-        follow(common, api, &fields, &events).await?;
+    if what.watch
+        && let Some((namespace, fields)) = places.first()
+    {
+        follow(common, Api::namespaced(client, namespace), fields, &events).await?;
     }
     Ok(())
 }
 
 /// What events of an object say that they are about.
-fn fields(object: &Target) -> String {
-    match object {
-        Target::App(name) => format!("regarding.kind=Application,regarding.name={name}"),
-        Target::Member(name) => format!("regarding.kind=Cluster,regarding.name={name}"),
-    }
+fn fields(kind: &str, name: &str) -> String {
+    format!("regarding.kind={kind},regarding.name={name}")
+}
+
+/// Where events of a member are. Those of its life are of the object that made it, which is the first place; that its record went
+/// is said of the record. What has no namespace has its events in the default one, as in every cluster.
+fn of_member(name: &str, origin: Option<&Origin>) -> Vec<(String, String)> {
+    let made = origin.map(|origin| (origin.namespace.clone(), fields(&origin.kind, &origin.name)));
+    made.into_iter().chain([(DEFAULT_NAMESPACE.to_owned(), fields("Cluster", name))]).collect()
+}
+
+/// The object that made a member, while that has a record.
+async fn made_by(client: &Client, name: &str) -> Option<Origin> {
+    let records: Api<Cluster> = Api::all(client.clone());
+    let record = records.get(name).await.ok()?;
+    record.annotations().get(ORIGIN)?.parse().ok()
 }
 
 /// Prints what happens from now on.
@@ -151,13 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_member_are_asked_by_the_kind_of_its_record() {
-        for (object, expect) in [
-            (Target::App("shop".into()), "regarding.kind=Application,regarding.name=shop"),
-            (Target::Member("east".into()), "regarding.kind=Cluster,regarding.name=east"),
-        ] {
-            assert_eq!(fields(&object), expect);
-        }
+    fn events_of_a_member_are_those_of_what_made_it_and_of_its_record() {
+        let record = ("default".to_owned(), "regarding.kind=Cluster,regarding.name=east".to_owned());
+        let made = ("team".to_owned(), "regarding.kind=AttachedCluster,regarding.name=paris".to_owned());
+        let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", "team", "paris");
+        assert_eq!(of_member("east", Some(&origin)), [made, record.clone()]);
+        assert_eq!(of_member("east", None), [record]);
     }
 
     #[test]

@@ -148,13 +148,14 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let mut candidates = Vec::new();
     let (mut moving, mut outside) = (Vec::new(), Vec::new());
     for key in stale {
-        match claims.succession(&entry.unit, key) {
-            Succession::Taken(_) => plan.forget.push(Arc::clone(key)),
-            Succession::Awaited(other) => moving.push((Arc::clone(key), other.clone())),
-            Succession::Nobody => match rights.lack(key) {
-                Some(lack) => outside.push((Arc::clone(key), lack)),
-                None => candidates.push(Arc::clone(key)),
-            },
+        match (claims.succession(&entry.unit, key), rights.lack(key)) {
+            (Succession::Taken(_), _) => plan.forget.push(Arc::clone(key)),
+            // Who would take it over may not apply it either: a unit that leaves would wait without end.
+            (Succession::Awaited(other), lack) if !leaving || lack.is_none() => {
+                moving.push((Arc::clone(key), other.clone()));
+            }
+            (_, Some(lack)) => outside.push((Arc::clone(key), lack)),
+            (_, None) => candidates.push(Arc::clone(key)),
         }
     }
     if !moving.is_empty() {

@@ -173,36 +173,6 @@ async fn a_hub_that_is_behind_makes_nothing_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_applier_goes_on_when_the_one_that_fenced_it_writes_no_more() {
-    let mut world = World::new().await;
-    let unit = world.set("a", 1, config_maps(2));
-    world.applied(&unit).await;
-    {
-        let mut twin = world.twin();
-        twin.set("a", 5, config_maps(3));
-        twin.applied(&unit).await;
-    }
-    // It has a key of its own, and not the one that came meanwhile.
-    let mut objects = config_maps(2);
-    objects.push(config_map("d", "2"));
-    world.set("a", 2, objects);
-    let report = world.until(&unit, "fenced", |r| r.phase == UnitPhase::Failed).await;
-    assert!(report.reason == "Fenced" && report.message.contains("goes on by itself"), "{}", report.message);
-    // Every minute that passes is one in which the other has written nothing.
-    let at = tokio::time::Instant::now();
-    while world.report(&unit).is_some_and(|r| r.reason == "Fenced") {
-        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-        assert!(at.elapsed().as_secs() < 240, "it is still fenced");
-    }
-    assert!(at.elapsed().as_secs() >= 100, "the other may still write");
-    // As after a restart: it brings what it wants, and what it does not know is held.
-    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
-    assert_eq!(world.guard(&unit, None).held.unwrap().causes, [Cause::Behind]);
-    world.quiet().await;
-    assert!(world.config_map("c002").await.is_some() && world.config_map("d").await.is_some());
-}
-
-#[tokio::test(start_paused = true)]
 async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     let mut old = World::new().await;
     let unit = old.set("a", 1, vec![config_map("c", "1")]);

@@ -92,11 +92,17 @@ fn the_command_that_is_suggested_approves_what_was_shown_on_the_same_hub() {
         context: kubeconfig.map(|_| "hub".to_owned()),
         dir: dir.map(Into::into),
         namespace: namespace.to_owned(),
+        is_namespace_given: false,
         output: Format::Text,
     };
     let digests = ["sha256:1".to_owned(), "sha256:2".to_owned()];
     for (common, expect) in [
         (common(None, None, "default"), "kurator approve app/shop --digest sha256:1 --digest sha256:2 --yes"),
+        // The context that reads it may say another namespace.
+        (
+            Common { is_namespace_given: true, ..common(None, None, "default") },
+            "kurator approve app/shop -n default --digest sha256:1 --digest sha256:2 --yes",
+        ),
         (
             common(None, Some("/tmp/my hub's"), "shops"),
             r"kurator approve app/shop -n shops --dir '/tmp/my hub'\''s' --digest sha256:1 --digest sha256:2 --yes",
@@ -136,8 +142,14 @@ async fn a_list_that_is_not_there_for_a_moment_is_asked_for_again() {
         "lists": [{"policy": "p", "digest": "d1", "groups": [], "unnamed": unnamed}]});
     let app = || (200, shop("1", "", &["d1"]));
     let hub = Hub::new([app(), (404, missing), app(), (200, list)]);
-    let common =
-        Common { kubeconfig: None, context: None, dir: None, namespace: "default".to_owned(), output: Format::Text };
+    let common = Common {
+        kubeconfig: None,
+        context: None,
+        dir: None,
+        namespace: "default".to_owned(),
+        is_namespace_given: false,
+        output: Format::Text,
+    };
     let (chosen, named) = listed_by_name(&hub.client(), &common, "shop", &["d1".to_owned()]).await.unwrap();
     assert!(refuse_unnamed("shop", &chosen, named.as_ref()).is_err(), "what cannot be shown is refused");
 }

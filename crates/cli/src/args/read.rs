@@ -74,7 +74,8 @@ where
     if matches.value_source("dir") == Some(ValueSource::EnvVariable) {
         args.common.dir = args.common.dir.filter(|dir| !dir.as_os_str().is_empty());
     }
-    if matches.value_source("namespace") == Some(ValueSource::DefaultValue)
+    args.common.is_namespace_given = matches.value_source("namespace") != Some(ValueSource::DefaultValue);
+    if !args.common.is_namespace_given
         && let Some(namespace) = crate::connect::namespace_of(&of_hub(&args))
     {
         args.common.namespace = namespace;

@@ -329,11 +329,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "ForeignHub",
         "take it over, or see what else it needs: `kurator hub adopt {member}`; if the other hub is to keep it, take it out of this source",
     ),
-    fault(
-        Unit,
-        "Fenced",
-        "stop the second hub that runs from the same backup; this one goes on two minutes after that",
-    ),
+    fault(Unit, "Fenced", "stop the second hub that runs from the same backup, and start this one again"),
     fault(
         Unit,
         "InventoryUnverified",

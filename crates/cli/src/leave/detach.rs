@@ -226,11 +226,14 @@ impl Parting {
     /// Shows what will be done. The fleets that are left first, if what was delivered is to go.
     async fn show(&self, how: How, all: bool) -> anyhow::Result<Vec<Exit>> {
         let mut exits = Vec::new();
-        if how == How::Remove {
-            for fleet in &self.fleets {
-                let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
+        let left = if how == How::Keep { &[][..] } else { &self.fleets };
+        for fleet in left {
+            let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
+            if how == How::Remove {
                 exit.show(all)?;
                 exits.push(exit);
+            } else {
+                exit.check_reported("try again in a moment")?;
             }
         }
         let fleets = if how == How::Remove { &[][..] } else { &self.fleets };

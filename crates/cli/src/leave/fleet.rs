@@ -19,7 +19,7 @@ use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::Place;
-use crate::args::{Asking, Common, DEFAULT_NAMESPACE, FleetRemove, Format, Target};
+use crate::args::{Asking, Common, FleetRemove, Format, Target};
 use crate::ask;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
@@ -143,12 +143,19 @@ impl Exit {
             output::print_stderr("  no application of the fleet has anything there");
         }
         list::lines(&self.parts, all).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+        self.check_reported(&format!(
+            "try again when it answers, or take {} out of fleet/{fleet} by hand and approve what is held then",
+            self.entry
+        ))
+    }
+
+    /// Refuses when it is not known what the member has. `advice`: what else to do.
+    pub(crate) fn check_reported(&self, advice: &str) -> anyhow::Result<()> {
         if let Some(part) = list::unknown(&self.parts).first() {
             bail!(
-                "member/{member} has not reported what app/{} has there, so that it cannot be listed, and nothing was changed; \
-                 try again when it answers, or take {} out of fleet/{fleet} by hand and approve what is held then",
-                part.app,
-                self.entry
+                "member/{} has not reported what app/{} has there, so that it cannot be listed, and nothing was changed; {advice}",
+                self.member,
+                part.app
             );
         }
         Ok(())
@@ -229,7 +236,7 @@ pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> an
     let origin = record.annotations().get(ORIGIN).and_then(|text| text.parse::<Origin>().ok());
     let Some(origin) = origin else { bail!("member/{member} was made by hand: no fleet lists it") };
     let namespace = &common.namespace;
-    if namespace != DEFAULT_NAMESPACE && *namespace != origin.namespace {
+    if common.is_namespace_given && *namespace != origin.namespace {
         bail!("member/{member} was attached in namespace {}, not in {namespace}: leave -n out", origin.namespace);
     }
     Ok((member.parse()?, origin))

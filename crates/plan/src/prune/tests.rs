@@ -567,6 +567,11 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     leaving.inventory.remove(&inside);
     let (plan, report) = leaving.plan();
     assert_eq!((plan.let_go, plan.delete, report.waiting), (vec![Arc::clone(&outside)], vec![], vec![]));
+    // Another unit that wants it may not apply it either, and is not waited for.
+    leaving.claims.set_desires(&unit("b"), [&outside]);
+    assert_eq!(leaving.plan().0.let_go, [Arc::clone(&outside)]);
+    leaving.entry.removal = Removal::None;
+    assert_eq!(leaving.plan().0.let_go, []);
     // Nor was it in a list that a person was asked about.
     let mut asked = world(leaves);
     asked.entry.shown = Some(ObjectSet::new([]));

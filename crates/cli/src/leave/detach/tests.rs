@@ -1,6 +1,7 @@
 //! Which of the three, and what is said before anything is done.
 
 use super::*;
+use crate::approve::tests::{Hub, refusal};
 
 #[test]
 fn a_flag_or_a_whole_word_says_how() {
@@ -200,4 +201,21 @@ async fn units_that_no_application_delivers_are_named() {
         );
         assert!(said.contains(&line) && !said.contains("is not known"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn what_a_member_has_not_reported_is_not_given_back_unseen() {
+    let app = json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "default"},
+        "spec": {"source": {}, "syncPolicies": [{"destination": {"fleet": "all"}}]}});
+    let decision = json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "shop-0"},
+        "spec": {"unit": "apps.kurator.dev/Application/default/shop/p", "slice": 0,
+            "members": {"beijing": {"revision": "r", "epoch": 1, "reason": "", "removal": "None"}}}});
+    let list = |item: serde_json::Value| json!({"apiVersion": item["apiVersion"], "kind": "List", "metadata": {}, "items": [item]});
+    let hub = Hub::new([(200, list(app)), (200, list(decision)), (404, refusal(404, "no tree"))]);
+    let error = parting(hub.client(), &["all"]).show(How::Release, false).await.err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "member/beijing has not reported what app/shop has there, so that it cannot be listed, and nothing was changed; try again \
+         in a moment"
+    );
 }

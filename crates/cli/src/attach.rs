@@ -273,7 +273,7 @@ impl Place<'_> {
     /// Makes everything. Returns how the token was made, and the ClusterRole if it was written to take things back.
     async fn attach(&self, cluster: &Value, present: &Present) -> anyhow::Result<(Minted, Option<Rewritten>)> {
         let before = present.minted();
-        let account = self.make_account(before.as_ref()).await?;
+        let account = self.make_account().await?;
         let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.mark.key).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
         let mut token = match made.map_err(self.of_cluster(&about)) {
@@ -283,22 +283,25 @@ impl Place<'_> {
         token.minted.used_by = Some(account.mark);
         let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
+        // Only now: until the hub has the new credential, it works with the one that an old mark is of. One that stays means only
+        // that the account stays when the hub leaves, so that a refusal here is no failure.
+        drop(self.mark_account(before.as_ref()).await);
         Ok((token.minted, account.rewritten))
     }
 
     /// Makes the account and its rights.
-    async fn make_account(&self, before: Option<&Minted>) -> anyhow::Result<Account> {
-        // Before anything else: from here on no detach of another hub begins to remove what is made. Old marks go at the end.
+    async fn make_account(&self) -> anyhow::Result<Account> {
+        // Before anything else: from here on no detach of another hub begins to remove what is made.
         let marked = self.mark_account(None).await?;
         let is_newly_marked = marked.is_none_or(|marked| marked.is_new);
-        match self.make_rights(before).await {
+        match self.make_rights().await {
             Ok((mark, rewritten)) => Ok(Account { mark, is_newly_marked, rewritten }),
             Err(why) => Err(self.unmark_after(is_newly_marked, why).await),
         }
     }
 
     /// Makes what is listed. Returns the mark on the account, and the ClusterRole if it was written to take things back.
-    async fn make_rights(&self, before: Option<&Minted>) -> anyhow::Result<(String, Option<Rewritten>)> {
+    async fn make_rights(&self) -> anyhow::Result<(String, Option<Rewritten>)> {
         let (grants, rewritten) = self.take_back(Instant::now() + GONE_WITHIN).await?;
         let now = hub_clock().now();
         for (grant, _) in &grants {
@@ -306,7 +309,7 @@ impl Place<'_> {
             let applied = self.member.apply(&grant.resource.target_of(&object), &object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
         }
-        let Some(marked) = self.mark_account(before).await? else {
+        let Some(marked) = self.mark_account(None).await? else {
             bail!("ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} was deleted meanwhile: run the same command again");
         };
         Ok((marked.name, rewritten))

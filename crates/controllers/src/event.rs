@@ -271,7 +271,12 @@ impl Books {
             return None;
         }
         let is_recent = |entry: &Entry| seconds(entry.last, now) <= SERIES_WITHIN.as_secs();
-        let key = (regarding.clone(), event.reason.clone(), event.severity.as_str());
+        // A series shows its last note. What was left in one member says nothing of another: each is an Event of its own.
+        let what = match event.reason.as_str() {
+            plan::event::LEFT_BEHIND => format!("{} {}", event.reason, event.note),
+            reason => reason.to_owned(),
+        };
+        let key = (regarding.clone(), what, event.severity.as_str());
         if let Some(entry) = self.series.get_mut(&key).filter(|entry| is_recent(entry)) {
             entry.count = entry.count.saturating_add(1);
             entry.last = now;

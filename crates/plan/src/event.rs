@@ -191,7 +191,7 @@ fn condition_event(before: &[Condition], after: &[Condition], type_: &str, actio
 }
 
 /// Reason of what says that objects stay in a member and are no longer looked after.
-const LEFT_BEHIND: &str = "LeftBehind";
+pub const LEFT_BEHIND: &str = "LeftBehind";
 
 /// Most units that are named of a member that is forgotten.
 const LEFT_NAMED: usize = 10;

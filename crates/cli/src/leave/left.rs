@@ -7,14 +7,12 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Client, ResourceExt};
 use model::MemberName;
+use plan::event::LEFT_BEHIND;
 use tokio::time::Instant;
 
 use crate::connect::Api;
 use crate::output;
 use crate::sync::LOOK_EVERY;
-
-/// Reason of such an Event.
-const LEFT_BEHIND: &str = "LeftBehind";
 
 /// How long an Event is looked for where a Namespace or definition was to go: the hub writes it a moment after the report that the
 /// unit has left.

@@ -35,6 +35,18 @@ fn the_same_again_is_counted_and_after_a_while_it_is_another_event() {
 }
 
 #[test]
+fn what_was_left_in_each_member_is_an_event_of_its_own() {
+    let mut books = Books::default();
+    let mut left = |note: &str, secs: i64| {
+        let event = Event { note: note.into(), ..event(plan::event::LEFT_BEHIND) };
+        books.enter(&about("shop"), &event, at(secs)).unwrap()
+    };
+    let (paris, lyon, again) = (left("paris: a", 0), left("lyon: a", 1), left("paris: a", 2));
+    assert_ne!(paris.name, lyon.name);
+    assert_eq!((&again.name, again.count), (&paris.name, 2));
+}
+
+#[test]
 fn an_object_with_much_to_say_is_bounded_and_others_are_not() {
     let mut books = Books::default();
     let mut said = |name: &str, secs: i64| books.enter(&about(name), &event("Ready"), at(secs)).is_some();

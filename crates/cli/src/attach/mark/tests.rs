@@ -93,7 +93,7 @@ async fn a_command_that_fails_takes_back_the_mark_that_it_set() {
     let member = member_sim::Member::start(member_sim::Options::new("paris")).await.unwrap();
     let api = Api::new(member.client(), "tester");
     let (old, new) = (Attaching::new(7, &[]), Attaching::new(9, &[]));
-    let own = old.place(&api).make_account(None).await.unwrap().mark;
+    let own = old.place(&api).make_account().await.unwrap().mark;
     let marks_there = async || {
         let account = api.get(&accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await.unwrap().unwrap();
         marks(&account).map(|(name, _)| name.clone()).collect::<Vec<_>>()
@@ -102,8 +102,7 @@ async fn a_command_that_fails_takes_back_the_mark_that_it_set() {
     let later = "PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/kurator-system/rolebindings/kurator-credential";
     // The mark of before stays.
     for (attaching, step) in [(&new, role), (&new, later), (&old, role)] {
-        let failed =
-            attaching.place(&refusing(&member, step)).make_account(None).await.map(drop).unwrap_err().to_string();
+        let failed = attaching.place(&refusing(&member, step)).make_account().await.map(drop).unwrap_err().to_string();
         assert!(failed.contains("you may not") && !failed.contains("annotation"), "{step}: {failed}");
         assert_eq!(marks_there().await, std::slice::from_ref(&own), "{step}");
     }

@@ -152,14 +152,14 @@ async fn what_a_detach_began_to_remove_and_did_not_end_is_taken_back() {
         let member = Member::start(Options::new("paris")).await.unwrap();
         let api = Api::new(member.client(), "tester");
         let (old, new) = (Attaching::new(7, &[]), Attaching::new(9, namespaces));
-        let Account { mark, rewritten, .. } = old.place(&api).make_account(None).await.unwrap();
+        let Account { mark, rewritten, .. } = old.place(&api).make_account().await.unwrap();
         assert!(rewritten.is_none(), "{what}: nothing is taken back");
         let end = account::remove(&refusing(&member, step), &old.id, &minted(&mark), false).await.unwrap();
         assert!(matches!(end, End::Stays(_)), "{what}: {end:?}");
         let read = api.get(&roles().target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
 
         let began = Instant::now();
-        let role = new.place(&api).make_account(None).await.unwrap().rewritten;
+        let role = new.place(&api).make_account().await.unwrap().rewritten;
         assert!(began.elapsed() < GONE_WITHIN / 2, "{what}: it was not waited for");
         assert_made(&new.place(&api), &what).await;
         assert_eq!(role.is_some(), step != STEPS[0], "{what}: it had an owner");
@@ -173,7 +173,7 @@ async fn what_a_detach_began_to_remove_and_did_not_end_is_taken_back() {
         assert!(matches!(&end, End::Shared(hubs) if hubs.contains(new.id.as_str())), "{what}: {end:?}");
         assert_made(&new.place(&api), &what).await;
         // Again changes nothing.
-        assert!(new.place(&api).make_account(None).await.unwrap().rewritten.is_none(), "{what}");
+        assert!(new.place(&api).make_account().await.unwrap().rewritten.is_none(), "{what}");
     }
 }
 
@@ -182,7 +182,7 @@ async fn what_goes_all_the_same_is_made_again_when_it_is_gone() {
     let member = Member::start(Options::new("paris")).await.unwrap();
     let api = Api::new(member.client(), "tester");
     let (old, new) = (Attaching::new(7, &[]), Attaching::new(9, &[]));
-    let mark = old.place(&api).make_account(None).await.unwrap().mark;
+    let mark = old.place(&api).make_account().await.unwrap().mark;
     let end = account::remove(&refusing(&member, LAST_STEP), &old.id, &minted(&mark), false).await.unwrap();
     assert!(matches!(end, End::Stays(_)), "{end:?}");
     let before = api.get(&roles().target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
@@ -199,7 +199,7 @@ async fn what_goes_all_the_same_is_made_again_when_it_is_gone() {
         }
     });
     let slower = Api::new(kube::Client::new(service, "default"), "tester");
-    new.place(&slower).make_account(None).await.unwrap();
+    new.place(&slower).make_account().await.unwrap();
     assert_made(&new.place(&api), "made again").await;
     let after = api.get(&roles().target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
     assert_ne!(object::uid(&before), object::uid(&after));

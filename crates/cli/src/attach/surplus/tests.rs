@@ -13,7 +13,7 @@ use super::*;
 async fn cluster() -> (Member, Api, Minted) {
     let member = Member::start(Options::new("paris")).await.unwrap();
     let api = Api::new(member.client(), "tester");
-    let account = Attaching::new(7, &[]).place(&api).make_account(None).await.unwrap();
+    let account = Attaching::new(7, &[]).place(&api).make_account().await.unwrap();
     (member, api, minted(&account.mark))
 }
 
@@ -87,7 +87,7 @@ async fn a_command_that_ended_before_the_rights_were_gone_is_made_good_by_the_ne
     let (member, api, minted) = cluster().await;
     let narrow = Attaching::new(7, &["shop"]);
     // The hub has the new rights already, and was told so.
-    narrow.place(&api).make_account(Some(&minted)).await.unwrap();
+    narrow.place(&api).make_account().await.unwrap();
     let known = present(&["shop"], &minted);
     let names = |surplus: &Surplus| surplus.rights.iter().map(|(grant, _)| grant.name()).collect::<Vec<_>>();
     let surplus = narrow.place(&api).surplus(&known).await.unwrap();
@@ -128,7 +128,7 @@ async fn what_the_role_owns_since_a_detach_does_not_go_with_it() {
     let end = account::remove(&refusing, &narrow.id, &minted, false).await.unwrap();
     assert!(matches!(end, End::Stays(_)), "{end:?}");
     let mut surplus = narrow.place(&api).surplus(&present(&[], &minted)).await.unwrap();
-    let rewritten = narrow.place(&api).make_account(Some(&minted)).await.unwrap().rewritten.unwrap();
+    let rewritten = narrow.place(&api).make_account().await.unwrap().rewritten.unwrap();
     // The detach was still at it, and gave the account its owner again.
     let target = accounts();
     let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
@@ -151,12 +151,12 @@ async fn rights_that_another_attach_counts_on_since_they_were_looked_at_are_not_
     for other in [9, 7] {
         let (member, api, minted) = cluster().await;
         let narrow = Attaching::new(7, &["shop"]);
-        narrow.place(&api).make_account(Some(&minted)).await.unwrap();
+        narrow.place(&api).make_account().await.unwrap();
         let surplus = narrow.place(&api).surplus(&present(&[], &minted)).await.unwrap();
         let attaching = api.clone();
         // After the last look at the marks.
         let slow = interrupted(&member, BINDING_DELETED, move || async move {
-            Attaching::new(other, &[]).place(&attaching).make_account(None).await.unwrap();
+            Attaching::new(other, &[]).place(&attaching).make_account().await.unwrap();
         });
         let said = narrow.place(&slow).remove(&surplus, Some(&minted)).await.unwrap_err().to_string();
         assert!(said.contains("ClusterRoleBinding kurator was changed after it was shown"), "{said}");
@@ -170,7 +170,7 @@ async fn every_role_and_binding_is_another_version_after_an_attach() {
     let api = Api::new(member.client(), "tester");
     for namespaces in [&[][..], &["shop"]] {
         let attaching = Attaching::new(7, namespaces);
-        attaching.place(&api).make_account(None).await.unwrap();
+        attaching.place(&api).make_account().await.unwrap();
         let rights = || {
             rights::grants(&attaching.names.namespaces).into_iter().filter(|grant| grant.resource.kind.contains("Role"))
         };
@@ -178,7 +178,7 @@ async fn every_role_and_binding_is_another_version_after_an_attach() {
         for grant in rights() {
             before.push(api.get_metadata(&grant.resource.target_of(&grant.object)).await.unwrap().unwrap());
         }
-        attaching.place(&api).make_account(None).await.unwrap();
+        attaching.place(&api).make_account().await.unwrap();
         for (grant, before) in rights().zip(before) {
             let now = api.get_metadata(&grant.resource.target_of(&grant.object)).await.unwrap().unwrap();
             assert_ne!(object::resource_version(&before), object::resource_version(&now), "{}", grant.name());
@@ -191,7 +191,7 @@ async fn a_role_whose_binding_is_gone_is_found() {
     let member = Member::start(Options::new("paris")).await.unwrap();
     let api = Api::new(member.client(), "tester");
     let all = Attaching::new(7, &["billing", "shop"]);
-    let mark = all.place(&api).make_account(None).await.unwrap().mark;
+    let mark = all.place(&api).make_account().await.unwrap().mark;
     let minted = minted(&mark);
     let names = |surplus: &Surplus| surplus.rights.iter().map(|(grant, _)| grant.name()).collect::<Vec<_>>();
     // Cut off after the bindings were deleted, when fewer namespaces were given, and when all rights were.
@@ -200,7 +200,7 @@ async fn a_role_whose_binding_is_gone_is_found() {
         (&[], &["Role kurator-system/kurator-inventory", "Role kube-system/kurator-identity"]),
     ] {
         let now = Attaching::new(7, given);
-        now.place(&api).make_account(Some(&minted)).await.unwrap();
+        now.place(&api).make_account().await.unwrap();
         let surplus = now.place(&api).surplus(&present(given, &minted)).await.unwrap();
         for (grant, found) in surplus.rights.iter().filter(|(grant, _)| !rest.contains(&grant.name().as_str())) {
             api.delete(&grant.resource.target_of(&grant.object), &Delete::exactly(found)).await.unwrap();
@@ -225,7 +225,7 @@ async fn a_role_that_was_edited_after_it_was_shown_stays_though_it_is_taken_back
             let edit = json!({"metadata": {"annotations": {"edited": "by hand"}}});
             api.merge(&roles.target("", SERVICE_ACCOUNT), &edit).await.unwrap();
         }
-        surplus.learn(narrow.place(&api).make_account(Some(&minted)).await.unwrap().rewritten);
+        surplus.learn(narrow.place(&api).make_account().await.unwrap().rewritten);
         let removed = narrow.place(&api).remove(&surplus, Some(&minted)).await;
         assert_eq!(removed.is_err(), is_edited, "{removed:?}");
         if is_edited {

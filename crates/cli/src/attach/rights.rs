@@ -249,7 +249,7 @@ impl Before {
     }
 
     /// Takes note of a role or a binding that `kurator attach` made. Each is looked at: a command may have ended between two.
-    pub(super) fn note(&mut self, found: &Value) {
+    pub(super) fn note_right(&mut self, found: &Value) {
         match model::object::name(found) {
             Some(SERVICE_ACCOUNT) => {
                 self.namespaces.extend(model::object::namespace(found).map(str::to_owned));

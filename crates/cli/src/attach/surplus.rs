@@ -63,7 +63,7 @@ impl Place<'_> {
             let resource = Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, true);
             let ours = Selection { content: Content::Metadata, ..Selection::labels(format!("{MANAGED_BY}={MANAGER}")) };
             match self.member.list(&resource, "", &ours).await {
-                Ok(list) => list.items.iter().for_each(|found| before.note(found)),
+                Ok(list) => list.items.iter().for_each(|found| before.note_right(found)),
                 // Then only those are known that are recorded.
                 Err(error) if error.is_denied() => out.unseen.push(format!("{kind}s in other namespaces")),
                 Err(error) => return Err(self.of_cluster(&format!("cannot list {kind}s"))(error)),

@@ -2,7 +2,7 @@
 //!
 //! As with Flux, a label counts as well, upper and lower case are the same, and what asks that an object is left alone
 //! counts on the object in the source and on the one in the member. Which objects ask not to be deleted is in
-//! [`keep`](crate::keep), which version of an object is forced in [`send`](crate::send).
+//! [`keep`], which version of an object is forced in [`send`](crate::send).
 
 use api::kurator::annotation::{ADOPT, ON_DELETE, RECONCILE};
 use model::object;

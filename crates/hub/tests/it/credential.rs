@@ -260,10 +260,16 @@ async fn a_credential_that_cannot_be_renewed_or_has_expired_is_said_with_the_com
     // The rights are gone, so that no other token can be made.
     let bindings: Api<k8s_openapi::api::rbac::v1::ClusterRoleBinding> = Api::all(stage.member("a").client());
     bindings.delete(SERVICE_ACCOUNT, &Default::default()).await.unwrap();
+    // All but that: who may not list Secrets either is not Ready for that reason.
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+            {"nonResourceURLs": ["*"], "verbs": ["get"]}]});
     let reader = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader"},
         "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}]});
-    apply(&stage.member("a").client(), reader).await.unwrap();
+    for object in [role, reader] {
+        apply(&stage.member("a").client(), object).await.unwrap();
+    }
     let config = kubeconfig(&stage, json!({"token": token.text}));
     let long_ago = model::Timestamp::from_second(now.as_second() - 200 * 24 * 3600).unwrap();
     let minted = Minted { issued: long_ago, ..token.minted.clone() };

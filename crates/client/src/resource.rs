@@ -15,13 +15,13 @@ pub fn encode(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// A name as one segment of a path. kube-apiserver decodes a path before it takes it apart, so that `a%2Fb` would be two
+/// Adds a name to a path, as one segment. kube-apiserver decodes a path before it takes it apart, so that `a%2Fb` would be two
 /// segments, and `..` the one above: what no name can be is encoded twice, and there is no such object.
-fn segment(name: &str) -> String {
-    let encoded = encode(name).to_string();
+fn push_segment(path: &mut String, name: &str) {
+    path.push('/');
     match model::name::check_path_segment(name) {
-        Ok(()) => encoded,
-        Err(_) => encoded.replace('.', "%2E").replace('%', "%25"),
+        Ok(()) => path.extend(utf8_percent_encode(name, RESERVED)),
+        Err(_) => path.push_str(&encode(name).to_string().replace('.', "%2E").replace('%', "%25")),
     }
 }
 
@@ -157,7 +157,8 @@ impl Resource {
     pub fn collection(&self, namespace: &str) -> String {
         let mut path = root(&self.group, &self.version);
         if self.namespaced && !namespace.is_empty() {
-            path.push_str(&format!("/namespaces/{}", segment(namespace)));
+            path.push_str("/namespaces");
+            push_segment(&mut path, namespace);
         }
         path.push('/');
         path.push_str(&self.plural);
@@ -214,7 +215,8 @@ impl<'a> Target<'a> {
 
     /// Its path.
     pub fn path(&self) -> String {
-        let mut path = format!("{}/{}", self.resource.collection(self.namespace), segment(self.name));
+        let mut path = self.resource.collection(self.namespace);
+        push_segment(&mut path, self.name);
         if !self.part.is_empty() {
             path.push('/');
             path.push_str(self.part);

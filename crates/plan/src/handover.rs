@@ -69,16 +69,13 @@ pub struct Claims {
 
 impl Claims {
     /// Says which objects a unit's payload names, instead of what was said before.
-    pub fn set_desires<'a>(
-        &mut self,
-        unit: &UnitId,
-        keys: impl IntoIterator<Item = &'a Arc<HashedKey>, IntoIter: Clone>,
-    ) {
+    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) {
         self.change(unit, |stake| stake.desires = false);
         let keys = keys.into_iter();
-        // Room for all at once: a table that grows by doubling leaves holes in the memory of a hub with many members.
-        let unknown = keys.clone().filter(|key| !self.stakes.contains_key(*key)).count();
-        self.stakes.reserve(unknown);
+        // Room for all of a new unit: a table that grows by doubling leaves holes in the memory of a hub with many members.
+        if !self.keys.contains_key(unit) {
+            self.stakes.reserve(keys.size_hint().0);
+        }
         for key in keys {
             self.stake(unit, key).desires = true;
         }

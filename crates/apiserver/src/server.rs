@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
 use crate::config::Config;
 use crate::counter::Counters;
 use crate::error::Error;
@@ -24,11 +27,15 @@ impl ApiServer {
     ///
     /// # Errors
     /// A store whose content cannot be read, or that takes no writes.
-    pub async fn start(config: Config) -> Result<Self, Error> {
-        let state = Arc::new(State::open(config, cleanup::start)?);
-        bootstrap::run(&state).await?;
-        cleanup::resume(&state);
-        Ok(Self(state))
+    pub fn start(config: Config) -> BoxFuture<'static, Result<Self, Error>> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        async {
+            let state = Arc::new(State::open(config, cleanup::start)?);
+            bootstrap::run(&state).await?;
+            cleanup::resume(&state);
+            Ok(Self(state))
+        }
+        .boxed()
     }
 
     /// A tower service whose requests are made by this user, without authentication: for clients in the process.

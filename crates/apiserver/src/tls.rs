@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use http::{Method, Request, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -60,7 +61,18 @@ impl ApiServer {
     }
 
     /// [`serve`](Self::serve) with a gate that each request passes first.
-    pub async fn serve_through(
+    pub fn serve_through(
+        &self,
+        gate: Arc<dyn Gate>,
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        shutdown: CancellationToken,
+    ) -> BoxFuture<'_, ()> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        self.accept(gate, listener, tls, shutdown).boxed()
+    }
+
+    async fn accept(
         &self,
         gate: Arc<dyn Gate>,
         listener: TcpListener,

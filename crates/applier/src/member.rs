@@ -11,9 +11,9 @@ use api::delivery::{Health, HubId, MemberMove, TakeOverState, UnitId, UnitPhase,
 use api::feed::{ObjectReport, TakeOver, UnitEntry, UnitReport};
 use client::contain::counted;
 use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, MemberName};
 use plan::authenticator::MemberKey;
 use plan::rights::Rights;
@@ -90,7 +90,12 @@ impl Applier {
     ///
     /// The future has room for what a connected member at rest keeps. What happens once in a connection is boxed where it
     /// is awaited: there are a thousand appliers, and nearly all of them wait.
-    pub async fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
+    pub fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> BoxFuture<'static, Infallible> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        Self::follow(feed, api, ctx).boxed()
+    }
+
+    async fn follow(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
         let api = api.with_manager(label::FIELD_MANAGER).with_limits(ctx.limits.api);
         let mut applier = Self { feed, api, ctx, memory, last, link: None, moving: Box::default() };

@@ -1,14 +1,14 @@
 //! `kurator events`: what happened to the kinds of the hub, as `kubectl events` shows it, the newest last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use api::delivery::Origin;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::ORIGIN;
-use futures::StreamExt as _;
+use client::{Event as News, Resource, Selection, Watch};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
-use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use model::{Clock as _, Timestamp, words};
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::args::{Common, DEFAULT_NAMESPACE, Events, Format, Target};
 use crate::connect::{self, asked};
 use crate::duration::since;
 use crate::output::{self, Cell, Line, Table, Tone};
+use crate::sync::FIELD_MANAGER;
 
 /// Most events that are listed: as many as a hub keeps.
 const EVENTS_MAX: u32 = 5_000;
@@ -62,7 +63,7 @@ pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
     if what.watch
         && let Some((namespace, fields)) = places.first()
     {
-        follow(common, Api::namespaced(client, namespace), fields, &events).await?;
+        follow(common, client, (namespace, fields), &events).await?;
     }
     Ok(())
 }
@@ -87,15 +88,21 @@ async fn made_by(client: &Client, name: &str) -> Option<Origin> {
 }
 
 /// Prints what happens from now on.
-async fn follow(common: &Common, api: Api<Event>, fields: &str, shown: &[Event]) -> anyhow::Result<()> {
+async fn follow(common: &Common, client: Client, place: (&str, &str), shown: &[Event]) -> anyhow::Result<()> {
     let version = |event: &Event| (event.uid().unwrap_or_default(), event.resource_version().unwrap_or_default());
     let mut shown: HashMap<String, String> = shown.iter().map(version).collect();
-    let config = watcher::Config::default().fields(fields);
-    let mut events = Box::pin(watcher(api, config).default_backoff().applied_objects());
-    while let Some(event) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
+    let api = client::Api::new(client, FIELD_MANAGER);
+    let selection = Selection { fields: place.1.to_owned(), ..Selection::default() };
+    let watch = Watch::new(api, Arc::new(Resource::typed::<Event>()), Some);
+    let mut watch = watch.namespace(place.0).selection(selection);
+    loop {
+        let news = match watch.next().await {
+            News::Listed(events, _) => events,
+            News::Applied(event, _) => vec![event],
+            // Events go after an hour.
+            News::Deleted(..) => continue,
+            News::Absent => anyhow::bail!("the hub serves no events of events.k8s.io/v1"),
+            News::Refused(error) | News::Lost(error) => {
                 output::print_stderr(format_args!(
                     "the hub does not answer, and is asked again: {}",
                     model::cause::innermost(&error)
@@ -103,17 +110,20 @@ async fn follow(common: &Common, api: Api<Event>, fields: &str, shown: &[Event])
                 continue;
             }
         };
-        let (uid, version) = version(&event);
-        if shown.insert(uid, version.clone()).is_some_and(|before| before == version) {
-            continue;
-        }
-        if common.output == Format::Text {
-            output::print(&lines(&[event], hub::SystemClock.now(), output::colour())[1..])?;
-        } else {
-            output::structured(common.output, &serde_json::to_value(&event)?)?;
+        let mut news: Vec<Event> = news.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?;
+        news.sort_by_key(last);
+        for event in news {
+            let (uid, version) = version(&event);
+            if shown.insert(uid, version.clone()).is_some_and(|before| before == version) {
+                continue;
+            }
+            if common.output == Format::Text {
+                output::print(&lines(&[event], hub::SystemClock.now(), output::colour())[1..])?;
+            } else {
+                output::structured(common.output, &serde_json::to_value(&event)?)?;
+            }
         }
     }
-    Ok(())
 }
 
 /// When it happened last.

@@ -15,7 +15,7 @@ use model::object;
 use serde_json::{Value, json};
 
 pub use list::{Content, Kept, List, Project, Selection};
-pub(crate) use list::{Each, weighed};
+pub(crate) use list::{Each, Keeper, keep_projected, weighed};
 
 use crate::answer::{Name, Question, found};
 use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryFutureExt as _};
 use tokio::time::{Instant, sleep};
 
@@ -61,17 +62,27 @@ pub fn call_each<T>(items: impl IntoIterator<Item = T>, mut call: impl FnMut(T))
 
 /// Runs work to its end. If it panics, it is made and begun again, after a pause that grows while panics follow each
 /// other. `what` names it in logs and counters.
-pub async fn restarting<T, F: Future<Output = T>>(
+pub async fn restarting<T, F: Future<Output = T> + Send>(
     what: &'static str,
     metrics: Metrics,
     jitter: Jitter,
-    make: impl Fn() -> F,
+    make: impl Fn() -> F + Sync,
+) -> T {
+    // Boxed, so that what follows is compiled once.
+    again(what, metrics, jitter, &|| make().boxed()).await
+}
+
+async fn again<'f, T>(
+    what: &'static str,
+    metrics: Metrics,
+    jitter: Jitter,
+    make: &(dyn Fn() -> BoxFuture<'f, T> + Sync),
 ) -> T {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
         // Making it may panic too.
-        if let Ok(done) = caught(what, &metrics, Box::pin(async { make().await })).await {
+        if let Ok(done) = caught(what, &metrics, async { make().await }).await {
             return done;
         }
         failures = if began.elapsed() > BACKOFF.longest { 1 } else { failures.saturating_add(1) };

@@ -9,8 +9,9 @@ use std::fmt::{Debug, Display};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -144,16 +145,26 @@ impl<K: Key> Queue<K> {
     /// finished first. A reconcile that panics is retried like one that failed, and stops nobody else.
     pub async fn run<F, Fut>(&self, parallel: usize, shutdown: CancellationToken, reconcile: F)
     where
-        F: Fn(K) -> Fut,
-        Fut: Future<Output = Next>,
+        F: Fn(K) -> Fut + Sync,
+        Fut: Future<Output = Next> + Send,
     {
+        // Boxed, so that what follows is compiled once for each type of key.
+        self.run_boxed(parallel, shutdown, &|key| reconcile(key).boxed()).await;
+    }
+
+    async fn run_boxed<'f>(
+        &self,
+        parallel: usize,
+        shutdown: CancellationToken,
+        reconcile: &(dyn Fn(K) -> BoxFuture<'f, Next> + Sync),
+    ) {
         let mut running = FuturesUnordered::new();
         loop {
             let mut wake_at = None;
             while running.len() < parallel && !shutdown.is_cancelled() {
                 let next = self.shared.slots().next_due(Instant::now());
                 match next {
-                    Ok(key) => running.push(self.one(key, &reconcile)),
+                    Ok(key) => running.push(self.one(key, reconcile)),
                     Err(at) => {
                         wake_at = at;
                         break;
@@ -180,7 +191,7 @@ impl<K: Key> Queue<K> {
 
     /// Runs one reconcile, counted and in a span of its own, which has the same name and fields for every queue. What it shares with others is behind locks that outlive a
     /// panic.
-    async fn one<Fut: Future<Output = Next>>(&self, key: K, reconcile: &impl Fn(K) -> Fut) -> (K, Next) {
+    async fn one<'f>(&self, key: K, reconcile: &(dyn Fn(K) -> BoxFuture<'f, Next> + Sync)) -> (K, Next) {
         let Shared { name, metrics, .. } = &*self.shared;
         let span =
             tracing::info_span!("reconcile", controller = *name, object = %key, generation = tracing::field::Empty);

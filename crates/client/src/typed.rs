@@ -74,7 +74,10 @@ where
     ///
     /// # Errors
     /// See [`Api::list`].
-    pub async fn list(&self, namespace: &str, selection: &Selection) -> Result<List<K>, Error> {
+    pub async fn list(&self, namespace: &str, selection: &Selection) -> Result<List<K>, Error>
+    where
+        K: Send,
+    {
         // As JSON it weighs about what it does as a type, or more.
         let mut each = Each(|value: Value| {
             let weight = value.weight();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::answer::{Question, version};
-use crate::api::{Api, Each, List, Project, Selection, weighed};
+use crate::api::{Api, Each, Keeper, Project, Selection, keep_projected, weighed};
 use crate::exchange::{Ask, open, within};
 use crate::failure::{Class, Error};
 use crate::json;
@@ -59,13 +59,62 @@ struct Stream {
     spoke: bool,
 }
 
+/// What a request or a line says. What was made of objects is with the one who gets them.
+enum Told {
+    Listed(Position),
+    Applied(Position),
+    Deleted(Position),
+    Absent,
+    Refused(Error),
+    Lost(Error),
+}
+
+/// Who gets the objects of a watch.
+trait Seer: Keeper {
+    /// Sees an object of an event. False when it is skipped.
+    fn see(&mut self, object: Value) -> bool;
+}
+
+/// What a projection made of objects, until it is handed on.
+struct Projected<T> {
+    project: Box<dyn Project<T> + Send>,
+    listed: Vec<T>,
+    seen: Option<T>,
+}
+
+impl<T: Send> Keeper for Projected<T> {
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    fn keep(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error> {
+        keep_projected(&mut *self.project, &mut self.listed, text, parse)
+    }
+
+    fn end(&mut self) {
+        self.project.list_ended();
+    }
+}
+
+impl<T: Send> Seer for Projected<T> {
+    fn see(&mut self, object: Value) -> bool {
+        self.seen = self.project.project(object, None).map(|(item, _)| item);
+        self.seen.is_some()
+    }
+}
+
 /// A watch of one collection.
 pub struct Watch<T> {
+    follower: Follower,
+    projected: Projected<T>,
+}
+
+/// Follows a collection, whatever is made of its objects: it is compiled once, and not for each type.
+struct Follower {
     api: Api,
     resource: Arc<Resource>,
     namespace: String,
     selection: Selection,
-    project: Box<dyn Project<T> + Send>,
     backoff: Backoff,
     jitter: Jitter,
     state: State,
@@ -76,7 +125,7 @@ pub struct Watch<T> {
     not_before: Option<Instant>,
 }
 
-impl<T> Watch<T> {
+impl<T: Send> Watch<T> {
     /// Follows all objects of a kind. `project` makes of each object what is handed on; `None` skips it. Objects in lists
     /// may leave out `apiVersion` and `kind`. What is handed on of a list is weighed, as by [`Api::list_as`].
     pub fn new(api: Api, resource: Arc<Resource>, mut project: impl FnMut(Value) -> Option<T> + Send + 'static) -> Self
@@ -97,46 +146,50 @@ impl<T> Watch<T> {
 
     /// The same with a projection that says what its items weigh, and may know objects by how they are written.
     pub fn projecting(api: Api, resource: Arc<Resource>, project: impl Project<T> + Send + 'static) -> Self {
-        Self {
+        let follower = Follower {
             api,
             resource,
             namespace: String::new(),
             selection: Selection::default(),
-            project: Box::new(project),
             backoff: Backoff::NEAR,
             jitter: steady(),
             state: State::List,
             failures: 0,
             floods: 0,
             not_before: None,
-        }
+        };
+        Self { follower, projected: Projected { project: Box::new(project), listed: Vec::new(), seen: None } }
     }
 
     /// Only objects of one namespace.
-    pub fn namespace(self, namespace: impl Into<String>) -> Self {
-        Self { namespace: namespace.into(), ..self }
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.follower.namespace = namespace.into();
+        self
     }
 
     /// Only some objects, or only their metadata.
-    pub fn selection(self, selection: Selection) -> Self {
-        Self { selection, ..self }
+    pub fn selection(mut self, selection: Selection) -> Self {
+        self.follower.selection = selection;
+        self
     }
 
     /// How long it waits after failures.
-    pub fn backoff(self, backoff: Backoff, jitter: Jitter) -> Self {
-        Self { backoff, jitter, ..self }
+    pub fn backoff(mut self, backoff: Backoff, jitter: Jitter) -> Self {
+        (self.follower.backoff, self.follower.jitter) = (backoff, jitter);
+        self
     }
 
     /// Goes on from a version that an earlier watch was at, without a list. Where the server no longer keeps it, the
     /// first event is a list after all.
     #[cfg(test)]
-    pub(crate) fn resume(self, version: impl Into<String>) -> Self {
-        Self { state: State::Open { version: version.into() }, ..self }
+    pub(crate) fn resume(mut self, version: impl Into<String>) -> Self {
+        self.follower.state = State::Open { version: version.into() };
+        self
     }
 
     /// The version that another watch may go on from; `None` before the first list.
     pub fn version(&self) -> Option<&str> {
-        match &self.state {
+        match &self.follower.state {
             State::List => None,
             State::Open { version } => Some(version),
             State::Stream(stream) => Some(&stream.version),
@@ -145,12 +198,12 @@ impl<T> Watch<T> {
 
     /// Forgets where it is, so that the next event is a list: for a caller that has forgotten what it was told.
     pub fn relist(&mut self) {
-        self.state = State::List;
+        self.follower.state = State::List;
     }
 
     /// The kind that is followed.
     pub fn resource(&self) -> &Arc<Resource> {
-        &self.resource
+        &self.follower.resource
     }
 
     /// Follows until the future is dropped; `sink` gets the events in order and must not block.
@@ -165,25 +218,44 @@ impl<T> Watch<T> {
     /// lost.
     pub async fn next(&mut self) -> Event<T> {
         loop {
+            let seen = |projected: &mut Projected<T>| projected.seen.take();
+            let event = match self.follower.next(&mut self.projected).await {
+                Told::Listed(position) => Some(Event::Listed(std::mem::take(&mut self.projected.listed), position)),
+                Told::Applied(position) => seen(&mut self.projected).map(|item| Event::Applied(item, position)),
+                Told::Deleted(position) => seen(&mut self.projected).map(|item| Event::Deleted(item, position)),
+                Told::Absent => Some(Event::Absent),
+                Told::Refused(error) => Some(Event::Refused(error)),
+                Told::Lost(error) => Some(Event::Lost(error)),
+            };
+            if let Some(event) = event {
+                return event;
+            }
+        }
+    }
+}
+
+impl Follower {
+    async fn next(&mut self, seer: &mut dyn Seer) -> Told {
+        loop {
             if let Some(at) = self.not_before {
                 sleep_until(at).await;
                 self.not_before = None;
             }
             // What lists and opens is boxed: an idle watch, of which there are thousands, has no room for it.
             let step = match &mut self.state {
-                State::List => Box::pin(self.list()).await,
+                State::List => Box::pin(self.list(seer)).await,
                 State::Open { version } => {
                     let version = version.clone();
                     Box::pin(self.open(version)).await
                 }
-                State::Stream(_) => self.read().await,
+                State::Stream(_) => self.read(seer).await,
             };
-            let event = match step {
-                Ok(event) => event,
+            let told = match step {
+                Ok(told) => told,
                 Err(error) => self.fail(error),
             };
-            if let Some(event) = event {
-                return event;
+            if let Some(told) = told {
+                return told;
             }
         }
     }
@@ -193,32 +265,32 @@ impl<T> Watch<T> {
     }
 
     /// What a failure says. The first one in a row says nothing, since one lost connection is no outage.
-    fn fail(&mut self, error: Error) -> Option<Event<T>> {
+    fn fail(&mut self, error: Error) -> Option<Told> {
         self.failures = self.failures.saturating_add(1);
         self.pause(self.failures);
         tracing::debug!(kind = %self.resource, %error, failures = self.failures, "a watch is interrupted");
         if error.is_gone() {
             self.state = State::List;
-            return Some(Event::Absent);
+            return Some(Told::Absent);
         }
         match error.class() {
-            Class::AwaitChange => Some(Event::Refused(error)),
+            Class::AwaitChange => Some(Told::Refused(error)),
             _ if self.failures < limit::WATCH_FAILURES_MAX => None,
             // The server answers: what it cannot show, such as a kind whose conversion fails, is that kind.
-            Class::Retry | Class::Reread => Some(Event::Refused(error)),
-            Class::Unreachable | Class::Bug => Some(Event::Lost(error)),
+            Class::Retry | Class::Reread => Some(Told::Refused(error)),
+            Class::Unreachable | Class::Bug => Some(Told::Lost(error)),
         }
     }
 
-    async fn list(&mut self) -> Result<Option<Event<T>>, Error> {
-        let Self { api, resource, namespace, selection, project, .. } = self;
-        let List { items, resource_version } = api.list_kept(resource, namespace, selection, &mut **project).await?;
-        let position = resource_version.parse().ok();
-        self.state = State::Open { version: resource_version };
-        Ok(Some(Event::Listed(items, position)))
+    async fn list(&mut self, seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
+        let Self { api, resource, namespace, selection, .. } = self;
+        let version = api.list_into(resource, namespace, selection, seer).await?;
+        let position = version.parse().ok();
+        self.state = State::Open { version };
+        Ok(Some(Told::Listed(position)))
     }
 
-    async fn open(&mut self, version: String) -> Result<Option<Event<T>>, Error> {
+    async fn open(&mut self, version: String) -> Result<Option<Told>, Error> {
         let limits = self.api.limits();
         let path = format!(
             "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}{}",
@@ -277,7 +349,7 @@ impl<T> Watch<T> {
     }
 
     /// Reads one event of an open watch; `None` when there is nothing to hand on.
-    async fn read(&mut self) -> Result<Option<Event<T>>, Error> {
+    async fn read(&mut self, seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
         let limits = self.api.limits();
         // The server ends the request before this; a connection that died silently ends here.
@@ -293,7 +365,7 @@ impl<T> Watch<T> {
                 return Ok(None);
             }
         };
-        match self.decode_line(&line) {
+        match self.decode_line(&line, seer) {
             Ok(event) => Ok(event),
             Err(error) if error.is_expired() => {
                 self.expire();
@@ -320,7 +392,7 @@ impl<T> Watch<T> {
     }
 
     /// The event that a line of the stream says; `None` when it is a bookmark, or an object that is passed over.
-    fn decode_line(&mut self, line: &[u8]) -> Result<Option<Event<T>>, Error> {
+    fn decode_line(&mut self, line: &[u8], seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
         let mut event = json::parse(line, limit::OBJECT_MEMORY_MAX)?;
         let object = event.get_mut("object").map(Value::take).unwrap_or_default();
@@ -350,10 +422,8 @@ impl<T> Watch<T> {
         stream.spoke = true;
         self.failures = 0;
         let position = version.parse().ok();
-        Ok(self.project.project(object, None).map(|(item, _)| match gone {
-            true => Event::Deleted(item, position),
-            false => Event::Applied(item, position),
-        }))
+        let told = if gone { Told::Deleted(position) } else { Told::Applied(position) };
+        Ok(seer.see(object).then_some(told))
     }
 }
 

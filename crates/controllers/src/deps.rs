@@ -14,6 +14,8 @@ use applier::PushFeed;
 use client::contain::restarting;
 use client::queue::{BACKOFF, Key};
 use client::{Api, Next, Queue, Trust};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use model::{Clock, Timestamp};
 use plan::authenticator::HubKey;
 use tokio_util::sync::CancellationToken;
@@ -112,12 +114,13 @@ impl Deps {
     }
 
     /// Work that is begun again when it panics, and counted, under this name.
-    pub(crate) fn restarting<T, F, M>(&self, name: &'static str, make: M) -> impl Future<Output = T> + use<T, F, M>
+    pub(crate) fn restarting<T, F, M>(&self, name: &'static str, make: M) -> BoxFuture<'static, T>
     where
-        F: Future<Output = T>,
-        M: Fn() -> F,
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+        M: Fn() -> F + Send + Sync + 'static,
     {
-        restarting(name, self.metrics.queues().clone(), self.jitter.clone(), make)
+        restarting(name, self.metrics.queues().clone(), self.jitter.clone(), make).boxed()
     }
 }
 
@@ -208,7 +211,12 @@ impl Controllers {
     }
 
     /// Runs them until shutdown. A second call does nothing.
-    pub async fn run(self: Arc<Self>) {
+    pub fn run(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        self.work().boxed()
+    }
+
+    async fn work(self: Arc<Self>) {
         let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let Some(reports) = reports else { return };
         let deps = &self.deps;
@@ -230,9 +238,9 @@ impl Controllers {
         }
         deps.stores.spawn(deps, &deps.api);
         let api = deps.api.with_manager(event::FIELD_MANAGER);
-        deps.tasks.spawn(deps.events.clone().run(api, deps.clock.clone(), stop.clone()));
+        deps.tasks.spawn(deps.events.clone().run(api, deps.clock.clone(), stop.clone()).boxed());
         let journal = deps.events.journal().clone();
-        deps.tasks.spawn(journal.run(deps.stores.clone(), deps.clock.clone(), stop.clone()));
+        deps.tasks.spawn(journal.run(deps.stores.clone(), deps.clock.clone(), stop.clone()).boxed());
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,
@@ -260,7 +268,7 @@ pub(crate) async fn work<C, K, Fut>(
         let reconciled = reconcile(ctx.clone(), key);
         async { next(reconciled.await) }
     };
-    let task = tokio::spawn(async move { queue.run(parallel, stop, work).await });
+    let task = tokio::spawn(async move { queue.run(parallel, stop, work).await }.boxed());
     // A panic of a reconcile does not come this far, and the task is not aborted.
     let _ = task.await;
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use admit::INTERVAL_MIN;
 use api::delivery::Artifact;
+use futures::FutureExt as _;
 use model::{Clock, Timestamp};
 use plan::application::SourceFacts;
 use render::Remote;
@@ -172,12 +173,13 @@ impl Fetcher {
             poke: poke.clone(),
         };
         let (stopped, metrics, jitter) = (stop.clone(), self.metrics.clone(), self.jitter.clone());
-        tokio::spawn(async move {
+        let work = async move {
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = restarting("fetch", metrics, jitter, || runner.run()) => {}
             }
-        });
+        };
+        tokio::spawn(work.boxed());
         tasks.insert(key.clone(), Task { follow, state, poke, stop });
         Ok(facts)
     }

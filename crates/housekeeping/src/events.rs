@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use client::contain::restarting;
 use client::{Api, Event, Metrics, Resource, Selection, Served, Verb, Watch, retry};
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -57,7 +58,7 @@ impl Watches {
     fn watch(&self, resource: Arc<Resource>, sink: &Arc<dyn Sink>, changed: &Arc<Notify>) -> AbortOnDropHandle<()> {
         let (api, metrics, sink) = (self.api.clone(), self.metrics.clone(), sink.clone());
         let changed = changes_served(&resource).then(|| changed.clone());
-        AbortOnDropHandle::new(tokio::spawn(async move {
+        let work = async move {
             restarting("housekeeping-watch", metrics, retry::steady(), || {
                 let (kind, sink, changed) = (resource.clone(), sink.clone(), changed.clone());
                 let watch =
@@ -74,7 +75,8 @@ impl Watches {
                 })
             })
             .await;
-        }))
+        };
+        AbortOnDropHandle::new(tokio::spawn(work.boxed()))
     }
 }
 

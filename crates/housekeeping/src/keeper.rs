@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use client::contain::restarting;
 use client::{Api, Backoff, Class, Error, Event, Metrics, Next, Queue, Resource, Served, retry};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use model::Clock;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -110,7 +112,12 @@ impl Housekeeper {
     }
 
     /// Works until the future is dropped. A panic costs one look, or one watch that begins again: never all of it.
-    pub async fn run(self) {
+    pub fn run(self) -> BoxFuture<'static, ()> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        self.keep().boxed()
+    }
+
+    async fn keep(self) {
         let Self { inner, events, metrics } = self;
         let watches = || Box::new(Watches::new(inner.api.clone()).with_metrics(&metrics));
         let events = events.unwrap_or_else(|| watches());

@@ -96,7 +96,7 @@ async fn secrets(api: &Api) -> Result<Installed, InstallError> {
 /// Applies those of the cluster-scoped objects that are not stored as they are wanted.
 async fn applied<K>(api: &Api, wanted: Vec<Value>) -> Result<(), InstallError>
 where
-    K: kube::Resource<DynamicType = (), Scope: 'static> + Wire + Clone,
+    K: kube::Resource<DynamicType = (), Scope: 'static> + Wire + Clone + Send,
 {
     let objects = api.typed::<K>();
     let stored = objects.list("", &Selection::default()).await.map_err(failed(K::plural(&())))?;

@@ -27,6 +27,8 @@ use apiserver::config::Config;
 use apiserver::{ApiServer, JsonProjection, Meta, UserInfo};
 use client::{Api, Trust};
 use controllers::{Controller, Controllers};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::Client;
 use model::Clock;
 use store::Store;
@@ -112,7 +114,16 @@ impl Hub {
     ///
     /// # Errors
     /// See [`Error`]; nothing runs then.
-    pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
+    pub fn start(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        shutdown: CancellationToken,
+    ) -> BoxFuture<'static, Result<Self, Error>> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        Self::open(options, clock, shutdown).boxed()
+    }
+
+    async fn open(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
         let directory = Directory::open(&options.directory)?;
         let host = endpoint::host(options.listen.ip(), options.advertise.as_deref());
         let place = directory.store();
@@ -181,27 +192,28 @@ impl Hub {
         let tasks = TaskTracker::new();
         tasks.spawn({
             let (server, tls, stop) = (server.clone(), keys.tls.clone(), shutdown.clone());
-            async move { server.serve(listener, tls, stop).await }
+            async move { server.serve(listener, tls, stop).await }.boxed()
         });
         tasks.spawn(controllers.clone().run());
-        tasks.spawn(alive::note_alive(alive.0, alive.1, shutdown.clone()));
+        tasks.spawn(alive::note_alive(alive.0, alive.1, shutdown.clone()).boxed());
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
         let keepers = Api::new(client_of(&server, "system:housekeeping"), "housekeeping");
         let keeper = housekeeping::Housekeeper::with_metrics(&keepers, housekeeping, metrics.controllers().queues());
         let stop = shutdown.clone();
-        tasks.spawn(async move {
+        let keeping = async move {
             tokio::select! {
                 () = keeper.run() => {}
                 () = stop.cancelled() => {}
             }
-        });
+        };
+        tasks.spawn(keeping.boxed());
         let signing = Api::new(client_of(&server, "system:signer"), "signer");
         let (signs, counted) = ((clock.clone(), keys.authority.clone()), metrics.controllers().queues().clone());
         let stop = shutdown.clone();
-        tasks.spawn(async move { signer::run(&signing, signs.0, signs.1, counted, stop).await });
+        tasks.spawn(async move { signer::run(&signing, signs.0, signs.1, counted, stop).await }.boxed());
         let hooks = Arc::new(hook::Hook::new(&api, clock, installed.hook));
-        tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
+        tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()).boxed());
         Ok(Self { server, address, hook, host, keys, controllers, shutdown, tasks, store: held })
     }
 
@@ -252,7 +264,11 @@ impl Hub {
 
     /// Ends everything. A reconcile that has begun is finished first. Appliers and fetches end where they are; the next start
     /// finishes what they have begun.
-    pub async fn stop(self) {
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        self.end().boxed()
+    }
+
+    async fn end(self) {
         self.shutdown.cancel();
         self.server.close();
         self.tasks.close();

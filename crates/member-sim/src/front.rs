@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiserver::{ApiServer, Gate};
+use futures::FutureExt as _;
 use http::{Method, Uri};
 use model::Status;
 use rustls::ServerConfig;
@@ -58,7 +59,7 @@ impl Front {
     fn serve(&self, listener: TcpListener) -> Open {
         let shutdown = CancellationToken::new();
         let (server, tls, gate, until) = (self.server.clone(), self.tls.clone(), self.faults.clone(), shutdown.clone());
-        let task = tokio::spawn(async move { server.serve_through(gate, listener, tls, until).await });
+        let task = tokio::spawn(async move { server.serve_through(gate, listener, tls, until).await }.boxed());
         self.state.send_replace(true);
         Open { shutdown, task: AbortOnDropHandle::new(task) }
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use apiserver::{ApiServer, JsonProjection, Meta, TokenKey, UserInfo};
 use client::Api;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use housekeeping::Housekeeper;
 use store::Store;
 use tokio::time::Instant;
@@ -109,7 +111,12 @@ impl Member {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn start(options: Options) -> Result<Self, Error> {
+    pub fn start(options: Options) -> BoxFuture<'static, Result<Self, Error>> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        Self::open(options).boxed()
+    }
+
+    async fn open(options: Options) -> Result<Self, Error> {
         let Options { name, dir, mut nodes, region, port, clock, seed, pace, version, events } = options;
         nodes.iter_mut().filter(|node| node.region.is_empty()).for_each(|node| node.region.clone_from(&region));
         let (mut identity, store) = prepare(&name, dir.clone(), clock.now()).await?;
@@ -145,7 +152,7 @@ impl Member {
         let sim = Sim::new(Config { api: api.clone(), clock, nodes, pace, seed, version, events });
         let tasks = vec![
             AbortOnDropHandle::new(tokio::spawn(Housekeeper::new(&api, keeper).run())),
-            AbortOnDropHandle::new(tokio::spawn(sim.clone().run())),
+            AbortOnDropHandle::new(tokio::spawn(sim.clone().run().boxed())),
         ];
         Ok(Self { name, nodes: names, server, sim, faults, front, kubeconfig, tasks: Mutex::new(tasks), store: held })
     }

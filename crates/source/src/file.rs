@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use model::limit::URL_BYTES_MAX;
 
 use crate::artifact::{Artifact, Mode};
@@ -59,7 +60,12 @@ impl FileSource {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn fetch(&self, cache: &Cache) -> Result<Artifact, Error> {
+    pub fn fetch<'a>(&'a self, cache: &'a Cache) -> BoxFuture<'a, Result<Artifact, Error>> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        self.fetch_in_time(cache).boxed()
+    }
+
+    async fn fetch_in_time(&self, cache: &Cache) -> Result<Artifact, Error> {
         match tokio::time::timeout(self.timeout, self.fetch_now(cache)).await {
             Ok(result) => result,
             Err(_) => Err(Error::Timeout { url: self.shown.clone(), after: self.timeout }),

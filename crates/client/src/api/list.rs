@@ -1,5 +1,7 @@
 //! Lists: in pages, each object projected as it is read, with limits on a page and on the whole.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use model::Weigh;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
@@ -125,6 +127,51 @@ impl<T, F: FnMut(Value) -> Kept<T>> Project<T> for Each<F> {
     }
 }
 
+/// Where the objects of a list go. Reading a list is compiled once, and not for each type that is made of its objects.
+pub(crate) trait Keeper: Send {
+    /// A list begins.
+    fn begin(&mut self) {}
+
+    /// Keeps an object, or skips it. `parse` makes it of its text, within limits. Returns the bytes in memory that are kept.
+    fn keep(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error>;
+
+    /// The list is over, also when it failed.
+    fn end(&mut self);
+}
+
+/// Keeps what a projection makes of an object of a list.
+pub(crate) fn keep_projected<T, P: Project<T> + ?Sized>(
+    project: &mut P,
+    items: &mut Vec<T>,
+    text: &str,
+    parse: &mut dyn FnMut() -> Result<Value, Error>,
+) -> Result<usize, Error> {
+    let projected = match project.recognize(text) {
+        None => project.project(parse()?, Some(text)),
+        recognized => recognized,
+    };
+    Ok(projected.map_or(0, |(item, weight)| {
+        items.push(item);
+        size_of::<T>() + weight
+    }))
+}
+
+/// Keeps what a projection makes of the objects of one list.
+struct Keep<'p, T, P: ?Sized> {
+    project: &'p mut P,
+    items: Vec<T>,
+}
+
+impl<T: Send, P: Project<T> + Send + ?Sized> Keeper for Keep<'_, T, P> {
+    fn keep(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error> {
+        keep_projected(self.project, &mut self.items, text, parse)
+    }
+
+    fn end(&mut self) {
+        self.project.list_ended();
+    }
+}
+
 impl Api {
     /// Reads all objects of a kind, or those of one namespace, that are selected.
     ///
@@ -133,7 +180,9 @@ impl Api {
     pub async fn list(&self, resource: &Resource, namespace: &str, selection: &Selection) -> Result<List, Error> {
         let heap = Budget::new(self.limits.list_memory);
         // They were weighed while they were parsed.
-        self.list_within(resource, namespace, selection, heap, true, &mut Each(|object| Some((object, 0)))).await
+        let mut keep = Keep { project: &mut Each(|object| Some((object, 0))), items: Vec::new() };
+        let resource_version = self.list_within(resource, namespace, selection, heap, true, &mut keep).await?;
+        Ok(List { items: keep.items, resource_version })
     }
 
     /// The same, and keeps of each object what `project` makes of it: nothing, if it is `None`. An object is forgotten
@@ -141,45 +190,71 @@ impl Api {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::TooLarge`] when more than [`Limits::list_kept`](crate::Limits::list_kept) would be kept.
-    pub async fn list_as<T: Weigh>(
+    pub async fn list_as<T: Weigh + Send>(
         &self,
         resource: &Resource,
         namespace: &str,
         selection: &Selection,
-        mut project: impl FnMut(Value) -> Option<T>,
+        mut project: impl FnMut(Value) -> Option<T> + Send,
     ) -> Result<List<T>, Error> {
         let mut each = Each(|object| project(object).map(weighed));
         self.list_kept(resource, namespace, selection, &mut each).await
     }
 
     /// The same with a projection that says what its items weigh.
-    pub(crate) async fn list_kept<T, P: Project<T> + ?Sized>(
+    pub(crate) async fn list_kept<T: Send, P: Project<T> + Send + ?Sized>(
         &self,
         resource: &Resource,
         namespace: &str,
         selection: &Selection,
         project: &mut P,
     ) -> Result<List<T>, Error> {
+        let mut keep = Keep { project, items: Vec::new() };
+        let resource_version = self.list_into(resource, namespace, selection, &mut keep).await?;
+        Ok(List { items: keep.items, resource_version })
+    }
+
+    /// Reads a list into a keeper, and returns the version that it shows.
+    pub(crate) async fn list_into(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        selection: &Selection,
+        keeper: &mut dyn Keeper,
+    ) -> Result<String, Error> {
         let heap = Budget::new(limit::OBJECT_MEMORY_MAX);
-        let listed = self.list_within(resource, namespace, selection, heap, false, project).await;
-        project.list_ended();
+        keeper.begin();
+        let listed = self.list_within(resource, namespace, selection, heap, false, keeper).await;
+        keeper.end();
         listed
     }
 
-    async fn list_within<T, P: Project<T> + ?Sized>(
+    fn list_within<'a>(
+        &'a self,
+        resource: &'a Resource,
+        namespace: &'a str,
+        selection: &'a Selection,
+        heap: Budget,
+        kept: bool,
+        keeper: &'a mut dyn Keeper,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        self.read_pages(resource, namespace, selection, heap, kept, keeper).boxed()
+    }
+
+    async fn read_pages(
         &self,
         resource: &Resource,
         namespace: &str,
         selection: &Selection,
         mut heap: Budget,
         kept: bool,
-        project: &mut P,
-    ) -> Result<List<T>, Error> {
+        keeper: &mut dyn Keeper,
+    ) -> Result<String, Error> {
         let end = Instant::now() + self.limits.list;
         let (collection, selectors) = (resource.collection(namespace), selection.query());
         let question = Question::any(resource, namespace, true);
         let (mut token, mut size) = (String::new(), self.limits.page_objects);
-        let (mut out, mut progress) = (Vec::new(), Progress::default());
+        let mut progress = Progress::default();
         loop {
             let mut path = format!("{collection}?limit={size}{selectors}");
             if !token.is_empty() {
@@ -206,23 +281,17 @@ impl Api {
             let mut wrong = None;
             let before = progress.objects;
             let mut take_object = |text: &str, heap: &mut Budget| {
-                let mut taken = || {
+                let mut kept = || {
                     self.count_object(&mut progress)?;
-                    let projected = match project.recognize(text) {
-                        None => {
-                            let object = parse_within(text.as_bytes(), heap)?;
-                            question.check(&object)?;
-                            project.project(object, Some(text))
-                        }
-                        recognized => recognized,
+                    let mut parse = || {
+                        let object = parse_within(text.as_bytes(), heap)?;
+                        question.check(&object)?;
+                        Ok(object)
                     };
-                    if let Some((item, weight)) = projected {
-                        self.count_kept(&mut progress, size_of::<T>() + weight)?;
-                        out.push(item);
-                    }
-                    Ok(())
+                    let bytes = keeper.keep(text, &mut parse)?;
+                    self.count_kept(&mut progress, bytes)
                 };
-                taken().map_err(|error| {
+                kept().map_err(|error| {
                     wrong = Some(error);
                     Error::Malformed("it is not what was asked for".to_owned())
                 })
@@ -246,7 +315,7 @@ impl Api {
             let next = text("continue", limit::TOKEN_BYTES_MAX)?;
             if next.is_empty() {
                 let resource_version = text("resourceVersion", limit::VERSION_BYTES_MAX)?.to_owned();
-                return Ok(List { items: out, resource_version });
+                return Ok(resource_version);
             }
             // A page that leads nowhere: the next one would be asked for at once, and for as long as a list may take.
             if next == token {

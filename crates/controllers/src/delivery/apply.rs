@@ -8,6 +8,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
 use client::Credential;
 use client::contain::restarting;
+use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
 use plan::member::CredentialRef;
@@ -188,14 +189,15 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
     };
     let (feed, Connection { api, serial, .. }) = (ctx.feed.member(member), connection);
     let (stopped, metrics, jitter) = (stop.clone(), ctx.metrics.queues().clone(), ctx.jitter.clone());
-    let task = tokio::spawn(async move {
+    let work = async move {
         let run = restarting("applier", metrics, jitter, || Applier::run(feed.clone(), api.clone(), needs.clone()));
         // Dropping an applier at any moment is safe: the next one finishes what was begun.
         tokio::select! {
             never = run => match never {},
             () = stopped.cancelled() => {}
         }
-    });
+    };
+    let task = tokio::spawn(work.boxed());
     Running { target, serial, stop, task }
 }
 

@@ -11,6 +11,7 @@ use api::delivery::RemoteInput;
 use client::contain::restarting;
 use client::queue::BACKOFF;
 use client::{Jitter, Metrics, NamespacedName, Queue};
+use futures::FutureExt as _;
 use plan::application::SourceFacts;
 use render::Remote;
 use source::Class;
@@ -135,12 +136,13 @@ impl RemoteTasks {
             poke: poke.clone(),
         };
         let (stopped, metrics, jitter) = (stop.clone(), self.metrics.clone(), self.jitter.clone());
-        tokio::spawn(async move {
+        let work = async move {
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = restarting("fetch", metrics, jitter, || runner.run()) => {}
             }
-        });
+        };
+        tokio::spawn(work.boxed());
         Task { remote: remote.clone(), source: source.clone(), state, poke, stop }
     }
 

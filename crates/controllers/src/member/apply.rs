@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, NAMESPACES, ON_DETACH, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
+use futures::FutureExt as _;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
@@ -88,7 +89,7 @@ pub(super) fn start_probing(
 ) {
     let (here, key, member) = (ctx.clone(), key.clone(), member.clone());
     let run = move || probe::run(here.clone(), key.clone(), member.clone(), connection.clone(), start.clone());
-    ctx.tasks.spawn(restarting("probe", ctx.metrics.queues().clone(), ctx.jitter.clone(), run));
+    ctx.tasks.spawn(restarting("probe", ctx.metrics.queues().clone(), ctx.jitter.clone(), run).boxed());
 }
 
 /// Does the record have a label or a region from us that is not wanted any more? Others' stay.

@@ -25,6 +25,8 @@ pub use http::Http;
 pub use reference::{Commit, GitReference};
 pub use ssh::SshCredentials;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use model::limit::cut;
 
 use crate::artifact::Artifact;
@@ -174,7 +176,12 @@ impl GitSource {
     ///
     /// # Errors
     /// See [`Error`]; a missing branch names those that exist.
-    pub async fn resolve(&self) -> Result<Commit, Error> {
+    pub fn resolve(&self) -> BoxFuture<'_, Result<Commit, Error>> {
+        // Boxed, so that it is compiled here and not in each crate that calls it.
+        self.resolve_in_time().boxed()
+    }
+
+    async fn resolve_in_time(&self) -> Result<Commit, Error> {
         let commit = self.deadline(self.resolve_now()).await?;
         let tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner);
         let named = tag.as_ref().filter(|(tag, _)| *tag == commit.sha).map(|(_, named)| named.clone());
@@ -188,7 +195,11 @@ impl GitSource {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn fetch(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
+    pub fn fetch<'a>(&'a self, commit: &'a Commit, cache: &'a Cache) -> BoxFuture<'a, Result<Artifact, Error>> {
+        self.fetch_in_time(commit, cache).boxed()
+    }
+
+    async fn fetch_in_time(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
         let artifact = self.deadline(self.fetch_now(commit, cache)).await?;
         if let Some((_, fetched)) = artifact.revision().rsplit_once("sha1:").filter(|(_, sha)| *sha != commit.sha) {
             let tag = (commit.sha.clone(), fetched.to_owned());

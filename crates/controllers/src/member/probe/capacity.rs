@@ -32,7 +32,7 @@ async fn for_each(
     api: &Api,
     resource: &Resource,
     selection: &Selection,
-    mut see: impl FnMut(&Value),
+    mut see: impl FnMut(&Value) + Send,
 ) -> Result<bool, Silent> {
     let seen = api.list_as(resource, "", selection, |object| {
         see(&object);

@@ -149,6 +149,7 @@ enum Write {
 
 /// A pass on its way.
 struct Pass {
+    began: Instant,
     connection: Arc<Connection>,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
@@ -187,6 +188,7 @@ pub(crate) async fn pass(
     due: Due,
 ) -> Outcome {
     let mut pass = Pass {
+        began: Instant::now(),
         connection,
         entry,
         bundle,

@@ -277,7 +277,9 @@ impl Pass {
                     () if is_doomed || (leaving && !is_frozen) => Standing::Leaving,
                     () => Standing::Lost,
                 };
-                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
+                let facts = self.facts(&view, key, &entry.version, standing);
+                let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
+                rows.push_unwanted(&Facts { problem: facts.problem.or(stays), ..facts }, pool);
             }
         }
         rows

@@ -55,7 +55,8 @@ impl Kind {
 const ENDED_SWEPT_FIRST: usize = 256;
 
 /// Why objects cannot be seen of a kind that is named and not listed.
-const NOT_FOUND: &str = "the member names this kind, and says that its list is not found";
+const NOT_FOUND: &str = "the member names this kind, and says that its list is not found; repair or delete its \
+                         CustomResourceDefinition or APIService there";
 
 /// Why objects cannot be seen whose list is on the way for too long.
 const NOT_LISTED: &str = "the member has not listed the objects of this kind yet";

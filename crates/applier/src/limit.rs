@@ -68,9 +68,15 @@ pub(crate) const OBSERVATIONS_BYTES_MAX: usize = 1_024 * OBSERVATIONS_MAX;
 /// that a hub is made for; a list tells of more for less. To read so many takes less than a twentieth of a core.
 const WATCH_LINES_MAX: u32 = 1_000;
 
-/// How long it is believed that the Secrets of an inventory are still there. It bounds what looks cost that follow each
-/// other closely; a unit at rest is looked at less often ([`Limits::resync`]).
-pub(crate) const INVENTORY_SEEN: Duration = Duration::from_secs(60);
+/// Pause between two looks at which inventories are in the member: one list of metadata for all its units. Of 1,000 members
+/// it is six small requests a second, and a watch would cost memory in each.
+pub(crate) const INVENTORIES_LOOK: Duration = Duration::from_secs(180);
+
+/// How long passes may go on when their connection is over. Where the member is gone, their requests fail at once.
+pub(crate) const LAST_PASSES: Duration = Duration::from_secs(1);
+
+/// How long it is believed that the Secrets of an inventory are still there, when no look says so. Then each unit looks for itself.
+pub(crate) const INVENTORY_SEEN: Duration = Duration::from_secs(2 * INVENTORIES_LOOK.as_secs());
 
 /// Bytes of JSON that the inventories of a member may have when they are unpacked: an entry has about 400, and a hub
 /// is made for 100,000. Gzip makes a thousandth of what repeats itself, so what is read bounds nothing.

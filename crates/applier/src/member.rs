@@ -3,7 +3,7 @@
 //! A connection lasts until the member cannot be reached; then its units are reported Unknown, and after a pause that
 //! doubles everything is read again: nothing is assumed to be as it was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -32,6 +32,9 @@ use crate::shared::Shared;
 use crate::takeover;
 use crate::unit::Outcome;
 use crate::watch::Event;
+
+/// Passes that are under way.
+pub(crate) type Passes = FuturesUnordered<BoxFuture<'static, Box<Outcome>>>;
 
 /// Gives the key of the cluster whose kube-system namespace has this UID. An agent has one, of its own.
 pub type KeyOf = Arc<dyn Fn(&str) -> MemberKey + Send + Sync>;
@@ -200,8 +203,14 @@ impl Applier {
             inventory.share(&self.ctx.shared.pools);
         }
         let mut session = Session::new(connection, inventories);
-        let result = self.serve(&mut session, inbox).await;
+        let mut passes = Passes::new();
+        let result = self.serve(&mut session, &mut passes, inbox).await;
         let cluster = session.connection().owner.cluster.clone();
+        // They end by themselves where the member is gone, and what they know is kept too.
+        let end = Instant::now() + limit::LAST_PASSES;
+        while let Ok(Some(outcome)) = tokio::time::timeout_at(end, passes.next()).await {
+            self.memory.insert(outcome.unit.id.clone(), outcome.unit.into_past(&cluster));
+        }
         for (id, slot) in std::mem::take(&mut session.slots) {
             if let Some(unit) = slot.unit {
                 self.memory.insert(id, unit.into_past(&cluster));
@@ -227,15 +236,25 @@ impl Applier {
     async fn serve(
         &mut self,
         session: &mut Session,
+        passes: &mut Passes,
         mut inbox: mpsc::Receiver<Box<Event>>,
     ) -> Result<Infallible, Error> {
         let feed = Arc::clone(&self.feed);
-        let mut passes: FuturesUnordered<BoxFuture<'static, Box<Outcome>>> = FuturesUnordered::new();
         let mut delta = feed.delta(None);
+        // Spread, since all members may have been connected at once.
+        let mut look_at = Instant::now() + limit::INVENTORIES_LOOK.mul_f64(1.0 - session.connection().jitter() / 2.0);
+        let mut look: Option<BoxFuture<'static, Option<HashSet<String>>>> = None;
+        let mut asked = look_at;
         loop {
-            session.start(&mut passes);
-            let wake = session.wake();
+            session.start(passes);
+            let wake = session.wake().unwrap_or(look_at).min(look_at);
             tokio::select! {
+                found = ask(&mut look) => {
+                    look = None;
+                    if let Some(names) = found {
+                        session.note_inventories(&names, asked);
+                    }
+                }
                 snapshot = &mut delta => {
                     Box::pin(session.update(&*feed, &snapshot, &mut self.memory)).await;
                     self.last.retain(|unit, _| session.slots.contains_key(unit));
@@ -258,7 +277,14 @@ impl Applier {
                     Box::pin(self.finish(session, outcome)).await?;
                     Box::pin(session.refresh(&*feed)).await;
                 }
-                () = sleep_until(wake) => Box::pin(session.refresh(&*feed)).await,
+                () = tokio::time::sleep_until(wake) => {
+                    asked = Instant::now();
+                    if look_at <= asked {
+                        look_at = asked + limit::INVENTORIES_LOOK;
+                        look = Some(look_for_inventories(session.connection()));
+                    }
+                    Box::pin(session.refresh(&*feed)).await;
+                }
             }
         }
     }
@@ -312,9 +338,16 @@ async fn identify(api: &Api) -> Result<String, Error> {
     Ok(system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned())
 }
 
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
+/// Asks which inventories are in the member; `None` when it does not say.
+fn look_for_inventories(connection: &Connection) -> BoxFuture<'static, Option<HashSet<String>>> {
+    let (api, hub) = (connection.api.clone(), connection.ctx.hub.clone());
+    Box::pin(async move { shard::names(&api, &hub).await.ok() })
+}
+
+/// The answer to what is asked, if anything is.
+async fn ask<T>(question: &mut Option<BoxFuture<'static, T>>) -> T {
+    match question {
+        Some(question) => question.await,
         None => std::future::pending().await,
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Failure {
 pub(crate) struct Contest {
     /// Who changes it; `None` when the server does not say.
     pub(crate) manager: Option<String>,
+    /// What was fought over: another version of the object does not wait.
+    pub(crate) digest: Digest,
     /// When it is tried again, on the clock that people read.
     pub(crate) until: Timestamp,
     /// The same moment, on the clock that timers follow.
@@ -145,37 +147,37 @@ impl Memory {
     /// Why the object must wait before it is tried again, if it must. `gone` says that the member was seen not to have it.
     pub(crate) fn rest(&self, digest: Digest, now: Instant, gone: bool) -> Option<WaitingOn> {
         let is_same = self.failure.as_ref().is_some_and(|failure| failure.digest == digest);
-        retry::rest(&self.observed(now), is_same, gone)
+        retry::rest(&self.observed(digest, now), is_same, gone)
     }
 
     /// Why the object is not as the payload says, whether or not it may be tried again now.
-    pub(crate) fn trouble(&self, now: Instant) -> Option<WaitingOn> {
-        retry::trouble(&self.observed(now))
+    pub(crate) fn trouble(&self, digest: Digest, now: Instant) -> Option<WaitingOn> {
+        retry::trouble(&self.observed(digest, now))
     }
 
-    fn observed(&self, now: Instant) -> retry::Observed<'_> {
+    fn observed(&self, digest: Digest, now: Instant) -> retry::Observed<'_> {
         let failure = self.failure.as_ref().map(|failure| retry::Failure {
             waiting: &failure.waiting,
             left: failure.retry.saturating_duration_since(now),
             until_gone: failure.until_gone,
         });
-        retry::Observed { failure, is_contested: self.is_contested(now), is_overdue: self.overdue.is_some() }
+        retry::Observed {
+            failure,
+            is_contested: self.contest(digest, now).is_some(),
+            is_overdue: self.overdue.is_some(),
+        }
     }
 
-    /// The fight after which it is left alone, while it is.
-    pub(crate) fn contest(&self, now: Instant) -> Option<&Contest> {
-        self.contested.as_ref().filter(|contest| contest.wake > now)
+    /// The fight over this version of it after which it is left alone, while it is.
+    pub(crate) fn contest(&self, digest: Digest, now: Instant) -> Option<&Contest> {
+        self.contested.as_ref().filter(|contest| contest.digest == digest && contest.wake > now)
     }
 
-    /// Is it left alone after a fight?
-    pub(crate) fn is_contested(&self, now: Instant) -> bool {
-        self.contest(now).is_some()
-    }
-
-    /// When to look again.
-    pub(crate) fn wake(&self) -> Option<Instant> {
+    /// When to look again, after a pass that began then: what was due by its beginning is what it could do nothing about.
+    pub(crate) fn wake(&self, began: Instant) -> Option<Instant> {
         let contested = self.contested.as_ref().map(|contest| contest.wake);
-        self.failure.as_ref().map(|f| f.retry).into_iter().chain(contested).min()
+        let all = self.failure.as_ref().map(|f| f.retry).into_iter().chain(contested);
+        all.filter(|at| *at > began).min()
     }
 
     /// Notes what somebody did to the object. The same change seen again replaces its record.
@@ -190,5 +192,40 @@ impl Memory {
         }
         self.drift.insert(0, record);
         self.drift.truncate(ObjectReport::DRIFT_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pass_could_do_nothing_about_does_not_begin_another_one() {
+        let (began, second) = (Instant::now(), std::time::Duration::from_secs(1));
+        let mut memory = Memory::default();
+        memory.fail(Digest::of(b"a"), WaitingOn::Overdue, String::new(), 1.0);
+        let retry = memory.wake(began).unwrap();
+        let wake = retry + second;
+        memory.contested =
+            Some(Contest { manager: None, digest: Digest::of(b"a"), until: Timestamp::UNIX_EPOCH, wake });
+        // The pause ends while a pass is on its way.
+        assert_eq!(memory.wake(retry - second), Some(retry));
+        // A suspended unit tries nothing: it must not be looked at for that again and again.
+        assert_eq!(memory.wake(retry), Some(wake));
+        assert_eq!(memory.wake(wake), None);
+    }
+
+    #[test]
+    fn a_fight_is_over_one_version_of_an_object() {
+        let (now, digest) = (Instant::now(), Digest::of(b"a"));
+        let wake = now + std::time::Duration::from_secs(1);
+        let contested = Some(Contest { manager: None, digest, until: Timestamp::UNIX_EPOCH, wake });
+        let memory = Memory { contested, ..Memory::default() };
+        for (version, at, expect) in
+            [(digest, now, Some(WaitingOn::Contested)), (digest, wake, None), (Digest::of(b"b"), now, None)]
+        {
+            assert_eq!(memory.rest(version, at, false), expect);
+            assert_eq!(memory.trouble(version, at), expect);
+        }
     }
 }

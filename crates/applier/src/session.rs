@@ -1,7 +1,7 @@
 //! One connection's units: which the snapshot names, which are at rest, which are due.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,6 @@ use api::feed::{Snapshot, UnitEntry};
 use client::Backoff;
 use client::contain::counted;
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use model::{GroupKind, HashedKey};
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
@@ -22,7 +20,7 @@ use tracing::Instrument as _;
 use crate::connection::{Changed, Connection};
 use crate::error::Error;
 use crate::feed::{Feed, FeedError};
-use crate::member::{NAME, failed};
+use crate::member::{NAME, Passes, failed};
 use crate::record::Past;
 use crate::release;
 use crate::shard::{Found, InventorySecrets};
@@ -175,6 +173,11 @@ impl Session {
                             fresh(hub, entry.unit.clone(), Inventory::empty(entry.unit.clone()), None, false)
                         });
                         unit.remember(past.remove(&entry.unit).unwrap_or_default(), &self.connection.owner.cluster);
+                        if unit.doubted {
+                            // Others must not take for free what it holds, before its first pass.
+                            let mut view = self.connection.view();
+                            view.claims.set_entries(&unit.id, unit.inventory.entries());
+                        }
                         unit
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
@@ -322,8 +325,22 @@ impl Session {
         }
     }
 
+    /// Takes which inventories were in the member when it was asked. A unit of which one is missing looks for itself: it may have
+    /// been written meanwhile.
+    pub(crate) fn note_inventories(&mut self, names: &HashSet<String>, asked: Instant) {
+        for slot in self.slots.values_mut() {
+            let has_any = |unit: &&mut Box<Unit>| !unit.unreadable && !unit.inventory.entries().is_empty();
+            let Some(unit) = slot.unit.as_mut().filter(has_any) else { continue };
+            if !unit.inventory_secrets.is_empty() && unit.inventory_secrets.are_among(names) {
+                unit.seen = unit.seen.max(asked);
+            } else {
+                (unit.doubted, slot.dirty) = (true, Due::All);
+            }
+        }
+    }
+
     /// Begins passes over units that need one.
-    pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Box<Outcome>>>) {
+    pub(crate) fn start(&mut self, passes: &mut Passes) {
         let now = Instant::now();
         while passes.len() < self.connection.ctx.limits.units_in_flight {
             let next = next_in_turn(&self.slots, self.last_started.as_ref(), |slot| slot.is_ready(now));

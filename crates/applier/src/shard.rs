@@ -1,6 +1,6 @@
 //! A unit's inventory as Secrets in the member.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io::{Read as _, Write as _};
 
 use api::delivery::{HubId, MemberMove, OtherHub, ShortId, UnitId, label};
@@ -137,6 +137,15 @@ pub(crate) async fn read_hubs(api: &Api, cluster: &str) -> Result<BTreeMap<HubId
         out.insert(hub, put_together(api, &owner, secrets).await?);
     }
     Ok(out)
+}
+
+/// The names of the hub's inventories that are in the member.
+pub(crate) async fn names(api: &Api, hub: &HubId) -> Result<HashSet<String>, Error> {
+    let labels = format!("{}={hub},{}", label::HUB, label::GROUP);
+    let selection = Selection { labels, ..Selection::metadata() };
+    let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
+    let there = listed.items.iter().filter(|secret| !model::object::is_deleting(secret));
+    Ok(there.filter_map(model::object::name).map(str::to_owned).collect())
 }
 
 async fn put_together(api: &Api, owner: &InventoryOwner, secrets: Vec<Value>) -> Result<Vec<Found>, Error> {
@@ -320,6 +329,11 @@ impl InventorySecrets {
     /// Is there no Secret at all?
     pub(crate) fn is_empty(&self) -> bool {
         self.shards.is_empty()
+    }
+
+    /// Are all of them among these names?
+    pub(crate) fn are_among(&self, names: &HashSet<String>) -> bool {
+        self.shards.keys().all(|number| names.contains(&inventory::secret_name(&self.short, *number)))
     }
 
     /// Do both say the same? Their resourceVersions, and what others noted on them, may differ.

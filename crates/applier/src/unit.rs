@@ -149,6 +149,7 @@ enum Write {
 
 /// A pass on its way.
 struct Pass {
+    began: Instant,
     connection: Arc<Connection>,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
@@ -187,6 +188,7 @@ pub(crate) async fn pass(
     due: Due,
 ) -> Outcome {
     let mut pass = Pass {
+        began: Instant::now(),
         connection,
         entry,
         bundle,
@@ -235,6 +237,11 @@ impl Pass {
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
         // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
         self.save_when_behind().await?;
+        if self.unit.doubted && self.entry.removal.is_none() {
+            // Also of a unit that is suspended, or waits.
+            self.find_lost().await?;
+            self.save().await?;
+        }
         self.recall().await?;
         self.note_ended();
         if self.entry.suspend && self.entry.removal.is_none() {
@@ -287,9 +294,8 @@ impl Pass {
         }
         self.prune(&bundle.keys, settled).await?;
         self.note_kept(&bundle);
-        if settled {
-            self.find_lost().await?;
-        }
+        // Also where an object fails for ever.
+        self.find_lost().await?;
         self.save().await?;
         Ok(Progress::Done)
     }
@@ -317,7 +323,7 @@ impl Pass {
     }
 
     /// Looks whether the inventory is still in the member, when that is in doubt or was not seen for a while; what is gone
-    /// is written again. A unit at rest is looked at every ten minutes, which is one small request.
+    /// is written again. Of units at rest, one look at the member tells for all ([`limit::INVENTORIES_LOOK`]).
     async fn find_lost(&mut self) -> Result<(), Error> {
         let is_due = self.unit.doubted || self.unit.seen.elapsed() >= limit::INVENTORY_SEEN;
         if !is_due || self.unit.inventory.is_changed() || self.unit.inventory.entries().is_empty() {

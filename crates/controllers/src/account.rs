@@ -224,15 +224,21 @@ fn owners_without_role(found: &Value) -> Option<Value> {
 
 /// Takes the mark of a hub that has left off an account that stays: the next one that leaves is not told that others work as it.
 ///
+/// Returns why it stays and what to do, where no trying changes that.
+///
 /// # Errors
-/// The member refuses, or does not answer.
-pub async fn unmark(api: &Api, minted: &Minted) -> Result<(), Error> {
-    let Some(mark) = &minted.used_by else { return Ok(()) };
+/// The member does not answer: to be tried again.
+pub async fn unmark(api: &Api, minted: &Minted) -> Result<Option<String>, Error> {
+    let Some(mark) = &minted.used_by else { return Ok(None) };
     let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
     let patch = json!({"metadata": {"annotations": {mark: null}}});
     match api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await {
-        Err(error) if !error.is_gone() => Err(error),
-        _ => Ok(()),
+        Err(error) if error.is_gone() => Ok(None),
+        Err(error) if is_final(&error) => Ok(Some(format!(
+            "{error}; take annotation {mark} off ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} by hand, or the next hub that leaves is told \
+             that this one works as it"
+        ))),
+        other => other.map(|_| None),
     }
 }
 

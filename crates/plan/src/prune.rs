@@ -17,6 +17,7 @@ use crate::handover::{Claims, Occupied, Succession};
 use crate::inhabitant::{self, Inhabitants};
 use crate::inventory::{Entry, Inventory, Released};
 use crate::phase;
+use crate::report::NOT_VISIBLE;
 use crate::rights::{Lack, Rights};
 
 /// What the decision is made from.
@@ -104,6 +105,17 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
+    /// Why a container waits for this, as reason and words, where somebody has to act.
+    pub fn stays(&self, key: &HashedKey) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Unseen(containers) => {
+                let (_, why) = containers.iter().find(|(unseen, _)| **unseen == *key)?;
+                Some((NOT_VISIBLE, why))
+            }
+            _ => None,
+        }
+    }
+
     /// The objects that wait for this, as far as they are named.
     pub fn objects(&self) -> Vec<&Arc<HashedKey>> {
         match self {

@@ -74,8 +74,8 @@ pub struct Facts<'a> {
     pub phase_waits: bool,
     /// What is wrong with it: reason and words.
     pub problem: Option<(&'a str, &'a str)>,
-    /// It is left alone after a fight.
-    pub is_contested: bool,
+    /// The fight over what the unit has of it now, after which it is left alone.
+    pub contest: Option<Contest<'a>>,
     /// What is recorded of it.
     pub entry: Option<&'a Entry>,
     /// What is known of its last apply.
@@ -135,7 +135,7 @@ fn sync(facts: &Facts<'_>) -> SyncState {
         Standing::Elsewhere(_) => SyncState::Failed,
         Standing::Wanted(Step::LeftAlone(_)) => SyncState::LeftAlone,
         Standing::Wanted(_) if facts.problem.is_some() => SyncState::Failed,
-        Standing::Wanted(_) if facts.is_contested => SyncState::Contested,
+        Standing::Wanted(_) if facts.contest.is_some() => SyncState::Contested,
         Standing::Wanted(Step::Skip) => SyncState::Synced,
         Standing::Wanted(Step::Wait) => SyncState::Deleting,
         Standing::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
@@ -172,6 +172,10 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     }
     if reason.is_empty() && sync == SyncState::LeftAlone {
         reason = LEFT_ALONE;
+    }
+    let fight = facts.contest.filter(|_| sync == SyncState::Contested).map(|contest| contest.words());
+    if let Some(fight) = &fight {
+        (reason, message) = (reason::CONTESTED, fight);
     }
     if let Some(problem) = facts.problem {
         (reason, message) = problem;
@@ -346,7 +350,7 @@ pub struct Troubles<'a> {
     pub conflict: Option<(&'a ObjectKey, String)>,
     /// How many objects have either.
     pub failed: usize,
-    /// The first object that was neither sent nor refused, nor is left alone after a fight.
+    /// The first object that was neither sent nor refused: its version in the payload is not in the member.
     pub pending: Option<&'a ObjectKey>,
     /// The first object that is left alone after a fight.
     pub contested: Option<Contest<'a>>,
@@ -362,7 +366,7 @@ pub struct Troubles<'a> {
     pub adopted: usize,
 }
 
-/// A fight over an object.
+/// A fight over an object, of which the payload's version is applied: another version is tried at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Contest<'a> {
     /// The object.
@@ -371,18 +375,16 @@ pub struct Contest<'a> {
     pub manager: Option<&'a str>,
     /// Until when it is left alone.
     pub until: Timestamp,
-    /// The payload has another version of it since, which is not applied before that.
-    pub is_behind: bool,
 }
 
 impl Contest<'_> {
     /// Who fights, until when nothing is done about it, and what to do.
     fn words(&self) -> String {
-        let Self { key, manager, until, is_behind: _ } = self;
+        let Self { key: _, manager, until } = self;
         let whom = manager.map_or_else(|| "(Kubernetes does not record by whom)".to_owned(), |m| format!("by {m}"));
         let until = format_seconds(*until);
         format!(
-            "{key} is changed again and again {whom}; it is left alone until {until}, then reverted again: let only one of the two write it"
+            "changed again and again {whom}; it is left alone until {until}, then reverted again: let only one of the two write it"
         )
     }
 }
@@ -501,15 +503,13 @@ fn done(troubles: &Troubles<'_>) -> Summary {
     if let Some(key) = troubles.pending {
         return Summary::new(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"));
     }
-    if let Some(contest) = troubles.contested.filter(|contest| contest.is_behind) {
-        return Summary::new(UnitPhase::Applying, reason::CONTESTED, contest.words());
-    }
     if let Some(deletions) = troubles.waits_for_release() {
         let message = format!("{} deletions wait to be released{}", deletions.count, troubles.kept_words());
         return Summary::new(UnitPhase::DeletionsHeld, "DeletionsHeld", message);
     }
     if let Some(contest) = troubles.contested {
-        return Summary::new(UnitPhase::Applied, reason::CONTESTED, contest.words());
+        let message = format!("{} is {}", contest.key, contest.words());
+        return Summary::new(UnitPhase::Applied, reason::CONTESTED, message);
     }
     let kept = troubles.kept_words();
     if let Some(hidden) = troubles.hidden_words() {

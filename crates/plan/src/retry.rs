@@ -9,7 +9,7 @@ use crate::apply::WaitingOn;
 pub struct Observed<'a> {
     /// Its last attempt failed.
     pub failure: Option<Failure<'a>>,
-    /// It is left alone after a fight.
+    /// It is left alone after a fight over the payload's version of it.
     pub is_contested: bool,
     /// Its phase has run out of time without it.
     pub is_overdue: bool,
@@ -27,7 +27,7 @@ pub struct Failure<'a> {
 }
 
 /// Why the object must wait before the payload's version of it is tried, if it must. `is_same` says that this version is
-/// the one that failed: another one is tried at once. `is_gone` says that the member was seen not to have the object, so
+/// the one that failed: another one is tried at once, also after a fight. `is_gone` says that the member was seen not to have the object, so
 /// that one that waits for that need not wait longer.
 pub fn rest(observed: &Observed<'_>, is_same: bool, is_gone: bool) -> Option<WaitingOn> {
     let waits = |failure: &&Failure<'_>| is_same && !failure.left.is_zero() && !(failure.until_gone && is_gone);

@@ -135,7 +135,8 @@ async fn list_inside(
             Ok(listed) => Ok(Ok(listed.items)),
             // A definition that has just gone, or a server that does not say what it has: discovery will tell.
             Err(e) if e.is_gone() => Ok(Err(Inhabitants::unseen(&format!(
-                "the member says that it has {kind}, and does not find their list"
+                "the member says that it has {kind}, and does not find their list; repair or delete the \
+                 CustomResourceDefinition or APIService of that kind there"
             )))),
             Err(e) => Err(e),
         }

@@ -79,7 +79,7 @@ impl Pass {
             next = if left.is_zero() { next } else { next.min(left.max(AT_ONCE)) };
         }
         for memory in self.unit.past.memory.values() {
-            if let Some(at) = memory.wake() {
+            if let Some(at) = memory.wake(self.began) {
                 next = next.min(at.saturating_duration_since(now).max(AT_ONCE));
             }
         }
@@ -176,11 +176,11 @@ impl Pass {
     /// The first object that was neither sent nor refused: it is being deleted.
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
-        let (view, now) = (self.connection.view(), Instant::now());
+        let view = self.connection.view();
         let idle = |key: &HashedKey| {
             let memory = self.unit.past.memory.get(key);
             let is_elsewhere = self.elsewhere.contains(key) || self.outside.contains_key(key);
-            !is_elsewhere && memory.is_none_or(|m| m.problem().is_none() && !m.is_contested(now))
+            !is_elsewhere && memory.is_none_or(|m| m.problem().is_none())
         };
         bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &**o.key)
     }
@@ -188,12 +188,16 @@ impl Pass {
     /// The first object that is left alone after a fight.
     fn contested(&self) -> Option<Contest<'_>> {
         let now = Instant::now();
-        let fought = self.unit.past.memory.iter().filter_map(|(key, memory)| Some((&**key, memory.contest(now)?)));
-        let (key, contest) = fought.min_by_key(|(key, _)| *key)?;
-        let view = self.connection.view();
-        let object = self.bundle.as_ref().ok().and_then(|bundle| bundle.get(key));
-        let is_behind = object.is_some_and(|object| is_unsent(self.step_in(&view, object)));
-        Some(Contest { key, manager: contest.manager.as_deref(), until: contest.until, is_behind })
+        let fought = self.unit.past.memory.keys().filter_map(|key| self.contest(key, now));
+        fought.min_by_key(|contest| contest.key)
+    }
+
+    /// The fight over what the unit has of an object now, while it is left alone.
+    fn contest<'a>(&'a self, key: &'a HashedKey, now: Instant) -> Option<Contest<'a>> {
+        let memory = self.unit.past.memory.get(key)?;
+        let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none())?.get(key)?;
+        let contest = memory.contest(wanted.digest, now)?;
+        Some(Contest { key, manager: contest.manager.as_deref(), until: contest.until })
     }
 
     /// The first object that cannot be seen, and why.
@@ -220,7 +224,7 @@ impl Pass {
             waiting: None,
             phase_waits: false,
             problem: outside.map(|why| (OUTSIDE_RIGHTS, why)).or_else(|| memory.and_then(|m| m.problem())),
-            is_contested: memory.is_some_and(|m| m.is_contested(now)),
+            contest: self.contest(key, now),
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
             reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
@@ -254,7 +258,7 @@ impl Pass {
         let pool = &self.connection.ctx.shared.pools.rows;
         let mut rows = Rows::with_room(wanted.map_or(0, |bundle| bundle.keys.len()));
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
-            let trouble = self.unit.past.memory.get(&object.key).and_then(|m| m.trouble(now));
+            let trouble = self.unit.past.memory.get(&object.key).and_then(|m| m.trouble(object.digest, now));
             let facts = self.facts_of(&view, object);
             let as_wanted = trouble.is_none() && (facts.standing == Standing::Wanted(Step::Skip) || facts.serves_both);
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
@@ -273,7 +277,9 @@ impl Pass {
                     () if is_doomed || (leaving && !is_frozen) => Standing::Leaving,
                     () => Standing::Lost,
                 };
-                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
+                let facts = self.facts(&view, key, &entry.version, standing);
+                let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
+                rows.push_unwanted(&Facts { problem: facts.problem.or(stays), ..facts }, pool);
             }
         }
         rows

@@ -161,7 +161,7 @@ impl Pass {
                 let memory = self.memory(key);
                 // What failed before is over: it was looked at since, and is left alone for another reason.
                 memory.failure = None;
-                memory.contested = Some(Contest { manager, until, wake });
+                memory.contested = Some(Contest { manager, digest: object.digest, until, wake });
                 memory.notice(drift, clock);
             }
             Sent::Foreign(hub) => {

@@ -128,7 +128,9 @@ async fn a_fight_is_contested_and_left_alone() {
     world.edit(&config_map_path("c"), "rival", json!({"data": {"a": "rival wins"}})).await;
     let report = world.until(&unit, "contested", |r| detail(r, "c").sync == SyncState::Contested).await;
     assert_eq!(waiting(&report), [(WaitingCause::Contested, 1, "ConfigMap shop/c", "")]);
-    assert_eq!(detail(&report, "c").drift[0].fields[0].manager.as_deref(), Some("rival"));
+    let row = detail(&report, "c");
+    assert_eq!(row.drift[0].fields[0].manager.as_deref(), Some("rival"));
+    assert!(row.message.starts_with("changed again and again by rival; it is left alone until 20"), "{}", row.message);
     assert!(report.message.contains("ConfigMap shop/c is changed again and again by rival"), "{}", report.message);
     assert!(report.message.contains("it is left alone until 20"), "{}", report.message);
     let before = world.quiet().await;
@@ -137,13 +139,15 @@ async fn a_fight_is_contested_and_left_alone() {
     world.edit(&config_map_path("other"), "kubectl", json!({"data": {"a": "2"}})).await;
     world.until(&unit, "reverted", |r| r.reverted() == 4).await;
     assert_eq!(world.quiet().await, before + 2);
-    // A new version waits too, and the unit is not called applied.
+    // A new version does not wait, and the fight goes on where it was.
     let unit = world.set("a", 2, vec![config_map("c", "2"), config_map("other", "2")]);
-    let report = world.until(&unit, "behind", |r| r.epoch == 2 && r.phase == UnitPhase::Applying).await;
-    assert_eq!(report.reason, api::reason::CONTESTED);
-    assert!(report.message.contains("by rival; it is left alone until 20"), "{}", report.message);
+    let report = world.applied(&unit).await;
+    assert_eq!((report.epoch, report.reason.as_str(), report.objects.applied), (2, "Applied", 2));
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "2");
+    world.edit(&config_map_path("c"), "rival", json!({"data": {"a": "rival wins"}})).await;
+    let report = world.until(&unit, "contested", |r| r.reason == api::reason::CONTESTED).await;
+    assert_eq!(report.reverted(), 4);
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "rival wins");
-    assert_eq!(world.config_map("other").await.unwrap()["data"]["a"], "2");
 }
 
 #[tokio::test(start_paused = true)]

@@ -385,3 +385,22 @@ async fn a_left_namespace_is_taken_over_again_when_it_could_not_be_marked() {
         world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_says_which_kind_keeps_it_whose_list_is_not_found() {
+    let mut world = World::new().await;
+    world.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition()).await;
+    let unit = world.set("a", 1, vec![namespace(), map("ours")]);
+    world.applied(&unit).await;
+    world.faults.add(Method::GET, "/namespaces/lived-in/gadgets", usize::MAX, Act::Refuse(404));
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    let is_unseen = |r: &UnitReport| r.waiting.iter().any(|waiting| waiting.cause == WaitingCause::Unseen);
+    let report = world.until(&unit, "unseen", is_unseen).await;
+    let row = detail(&report, "lived-in");
+    assert_eq!(row.reason, "NotVisible");
+    assert!(row.message.contains("adget") && row.message.contains("does not find their list"), "{}", row.message);
+    assert!(row.message.ends_with("the CustomResourceDefinition or APIService of that kind there"), "{}", row.message);
+    world.faults.clear();
+    let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
+    world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
+}

@@ -2,17 +2,20 @@
 
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use api::delivery::{Removal, UnitPhase, WaitingCause, label};
 use api::feed::UnitReport;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use plan::authenticator::HubKey;
 use plan::inventory::shard::{Place, Sealed, encode};
 use plan::inventory::{Entry, Inventory};
 use plan::report::RECORD_LOST;
 use serde_json::{Value, json};
 
+use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, config_maps, hub_key, pack, unit, waiting};
 
 const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
@@ -195,6 +198,9 @@ async fn a_member_under_another_name_keeps_what_it_has() {
     assert_eq!(world.quiet().await, before);
 }
 
+/// As long as it takes until a lost inventory is noticed of which nothing else tells.
+const LOOK: Duration = Duration::from_secs(185);
+
 /// Deletes the inventory, as a person does or another hub that takes the member over.
 async fn lose(world: &World) {
     world.delete(&format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0))).await;
@@ -219,7 +225,7 @@ async fn a_lost_inventory_is_written_again_at_the_next_look() {
             })
             .await;
         assert_eq!(world.inventories().await.is_empty(), !is_relabelled);
-        tokio::time::sleep(world.limits.resync).await;
+        tokio::time::sleep(LOOK).await;
         assert_eq!(world.recorded().await.len(), 3, "a unit at rest is looked at from time to time");
         // Nothing became adopted by that, also not after a restart.
         world.restart();
@@ -250,4 +256,69 @@ async fn what_a_process_knows_that_it_made_is_not_adopted_when_the_inventory_is_
         .eventually("gone", || async { world.report(&unit).is_none() && world.config_map("c001").await.is_none() })
         .await;
     assert_eq!(world.inventories().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_inventory_is_written_again_also_of_a_unit_that_is_suspended_or_fails() {
+    for is_suspended in [false, true] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, config_maps(3));
+        world.applied(&unit).await;
+        if is_suspended {
+            world.change(&unit, |entry| entry.suspend = true);
+            world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+        } else {
+            world.faults.add(Method::PATCH, &config_map_path("c003"), usize::MAX, Act::Refuse(422));
+            world.set("a", 2, config_maps(4));
+            world.until(&unit, "failed", |r| r.phase == UnitPhase::Failed).await;
+        }
+        lose(&world).await;
+        tokio::time::sleep(2 * LOOK).await;
+        assert_eq!(world.recorded().await.len(), if is_suspended { 3 } else { 4 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_unit_has_stays_its_own_when_a_member_comes_back_without_inventories() {
+    let mut world = World::new().await;
+    let second = world.set("b", 1, vec![config_map("c", "of b")]);
+    world.applied(&second).await;
+    let first = world.set("a", 1, vec![config_map("c", "of a")]);
+    world.until(&first, "in conflict", |r| r.reason == "Conflict").await;
+    world.down.store(true, Ordering::SeqCst);
+    world.until(&second, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+    lose(&world).await;
+    let before = world.a_while().await;
+    world.down.store(false, Ordering::SeqCst);
+    world.applied(&second).await;
+    world.until(&first, "in conflict", |r| r.reason == "Conflict").await;
+    assert_eq!(world.a_while().await, before + 1, "only the inventory is written");
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "of b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_units_know_that_are_being_looked_at_when_the_member_goes_is_kept() {
+    let mut world = World::new().await;
+    let names = ["a", "b", "c", "d"];
+    let staged = |world: &mut World, epoch: u64| {
+        names.map(|name| world.stage(name, epoch, vec![config_map(name, &epoch.to_string())], |_| {}))
+    };
+    let units = staged(&mut world, 1);
+    world.publish();
+    for unit in &units {
+        world.applied(unit).await;
+    }
+    world.down.store(true, Ordering::SeqCst);
+    // All of them are begun at once, and the first that fails ends the connection.
+    staged(&mut world, 2);
+    world.publish();
+    for unit in &units {
+        world.until(unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+        lose(&world).await;
+    }
+    world.down.store(false, Ordering::SeqCst);
+    for unit in &units {
+        let report = world.until(unit, "applied", |r| r.epoch == 2 && r.phase == UnitPhase::Applied).await;
+        assert_eq!((report.objects.inventory, report.objects.adopted), (1, 0), "{unit}");
+    }
 }

@@ -176,7 +176,7 @@ async fn an_account_that_stays_does_not_say_that_the_hub_which_left_works_as_it(
     let stays = end_in_namespaces(&api, &minted(Some(PARIS))).await;
     assert!(matches!(stays, End::Stays(_)), "{stays:?}");
     assert_eq!(end_in_namespaces(&api, &minted(Some(PARIS))).await, stays, "until it is noted, it is the same again");
-    unmark(&api, &minted(Some(PARIS))).await.unwrap();
+    assert_eq!(unmark(&api, &minted(Some(PARIS))).await.unwrap(), None);
     // The next hub makes it work in the whole cluster, and leaves.
     let own = mark(&api, &lyon, "team", "lyon").await.unwrap();
     let next = Minted { used_by: Some(own), ..minted(None) };
@@ -376,5 +376,29 @@ async fn a_member_that_shuts_the_hub_out_is_told_apart() {
     let answer = |code: u16| Error::Refused { code, reason: String::new(), message: String::new(), fields: Vec::new() };
     for (code, expect) in [(403, true), (404, true), (408, false), (409, false), (429, false), (500, false)] {
         assert_eq!(is_final(&answer(code)), expect, "{code}");
+    }
+}
+
+/// A member that answers everything with this status.
+fn answering(code: u16) -> Api {
+    let service = tower::service_fn(move |_: http::Request<kube::client::Body>| async move {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no"});
+        let body = kube::client::Body::from(status.to_string().into_bytes());
+        http::Response::builder().status(code).body(body).map_err(tower::BoxError::from)
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+#[tokio::test]
+async fn a_mark_that_could_not_be_taken_off_is_tried_again_unless_the_member_refuses() {
+    let minted = minted(Some(PARIS));
+    for (code, is_tried_again, is_said) in
+        [(403, false, true), (404, false, false), (409, true, false), (500, true, false)]
+    {
+        let result = unmark(&answering(code), &minted).await;
+        assert_eq!(result.is_err(), is_tried_again, "{code}: {result:?}");
+        let said = result.ok().flatten();
+        let mark = used_by(PARIS);
+        assert_eq!(said.is_some_and(|why| why.contains(&mark) && why.contains("by hand")), is_said, "{code}");
     }
 }

@@ -76,10 +76,16 @@ pub(super) async fn leave(
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot record an event");
     }
     // After the note: a pass that is made again finds the mark, and comes to the same end.
-    if let (End::Stays(_), Some(connection)) = (&end, ctx.connections.get(member))
-        && let Err(error) = account::unmark(&connection.api, minted).await
-    {
-        tracing::info!(%member, %error, "the mark that this hub works as the account stays on it");
+    if let (End::Stays(_), Some(connection)) = (&end, ctx.connections.get(member)) {
+        match account::unmark(&connection.api, minted).await {
+            Ok(None) => {}
+            Ok(Some(why)) => tracing::warn!(%member, why, "the mark that this hub works as the account stays on it"),
+            // With the mark on it, other hubs would leave the account for this one for ever.
+            Err(error) => {
+                tracing::info!(%member, %error, "its mark cannot be taken off the account in the member yet");
+                return Ok(Some(AGAIN));
+            }
+        }
     }
     Ok(None)
 }

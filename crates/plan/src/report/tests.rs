@@ -16,7 +16,7 @@ fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
         waiting: None,
         phase_waits: false,
         problem: None,
-        is_contested: false,
+        contest: None,
         entry: None,
         accepted: None,
         reading: None,
@@ -120,8 +120,10 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(both, SyncState::Failed, Health::Healthy, "Invalid");
     let refused = Facts { problem: Some(("Invalid", "no")), ..wanted(Step::Send(Why::New)) };
     check(refused, SyncState::Failed, Health::Missing, "Invalid");
-    let fought = Facts { is_contested: true, ..seen(wanted(Step::Send(Why::Revert))) };
-    check(fought, SyncState::Contested, Health::Healthy, "");
+    let contest = Contest { key: &key, manager: Some("hpa"), until: Timestamp::UNIX_EPOCH };
+    let fought = Facts { contest: Some(contest), ..seen(wanted(Step::Send(Why::Revert))) };
+    check(fought.clone(), SyncState::Contested, Health::Healthy, reason::CONTESTED);
+    assert!(row(&fought).0.message.starts_with("changed again and again by hpa; it is left alone until 1970"));
     check(facts(&key, Standing::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
     check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
     check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
@@ -149,17 +151,13 @@ fn a_fight_is_said_with_who_until_when_and_what_to_do() {
     let key = key();
     let until = Timestamp::from_second(600).unwrap();
     let check = |manager, expect: &str| {
-        let contested = Some(Contest { key: &key, manager, until, is_behind: false });
+        let contested = Some(Contest { key: &key, manager, until });
         let summary = summarize(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
         let rest = "it is left alone until 1970-01-01T00:10:00Z, then reverted again: let only one of the two write it";
         assert_eq!((summary.reason.as_str(), summary.message), (reason::CONTESTED, format!("{expect}; {rest}")));
     };
     check(Some("hpa"), "ConfigMap shop/c is changed again and again by hpa");
     check(None, "ConfigMap shop/c is changed again and again (Kubernetes does not record by whom)");
-    // What the payload has now is not in the member: the unit is not applied.
-    let contested = Some(Contest { key: &key, manager: None, until, is_behind: true });
-    let behind = summarize(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
-    assert_eq!((behind.phase, behind.reason.as_str()), (UnitPhase::Applying, reason::CONTESTED));
 }
 
 #[test]
@@ -222,7 +220,7 @@ fn the_worst_is_said_first() {
         conflict: Some((&key, "other".into())),
         failed: 2,
         pending: Some(&key),
-        contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH, is_behind: false }),
+        contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH }),
         kept: &waiting,
         hidden: None,
         deletions: Some(&held),

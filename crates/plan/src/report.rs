@@ -35,6 +35,9 @@ const NOT_ASKED_WORDS: &str = "fields that are set under Kurator's name differ f
 /// Reason of an object of a kind that the member does not show, and of a unit that has such objects.
 pub const NOT_VISIBLE: &str = "NotVisible";
 
+/// Reason of an object that another unit delivers, and of a unit that has such objects.
+pub const CONFLICT: &str = "Conflict";
+
 /// Reason of an object that is left alone, since an annotation asks for that.
 pub const LEFT_ALONE: &str = "LeftAlone";
 
@@ -181,7 +184,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         _ => None,
     };
     if let Some(conflict) = &conflict {
-        (reason, message) = ("Conflict", conflict);
+        (reason, message) = (CONFLICT, conflict);
     }
     if matches!(facts.standing, Standing::Elsewhere(_)) || matches!(facts.waiting, Some(apply::WaitingOn::OtherHub(_)))
     {
@@ -491,8 +494,8 @@ fn done(troubles: &Troubles<'_>) -> Summary {
     if troubles.failed > 0 {
         let (reason, message) = match (troubles.problem, &troubles.conflict) {
             (Some((key, reason, message)), _) => (reason, format!("{key}: {message}")),
-            (None, Some((key, owner))) => ("Conflict", format!("{key}: unit {owner} delivers it already")),
-            (None, None) => ("Conflict", String::new()),
+            (None, Some((key, owner))) => (CONFLICT, format!("{key}: unit {owner} delivers it already")),
+            (None, None) => (CONFLICT, String::new()),
         };
         let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };
         // What waits because of it is said too: an approved deletion comes after everything else.

@@ -1,5 +1,6 @@
 //! `kurator status`: everything, one application per member, one member per application, one fleet.
 
+pub(crate) mod agreed;
 mod application;
 mod cell;
 mod conditions;
@@ -11,6 +12,7 @@ mod near;
 mod overview;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unasked;
 mod watch;
 mod world;
 

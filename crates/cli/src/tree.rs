@@ -6,11 +6,13 @@ mod tests;
 use api::delivery::UnitId;
 use api::reason;
 use http::Request;
+use kube::Client;
 use plan::state::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
 use crate::output::{self, Cell, Line, Table, Tone};
+use crate::status::agreed::{self, Agreed};
 use crate::{connect, status};
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
@@ -26,14 +28,30 @@ pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     };
     let client = connect::hub(common).await?;
     let request = Request::get(path).body(Vec::new())?;
-    let tree: Value = match client.request(request).await {
+    let mut tree: Value = match client.request(request).await {
         Ok(tree) => tree,
         Err(error) => return Err(connect::about(&client, &what.object, common, error).await),
     };
+    let agreed = agreed(&client, common, &what.object).await;
+    if !agreed.is_empty() {
+        let one = |one: &Agreed| json!({"unit": one.unit, "member": one.member, "message": one.said});
+        tree["agreed"] = agreed.iter().map(one).collect();
+    }
     if !output::structured(common.output, &tree)? {
         output::print(&lines(&name, &page(&name, &what.object, &common.namespace), &tree, output::colour()))?;
     }
     Ok(())
+}
+
+/// What was agreed to of what is shown, in members that are away. The tree has the last report of such a member, if any.
+async fn agreed(client: &Client, common: &Common, object: &Target) -> Vec<Agreed> {
+    match object {
+        Target::App(name) => {
+            let owner = plan::application::owner(&common.namespace, name);
+            agreed::read(client, Some(&common.namespace), |unit, _| unit.owner() == owner).await
+        }
+        Target::Member(name) => agreed::read(client, None, |_, member| member == name).await,
+    }
 }
 
 /// What to type for the page that says why there is nothing.
@@ -71,6 +89,12 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
             lines.push("    no objects".into());
         }
         lines.extend(rows.by_ref().take(count).map(|row| row.indented(4)));
+    }
+    let agreed = tree["agreed"].as_array().into_iter().flatten();
+    let agreed: Vec<String> = agreed.map(|one| format!("  {}: {}", label(one, name), text(one, "message"))).collect();
+    if !agreed.is_empty() {
+        lines.push("agreed to, and done as soon as the member answers:".into());
+        lines.extend(agreed.into_iter().map(Line::from));
     }
     lines
 }

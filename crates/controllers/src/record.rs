@@ -110,6 +110,12 @@ pub(crate) fn members_of(decisions: &Store<Decision>, owner: &Owner) -> usize {
     decisions.by_index(OWNER, &owner.to_string()).iter().map(|decision| decision.spec.members.len()).sum()
 }
 
+/// Would an edit take a unit out of members that keep it for now?
+pub(crate) fn is_held(decisions: &Store<Decision>, unit: &UnitId) -> bool {
+    let all = decisions.by_index(OWNER, &unit.owner().to_string());
+    all.iter().any(|decision| decision.spec.unit == *unit && decision.spec.held.is_some())
+}
+
 /// The slices of one member's report, in order.
 pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Vec<Arc<MemberStatus>> {
     let mut all = statuses.by_index(MEMBER, member.as_str());

@@ -14,6 +14,7 @@ use model::{HashedKey, ObjectKey, Timestamp, words};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
+use crate::instruction::Handling;
 use crate::inventory::Entry;
 use crate::pool::Pool;
 use crate::prune::WaitingOn;
@@ -35,8 +36,13 @@ const NOT_ASKED_WORDS: &str = "fields that are set under Kurator's name differ f
 /// Reason of an object of a kind that the member does not show, and of a unit that has such objects.
 pub const NOT_VISIBLE: &str = "NotVisible";
 
+/// Reason of an object that another unit delivers, and of a unit that has such objects.
+pub const CONFLICT: &str = "Conflict";
+
 /// Reason of an object that is left alone, since an annotation asks for that.
 pub const LEFT_ALONE: &str = "LeftAlone";
+
+const NOT_MADE_WORDS: &str = "not made, and not looked for: it exists only if something else made it";
 
 const ENDED_AND_GONE_WORDS: &str = "it ran to its end and was removed; it runs again when its content changes";
 
@@ -150,6 +156,9 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     let mut part = Part { health: Health::Unknown, pods: PodCounts::default() };
     let (mut reason, mut message) = ("", "");
     let ended = facts.entry.and_then(|entry| entry.ended.as_deref());
+    // One that is made once is there. Of others only what is this hub's is watched.
+    let is_unseen = facts.reading.is_none()
+        && matches!(&facts.standing, Standing::Wanted(Step::LeftAlone(asked)) if asked.handling == Handling::LeaveAlone);
     match (facts.reading, facts.hidden) {
         // What was read of it once, or in an answer to a request of ours, says nothing of how it is now.
         (_, Some(why)) => (reason, message) = (NOT_VISIBLE, why),
@@ -157,8 +166,11 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
             part = reading.part;
             (reason, message) = (&reading.reason, &reading.message);
         }
-        // Nothing is known of it, and nothing is asked of it.
-        (None, None) if sync == SyncState::LeftAlone => part.health = Health::Healthy,
+        // Nothing is asked of it: that it is not there makes its unit neither ready nor unready.
+        (None, None) if sync == SyncState::LeftAlone => {
+            part.health = Health::Healthy;
+            message = if is_unseen && facts.entry.is_none() { NOT_MADE_WORDS } else { "" };
+        }
         (None, None) if sync == SyncState::Synced && ended.is_some() => {
             let failed = ended.is_some_and(|ended| ended.failed);
             part.health = if failed { Health::Degraded } else { Health::Healthy };
@@ -185,7 +197,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         _ => None,
     };
     if let Some(conflict) = &conflict {
-        (reason, message) = ("Conflict", conflict);
+        (reason, message) = (CONFLICT, conflict);
     }
     if matches!(facts.standing, Standing::Elsewhere(_)) || matches!(facts.waiting, Some(apply::WaitingOn::OtherHub(_)))
     {
@@ -202,7 +214,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         key: Arc::clone(facts.key),
         version: facts.version.to_owned(),
         sync,
-        health: part.health,
+        health: if is_unseen { Health::Unknown } else { part.health },
         reason: words::bounded(reason, UnitStatus::REASON_MAX),
         message: words::bounded(message, UnitStatus::MESSAGE_MAX),
         changed_by_admission: facts.accepted.map(|accepted| accepted.admission.clone()).unwrap_or_default(),
@@ -300,12 +312,14 @@ impl Rows {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let wanted = &self.rows[..self.parts.len()];
         let of = |sync| count(wanted.iter().filter(|row| row.sync == sync).count());
+        let is_there = |row: &&Arc<ObjectReport>| row.health != Health::Unknown;
+        let left_alone = wanted.iter().filter(|row| row.sync == SyncState::LeftAlone).filter(is_there).count();
         let mut sum = health::sum(self.parts.iter().copied());
         sum.pods.desired = sum.pods.desired.saturating_add(self.left.desired);
         sum.pods.ready = sum.pods.ready.saturating_add(self.left.ready);
         let counts = UnitCounts {
             desired: count(wanted.len()),
-            applied: of(SyncState::Synced) + of(SyncState::LeftAlone),
+            applied: of(SyncState::Synced) + count(left_alone),
             healthy: sum.healthy,
             failed: of(SyncState::Failed),
             adopted: count(adopted),
@@ -493,8 +507,8 @@ fn done(troubles: &Troubles<'_>) -> Summary {
     if troubles.failed > 0 {
         let (reason, message) = match (troubles.problem, &troubles.conflict) {
             (Some((key, reason, message)), _) => (reason, format!("{key}: {message}")),
-            (None, Some((key, owner))) => ("Conflict", format!("{key}: unit {owner} delivers it already")),
-            (None, None) => ("Conflict", String::new()),
+            (None, Some((key, owner))) => (CONFLICT, format!("{key}: unit {owner} delivers it already")),
+            (None, None) => (CONFLICT, String::new()),
         };
         let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };
         // What waits because of it is said too: an approved deletion comes after everything else.

@@ -15,12 +15,14 @@
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
 //! | a member does not answer | what it is known to lose is weighed with them |
+//! | an edit is taken back | the member that kept the unit has it as before; another unit that was given the member leaves it, once it is known to have nothing there |
 //! | a policy is renamed | the one of the new name takes over what the old one has; nothing is held |
 
 mod away;
 mod consent;
 mod decide;
 mod edit;
+mod empty;
 mod handover;
 mod held;
 pub mod objects;

@@ -259,6 +259,11 @@ async fn objects_that_ask_for_it_are_left_alone_made_once_or_kept() {
     for name in ["ignored", "once", "theirs"] {
         assert_eq!(detail(&report, name).sync, SyncState::LeftAlone, "{name}");
     }
+    assert_eq!((report.objects.desired, report.objects.applied), (5, 4), "one of them was not made");
+    assert_eq!(
+        detail(&report, "ignored").message,
+        "not made, and not looked for: it exists only if something else made it"
+    );
     assert_eq!(
         detail(&report, "ignored").notes,
         ["left alone, as the annotation kurator.dev/reconcile: disabled asks"]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{HubId, MemberRelease, Removal, UnitId, UnitPhase, WaitingCause, label};
-use api::feed::{ObjectReport, Payload, Snapshot, TakeOver, UnitEntry, UnitReport};
+use api::delivery::{Health, HubId, MemberRelease, Removal, UnitId, UnitPhase, WaitingCause, label};
+use api::feed::{ObjectReport, Payload, Snapshot, SyncState, TakeOver, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
 use base64::Engine as _;
@@ -596,7 +596,12 @@ impl World {
     pub(crate) async fn applied(&self, unit: &UnitId) -> Arc<UnitReport> {
         let payload = self.units[unit].0.payload;
         self.until(unit, "applied", |r| {
-            r.phase == UnitPhase::Applied && r.payload == payload && r.objects.desired == r.objects.applied
+            // What is to be left alone need not be there.
+            let is_unmade =
+                |row: &&Arc<ObjectReport>| row.sync == SyncState::LeftAlone && row.health == Health::Unknown;
+            let unmade = r.details.iter().filter(is_unmade).count();
+            let applied = r.objects.applied as usize + unmade;
+            r.phase == UnitPhase::Applied && r.payload == payload && r.objects.desired as usize == applied
         })
         .await
     }

@@ -15,6 +15,8 @@ use model::Timestamp;
 use super::fault::{self, Fault, Names, Place, Severity};
 use super::remedy;
 use crate::reach;
+use crate::status::agreed::{self, Agreed};
+use crate::status::unasked;
 
 /// What was read.
 #[derive(Debug)]
@@ -241,6 +243,11 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let kept = facts.kept();
     for slice in &facts.statuses {
         let member = slice.spec.member.as_str();
+        let unasked = slice.status.as_ref().and_then(|status| unasked::sentence(&status.moving));
+        if let Some(said) = unasked.filter(|_| known.contains_key(member)) {
+            let names = Names { name: member.to_owned(), ..Names::default() };
+            out.push(found(Place::Member, member, names, fault::UNASKED_UNITS, &said));
+        }
         if known.get(member).is_none_or(|known| !known.answers) {
             continue;
         }
@@ -259,7 +266,24 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         }
     }
     out.extend(stale::reports(facts, &known, now));
+    out.extend(waiting(facts, &known));
     out
+}
+
+/// What was agreed to and is done when a member answers that is away.
+fn waiting(facts: &Facts, members: &BTreeMap<&str, Known<'_>>) -> Vec<Finding> {
+    let units = facts.statuses.iter().flat_map(|slice| {
+        let units = slice.status.iter().flat_map(|status| &status.units);
+        units.map(|(unit, status)| ((unit, slice.spec.member.as_str()), status))
+    });
+    let reported: BTreeMap<(&UnitId, &str), &UnitStatus> = units.collect();
+    let is_away = |member: &str| members.get(member).is_some_and(|known| !known.answers);
+    let all = agreed::agreed(&facts.decisions, is_away, |unit, member| reported.get(&(unit, member)).copied());
+    let one = |Agreed { unit, member, said }: Agreed| {
+        let (object, names) = unit_in(&unit, &member);
+        found(Place::Unit, &object, names, fault::WAITS_FOR_MEMBER, &format!("when {member} answers: {said}"))
+    };
+    all.into_iter().map(one).collect()
 }
 
 /// A condition that is there only when something is to be said. That a member was taken over is said when it is done, too.

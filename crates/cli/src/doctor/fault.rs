@@ -121,6 +121,10 @@ pub(super) const CLOCK_SKEW: &str = "ClockSkew";
 pub(super) const PANICKED: &str = "Panicked";
 /// `Process`: statuses of objects are stored with long texts and lists cut.
 pub(super) const STATUS_CUT: &str = "StatusCut";
+/// `Member`: this hub has units there that no Application asks for.
+pub(super) const UNASKED_UNITS: &str = "UnaskedUnits";
+/// `Unit`: something was agreed to, and is done when the member answers.
+pub(super) const WAITS_FOR_MEMBER: &str = "WaitsForMember";
 /// `Unit`: what a member reports of a unit is older than what is decided.
 pub(super) const REPORT_STALE: &str = "ReportStale";
 /// `Unit`: the hub lacks something to deliver what is decided.
@@ -250,6 +254,12 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Member, reason::TAKING_OVER, "wait; if it stays so, see `kurator status member/{name}`"),
     fault(Member, reason::TAKE_OVER_STUCK, "restore the Secrets that are named in the member, or delete them there"),
     warning(Member, reason::RELEASING, "wait, or let it go as it is with `kurator detach {name} --keep`"),
+    warning(
+        Member,
+        UNASKED_UNITS,
+        "apply these Applications on this hub, under the same names and policies, and they have what is there; to give back \
+         all that this hub has there: `kurator detach {name} --release`",
+    ),
     warning(Fleet, reason::NO_MEMBERS, "list clusters in spec.clusters, as with `kurator fleet add {name} CLUSTER`"),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
@@ -310,6 +320,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "wait; if it stays so, see in the hub's own output whether the report of {member} can be stored",
     ),
     warning(Unit, NOT_SENT, "see `kurator status app/{name}{-n}`: its source cannot be read or rendered"),
+    warning(
+        Unit,
+        WAITS_FOR_MEMBER,
+        "nothing, if that is wanted; else undo it before {member} answers: take the edit or the commit back, or apply the \
+         Application again",
+    ),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
     fault(
         Unit,

@@ -614,6 +614,54 @@ fn decided_in(member: &str, policy: &str, leaving: Option<&str>) -> api::deliver
 }
 
 #[test]
+fn what_was_agreed_to_for_a_member_that_is_away_is_said() {
+    let old = "2026-01-01T00:00:00Z";
+    let leaves = |removal: &str| {
+        let mut decision = decided_in("e", "base", None);
+        let entry = decision.spec.members.values_mut().next().unwrap();
+        entry.removal = serde_json::from_value(serde_json::json!(removal)).unwrap();
+        decision
+    };
+    // Whether it answers, what becomes of the unit there, and what is said.
+    for (ready, removal, expect) in [
+        ("False", "Prune", Some("when e answers: policy base leaves it: 0 objects there will be deleted")),
+        ("False", "None", None),
+        ("True", "Prune", None),
+    ] {
+        let reason = if ready == "True" { reason::CLUSTER_READY } else { reason::CLUSTER_NOT_REACHABLE };
+        let facts = Facts {
+            members: vec![member("e", condition("Ready", ready, reason, "", old))],
+            statuses: vec![reported("e", UnitPhase::Applied, "", "", old)],
+            decisions: vec![leaves(removal)],
+            ..Facts::of_process(process(), None)
+        };
+        let findings = diagnose(&facts, now());
+        let said = findings.iter().find(|finding| finding.reason == fault::WAITS_FOR_MEMBER);
+        assert_eq!(said.map(|said| said.message.as_str()), expect, "{ready} {removal}");
+        assert!(said.is_none_or(|said| said.severity == Severity::Warning && said.remedy.contains("before e answers")));
+    }
+}
+
+#[test]
+fn units_that_nothing_asks_for_are_named_with_what_to_do() {
+    let old = "2026-01-01T00:00:00Z";
+    let unit = UnitId::new("apps.kurator.dev", "Application", "default", "web", Some("p"));
+    let mut slice = reported("e", UnitPhase::Applied, "", "", old);
+    let moving = &mut slice.status.as_mut().unwrap().moving;
+    *moving = std::mem::take(moving).with_unasked(&[unit]);
+    let facts = Facts {
+        members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old))],
+        statuses: vec![slice],
+        ..Facts::of_process(process(), None)
+    };
+    let findings = diagnose(&facts, now());
+    let said = findings.iter().find(|finding| finding.reason == fault::UNASKED_UNITS).unwrap();
+    assert_eq!((said.place, said.object.as_str(), said.severity), (Place::Member, "e", Severity::Warning));
+    assert!(said.message.ends_with("app/web in namespace default, policy p"), "{}", said.message);
+    assert!(said.remedy.contains("`kurator detach e --release`"), "{}", said.remedy);
+}
+
+#[test]
 fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
     let old = "2026-01-01T00:55:00Z";
     let stays = |cause: &str, detail: &str| {

@@ -40,13 +40,16 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
         output::print_stderr("  it has nothing in any member");
     }
     list::lines(&parts, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    let absent = list::away(&client, &common.namespace, &parts).await;
+    list::away_line(&absent).into_iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     if !what.anyway {
         refuse_unknown(name, &parts)?;
     }
     if !what.ask.yes {
         let anyway = if what.anyway { " --anyway" } else { "" };
         let command = ask::command(common, &["delete", &format!("app/{name}")]) + anyway + " --yes";
-        let facts = || json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts)});
+        let facts =
+            || json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts), "away": absent});
         ask::confirm_facts(common.output, &format!("Delete app/{name}?"), "nothing was deleted", &command, facts)?;
         // The answer may have taken a while. What goes must not be more than what was shown.
         if let Some(more) =

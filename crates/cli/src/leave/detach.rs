@@ -230,7 +230,7 @@ impl Parting {
         for fleet in left {
             let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
             if how == How::Remove {
-                exit.show(all)?;
+                exit.show(all).await?;
                 exits.push(exit);
             } else {
                 exit.check_reported("try again in a moment")?;

@@ -119,12 +119,12 @@ impl Exit {
 
     /// Shows the list, asks, writes the consents and then the fleet, and waits.
     async fn carry_out(&self, format: Format, how: &Asking, all: bool, command: &str) -> anyhow::Result<Option<End>> {
-        self.show(all)?;
+        let away = self.show(all).await?;
         if !how.yes {
             let question = format!("Take member/{} out of fleet/{}?", self.member, self.fleet);
             let facts = || {
                 json!({"member": self.member, "fleet": self.fleet, "namespace": self.namespace,
-                    "units": list::facts(&self.parts)})
+                    "units": list::facts(&self.parts), "away": away})
             };
             ask::confirm_facts(format, &question, "nothing was changed", command, facts)?;
         }
@@ -132,21 +132,25 @@ impl Exit {
         if how.wait.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
     }
 
-    /// Prints what goes and what stays: every object, when all are asked for.
+    /// Prints what goes and what stays: every object, when all are asked for. Returns the member while it does not answer and
+    /// has something.
     ///
     /// # Errors
     /// It is not known what the member has: what is not shown cannot be agreed to.
-    pub(crate) fn show(&self, all: bool) -> anyhow::Result<()> {
+    pub(crate) async fn show(&self, all: bool) -> anyhow::Result<BTreeSet<MemberName>> {
         let (member, fleet) = (&self.member, &self.fleet);
         output::print_stderr(format_args!("member/{member} would leave fleet/{fleet}:"));
         if self.parts.is_empty() {
             output::print_stderr("  no application of the fleet has anything there");
         }
         list::lines(&self.parts, all).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+        let away = list::away(&self.client, &self.namespace, &self.parts).await;
+        list::away_line(&away).into_iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
         self.check_reported(&format!(
             "try again when it answers, or take {} out of fleet/{fleet} by hand and approve what is held then",
             self.entry
-        ))
+        ))?;
+        Ok(away)
     }
 
     /// Refuses when it is not known what the member has. `advice`: what else to do.

@@ -10,6 +10,7 @@ use model::{MemberName, ObjectKey, Timestamp, Uid};
 use plan::departure::Objects;
 use serde_json::{Value, json};
 
+use crate::approve::wait::{Place, named};
 use crate::connect::asked;
 use crate::objects;
 use crate::status::held::count;
@@ -154,6 +155,18 @@ pub(super) fn lines(parts: &[Part], all: bool) -> Vec<String> {
         lines.push(objects::STRANGERS.to_owned());
     }
     lines
+}
+
+/// Which of their members do not answer: what they have there goes when they do. Who may not read members is told nothing.
+pub(super) async fn away(client: &Client, namespace: &str, parts: &[Part]) -> BTreeSet<MemberName> {
+    let members = parts.iter().map(|part| part.member.clone()).collect();
+    Place { client, namespace, name: "" }.away(&members).await.unwrap_or_default()
+}
+
+/// Says of members that do not answer when what was agreed to is done there.
+pub(super) fn away_line(away: &BTreeSet<MemberName>) -> Option<String> {
+    let (do_not, it_does) = if away.len() == 1 { ("does not", "it does") } else { ("do not", "they do") };
+    (!away.is_empty()).then(|| format!("{} {do_not} answer: it is done there as soon as {it_does}", named(away)))
 }
 
 /// So many of something, in words.

@@ -13,7 +13,7 @@ use plan::state::{Said, State};
 use serde_json::{Value, json};
 
 use super::world::{World, ready};
-use super::{cell, conditions};
+use super::{cell, conditions, unasked};
 use crate::duration::since;
 use crate::output::{Cell, Line, Table};
 
@@ -26,6 +26,9 @@ pub(super) fn value(world: &World, member: &Cluster) -> Value {
         "reason": said.reason, "status": member.status, "units": units});
     if let Some(namespaces) = member.annotations().get(NAMESPACES) {
         value["namespaces"] = json!(namespaces.split(',').collect::<Vec<_>>());
+    }
+    if let Some(moving) = world.unasked.get(&name) {
+        value["unasked"] = json!({"units": moving.unasked, "count": moving.unasked_count});
     }
     if let Some(link) = world.links.get(&name) {
         value["link"] = json!(link);
@@ -88,6 +91,7 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
     let units = world.of_member(&name);
     if units.is_empty() {
         lines.push("nothing is delivered here".into());
+        lines.extend(unasked_lines(world, &name));
         return lines;
     }
     let headings: Vec<&str> = ["APPLICATION", "POLICY"].into_iter().chain(cell::UNIT).collect();
@@ -104,6 +108,20 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         lines.push(Line::default());
         lines.extend(troubles);
     }
+    lines.extend(unasked_lines(world, &name));
+    lines
+}
+
+/// What this hub has here without an Application that asks for it.
+fn unasked_lines(world: &World, member: &str) -> Vec<Line> {
+    let Some(moving) = world.unasked.get(member) else { return Vec::new() };
+    let mut lines = vec![Line::default(), "of this hub, and of no Application on it:".into()];
+    lines.extend(moving.unasked.iter().map(|unit| Line::from(format!("  {}", unasked::in_words(unit)))));
+    let more = unasked::left_out(moving);
+    if more > 0 {
+        lines.push(format!("  and {more} more").into());
+    }
+    lines.push(unasked::ADVICE.into());
     lines
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
 use api::delivery::{
-    Decision, Explanation, MemberDecision, MemberLink, MemberStatus, Origin, Removal, Revision, UnitId, UnitStatus,
+    Decision, Explanation, MemberDecision, MemberLink, MemberMove, MemberStatus, Origin, Revision, UnitId, UnitStatus,
 };
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
@@ -16,7 +16,7 @@ use kube::{Client, ResourceExt};
 use plan::reach::{MemberFacts, reach};
 use plan::state::{Pair, Said, State};
 
-use super::held;
+use super::agreed;
 use super::near::there_is;
 use crate::connect::{Api, asked};
 use crate::sync::short_revision;
@@ -53,6 +53,8 @@ pub(super) struct World {
     of_member: BTreeMap<String, Vec<UnitId>>,
     /// How appliers get on with their members.
     pub(super) links: BTreeMap<String, MemberLink>,
+    /// What this hub has in members that no Application asks for.
+    pub(super) unasked: BTreeMap<String, MemberMove>,
     /// How each member is reached.
     facts: BTreeMap<String, MemberFacts>,
     /// What is decided, by unit and member.
@@ -203,6 +205,9 @@ impl World {
         let members = self::members(members, attached.clone());
         let link = |slice: &MemberStatus| Some((slice.spec.member.to_string(), slice.status.as_ref()?.link.clone()?));
         let links: BTreeMap<String, MemberLink> = statuses.iter().filter_map(link).collect();
+        let moving =
+            |slice: &MemberStatus| Some((slice.spec.member.to_string(), slice.status.as_ref()?.moving.clone()));
+        let unasked = statuses.iter().filter_map(moving).filter(|(_, moving)| moving.unasked_count > 0).collect();
         let facts = members.iter().map(|member| {
             let name = member.name_any();
             let facts = MemberFacts { reach: reach(conditions(member)), link: links.get(&name).cloned() };
@@ -239,6 +244,7 @@ impl World {
             statuses,
             of_member,
             links,
+            unasked,
             facts,
             revisions: revisions.collect(),
             hidden,
@@ -312,19 +318,8 @@ impl World {
             .iter()
             .filter(|((unit, member), _)| mine(unit) && self.facts.get(member).is_some_and(|facts| !facts.reports()));
         let said = entries.filter_map(|((unit, member), entry)| {
-            let policy = unit.policy.as_deref().unwrap_or_default();
             let status = self.statuses.get(&(unit.clone(), member.clone()));
-            let count = status.map(|s| held::count(s.objects.inventory.saturating_sub(s.objects.adopted), "object"));
-            let count = count.unwrap_or_else(|| "what it has".to_owned());
-            let said = match (entry.removal, entry.expected.as_ref().filter(|list| list.approval.is_some())) {
-                (Removal::Prune, _) => format!("policy {policy} leaves it: {count} there will be deleted"),
-                (Removal::Release, _) => format!("policy {policy} leaves it: {count} there will be let go of"),
-                (Removal::None, Some(list)) => {
-                    format!("{} of policy {policy} will be deleted", held::count(list.count, "object"))
-                }
-                (Removal::None, None) => return None,
-            };
-            Some((member.as_str(), said))
+            Some((member.as_str(), agreed::said(unit, entry, status)?))
         });
         said.collect()
     }

@@ -87,3 +87,20 @@ fn nothing_of_a_member_that_is_unknown_is_green() {
         assert!(text.contains("last known: Synced\n"), "{text}");
     }
 }
+
+#[test]
+fn what_was_agreed_to_and_waits_for_a_member_comes_last() {
+    let mut tree = tree();
+    tree["agreed"] = json!([{"unit": "apps.kurator.dev/Application/default/shop/large", "member": "beijing",
+        "message": "policy large leaves it: 4 objects there will be deleted"}]);
+    let end = |name: &str, expect: &str| {
+        let text = output::text(&lines(name, &tree, false));
+        let head = "agreed to, and done as soon as the member answers:\n";
+        assert!(text.ends_with(&format!("{head}{expect}\n")), "{text}");
+    };
+    end("app/shop", "  beijing (policy large): policy large leaves it: 4 objects there will be deleted");
+    end(
+        "member/beijing",
+        "  app/shop in namespace default (policy large): policy large leaves it: 4 objects there will be deleted",
+    );
+}

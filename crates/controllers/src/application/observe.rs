@@ -220,7 +220,8 @@ impl World {
         let suspended = self.source.suspended;
         let mut observed = self.observed(&ctx.hub);
         let mut again = None;
-        let mut named = Noted { all: true, ..Noted::default() };
+        let nothing = observed.units.iter().all(|unit| unit.frozen.is_some());
+        let mut named = Noted { all: true, nothing, ..Noted::default() };
         for want in wanted(&observed, now) {
             let (rendered, missing) = render(ctx, &owner, &want, suspended, &mut named).await;
             named.waits |= rendered == Rendered::OnTheWay;
@@ -241,6 +242,8 @@ pub(super) struct Noted {
     remotes: BTreeMap<String, Remote>,
     /// All of them are known: every unit could be rendered.
     all: bool,
+    /// There is no unit that is rendered, whatever becomes of the source.
+    nothing: bool,
     /// Some are being fetched.
     pub(super) waits: bool,
     /// Of each unit that was rendered, what is likely to be a mistake.
@@ -248,13 +251,14 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// What is likely to be a mistake; `None` while something could not be rendered.
+    /// What is likely to be a mistake; `None` while something could not be rendered. Without a unit nothing is left to be one.
     pub(super) fn warnings(&self) -> Option<Vec<String>> {
         let of_unit = |(unit, warnings): (&UnitId, &Arc<[String]>)| -> Vec<String> {
             let policy = unit.policy.as_deref().unwrap_or_default();
             warnings.iter().map(|warning| format!("policy {policy}: {warning}")).collect()
         };
-        (self.all && !self.warnings.is_empty()).then(|| self.warnings.iter().flat_map(of_unit).collect())
+        let is_known = self.nothing || self.all && !self.warnings.is_empty();
+        is_known.then(|| self.warnings.iter().flat_map(of_unit).collect())
     }
 
     fn add(&mut self, remotes: &[Remote]) {

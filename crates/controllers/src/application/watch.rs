@@ -126,7 +126,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
         for (unit, (was, is)) in changed {
-            let is_weighed = || !known.by_index(WAITING, &unit.to_string()).is_empty();
+            let is_weighed =
+                || !known.by_index(WAITING, &unit.to_string()).is_empty() || record::is_held(&decisions, unit);
             if plan::unit::decides(was, is, is_weighed) {
                 gathered(&decisions, &unit.owner(), &applications);
             }

@@ -270,10 +270,11 @@ fn took(ctx: &Ctx, unit: &UnitId, merged: &UnitStatus, result: plan::unit::Deliv
 fn take_moving(ctx: &Ctx, report: &MemberReport) {
     let Some(known) = record_of(ctx, &report.member) else { return };
     let stored = record::moving_of(&ctx.statuses, &report.member, &known);
+    let moving = report.moving.clone().with_unasked(&report.orphans);
     let mut state = ctx.state();
     let unstored = state.unstored.get(&report.member).and_then(|unstored| unstored.moving.as_ref());
-    if report.link == Link::Connected && *unstored.unwrap_or(&stored) != report.moving {
-        state.unstored.entry(report.member.clone()).or_default().moving = Some(report.moving.clone());
+    if report.link == Link::Connected && *unstored.unwrap_or(&stored) != moving {
+        state.unstored.entry(report.member.clone()).or_default().moving = Some(moving);
         ctx.reported.add_after(report.member.clone(), GATHER_LEAST);
     }
 }

@@ -349,6 +349,26 @@ impl Clock for Faulty {
     }
 }
 
+#[tokio::test]
+async fn units_that_nothing_asks_for_are_stored_with_what_came_from_other_hubs() {
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(cluster(member(1), "1"));
+    let report = |link, orphans| {
+        take_link(&ctx, &MemberReport { member: member(1), link, orphans, moving: Default::default() });
+        let moving = ctx.state().unstored.get(&member(1)).and_then(|unstored| unstored.moving.clone());
+        moving.map(|moving| (moving.unasked, moving.unasked_count))
+    };
+    assert_eq!(report(Link::Connected, Vec::new()), None, "there is nothing to store");
+    assert_eq!(report(Link::Connected, vec![unit(3)]), Some((vec![unit(3)], 1)));
+    // One that does not answer says nothing of what it has.
+    assert_eq!(report(Link::Unreachable("timeout".to_owned()), Vec::new()), Some((vec![unit(3)], 1)));
+    let many: Vec<UnitId> = (0..30).map(unit).collect();
+    let stored = report(Link::Connected, many).unwrap();
+    assert_eq!((stored.0.len(), stored.1), (api::delivery::MemberMove::UNITS_MAX, 30));
+    assert_eq!(report(Link::Connected, Vec::new()), Some((Vec::new(), 0)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_report_that_makes_the_reader_panic_costs_that_report() {
     let (_cache, controllers) = with(hub_that_writes(Arc::default()), Arc::new(Faulty(false.into())));

@@ -85,6 +85,59 @@ async fn what_was_agreed_to_before_the_edit_goes_at_once_and_what_was_not_shown_
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_label_that_is_taken_back_leaves_nothing_to_approve() {
+    let stage = Stage::new(&["a", "b"]).await;
+    let attached: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let label = async |member: &str, size: &str| {
+        merge(&attached, member, json!({"metadata": {"labels": {"size": size}}})).await;
+    };
+    label("a", "small").await;
+    label("b", "large").await;
+    // The second policy has one object as the first one has it, and one with other content.
+    stage.commit(&[
+        ("large/namespace.yaml", Some("apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n")),
+        ("large/settings.yaml", Some(&settings("large"))),
+    ]);
+    let policy = |name: &str, path: &str| {
+        json!({"name": name, "kustomization": {"interval": "5m", "path": path, "prune": true},
+            "destination": {"fleet": "f", "clusterSelector": {"matchLabels": {"size": name}}}})
+    };
+    let mut app = stage.application();
+    app["spec"]["syncPolicies"] = json!([policy("small", "./app"), policy("large", "./large")]);
+    stage.apply(app).await.unwrap();
+    stage.synced().await;
+    let before = maps(&stage, "a").get("settings").await.unwrap();
+
+    label("a", "large").await;
+    stage.ready("False", "DeletionsHeld").await;
+    let statuses: Api<api::delivery::MemberStatus> = Api::all(stage.client());
+    until("the other policy to wait", async || {
+        let status = statuses.get("a-0").await.unwrap().status.unwrap_or_default();
+        let large =
+            status.units.iter().find(|(unit, _)| unit.policy.as_deref() == Some("large")).map(|(_, s)| s.clone());
+        let is_there = |s: &api::delivery::UnitStatus| s.reason == "Conflict";
+        large.clone().filter(is_there).map(drop).ok_or(format!("{large:?}"))
+    })
+    .await;
+    label("a", "small").await;
+    stage.ready("True", "ReconciliationSucceeded").await;
+    assert!(stage.condition("DeletionsHeld").await.is_none());
+    let decisions: Api<Decision> = Api::namespaced(stage.client(), "default");
+    until("the other policy to have left", async || {
+        let all = decisions.list(&ListParams::default()).await.unwrap().items;
+        let mut large = all.into_iter().filter(|decision| decision.spec.unit.policy.as_deref() == Some("large"));
+        match large.any(|decision| decision.spec.members.keys().any(|member| member.as_str() == "a")) {
+            true => Err("it is there".to_owned()),
+            false => Ok(()),
+        }
+    })
+    .await;
+    let now = maps(&stage, "a").get("settings").await.unwrap();
+    assert_eq!((now.uid(), now.data), (before.uid(), before.data));
+    stage.ready("True", "ReconciliationSucceeded").await;
+}
+
 /// Tells the hub to leave a member, and to give back what it has there.
 pub(crate) async fn detach(stage: &Stage, member: &str) {
     let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");

@@ -37,6 +37,7 @@ fn what_is_left_alone_or_ran_to_its_end_is_as_wanted() {
     let asked = Asked { handling: Handling::LeaveAlone, by: "kurator.dev/reconcile: disabled" };
     let (alone, part) = row(&facts(&key, Standing::Wanted(Step::LeftAlone(asked))));
     assert_eq!((alone.sync, alone.reason.as_str(), part.health), (SyncState::LeftAlone, LEFT_ALONE, Health::Healthy));
+    assert_eq!((alone.health, alone.message.as_str()), (Health::Unknown, NOT_MADE_WORDS));
     assert_eq!(alone.notes, ["left alone, as the annotation kurator.dev/reconcile: disabled asks"]);
     // What is known of it is said.
     let broken = Reading {
@@ -52,6 +53,28 @@ fn what_is_left_alone_or_ran_to_its_end_is_as_wanted() {
         let (ran, part) = row(&Facts { entry: Some(&entry), ..facts(&key, Standing::Wanted(Step::Skip)) });
         assert_eq!((ran.sync, part.health, ran.reason.as_str()), (SyncState::Synced, health, reason));
         assert!(ran.message.ends_with("it runs again when its content changes"), "{}", ran.message);
+    }
+}
+
+#[test]
+fn what_is_left_alone_counts_as_applied_when_it_is_there() {
+    let key = key();
+    let (alone, once) = (Handling::LeaveAlone, Handling::CreateOnly);
+    let theirs = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
+    // What is asked, what is seen of it, why it cannot be seen, and whether it is counted.
+    for (handling, reading, hidden, applied) in [
+        (alone, Some(&theirs), None, 1),
+        (alone, None, Some("no rights"), 0),
+        (alone, None, None, 0),
+        (once, None, None, 1),
+    ] {
+        let asked = Asked { handling, by: "an annotation" };
+        let facts = Facts { reading, hidden, ..facts(&key, Standing::Wanted(Step::LeftAlone(asked))) };
+        let mut rows = Rows::default();
+        rows.push_wanted(&facts, &Pool::default());
+        let (counts, sum) = rows.sum(0, 0);
+        assert_eq!((counts.desired, counts.applied, counts.failed), (1, applied, 0), "{hidden:?}");
+        assert!(hidden.is_some() || sum.health == Health::Healthy, "its unit is ready: {sum:?}");
     }
 }
 

@@ -8,7 +8,8 @@
 //! A command that shows the list and makes the edit itself writes a consent first ([`consent`]): members in it leave, and are
 //! part of no list that is held.
 //!
-//! A policy that is renamed deletes nothing: another unit has the same objects there ([`handover`]), and nobody is asked.
+//! A policy that is renamed deletes nothing: another unit has the same objects there ([`handover`]), and nobody is asked. Nor is
+//! anybody of a unit that has nothing in the member ([`empty`]), as when an edit is taken back that moved the member to it.
 //!
 //! Absent on purpose: members that somebody else has chosen ([`Placement::Given`]). A scheduler decides under unchanged
 //! objects, and no failover waits for a person.
@@ -20,14 +21,15 @@ use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Reason, Rules};
 
 use super::decide::Wish;
-use super::{Observed, OwnerState, Placement, UnitSpec, consent, handover};
+use super::{Observed, OwnerState, Placement, UnitSpec, consent, empty, handover};
 
 /// The members that an edit takes a unit out of.
 pub(super) struct Edit {
     /// Those that wait, or leave together.
     leaving: BTreeMap<MemberName, Leaving>,
     verdict: Verdict,
-    /// Those that leave since a person agreed to it before the edit was made, or since another unit takes over what is there.
+    /// Those that leave since a person agreed to it before the edit was made, or since nothing is deleted: another unit takes
+    /// over what is there, or there is nothing.
     agreed: BTreeMap<MemberName, Leaving>,
 }
 
@@ -103,6 +105,7 @@ pub(super) fn edits(
         }
         date(observed, unit, &mut leaving, now);
         let mut agreed = handover::split_handed_over(observed, wishes, unit, &mut leaving);
+        agreed.extend(empty::split_empty(observed, unit, &mut leaving));
         agreed.extend(consent::split_agreed(observed, unit, &mut leaving, now));
         let verdict = match leaving.is_empty() {
             true => Verdict::Goes(None),

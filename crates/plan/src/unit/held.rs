@@ -5,6 +5,7 @@ use model::MemberName;
 
 use super::Observed;
 use crate::guard::{self, Held, MemberScope};
+use crate::report::CONFLICT;
 
 /// What the guard weighs of a unit: one scope per member that its decision names. Members report for the epoch that
 /// their entry asks for; an older report says nothing of this one. `reports`: whether a member's report is waited for.
@@ -91,12 +92,14 @@ fn keep_only_the_list(scope: &mut MemberScope) {
 }
 
 /// Can a change of what a member reports of a unit change what is decided? It can when a removal is done, when a list of
-/// deletions came, went or changed, and while some member's list waits (`is_weighed`) when anything changed that
-/// [`scopes`] reads. Everything else is counts and messages, of which there are many.
+/// deletions came, went or changed, and while some member's list or an edit waits (`is_weighed`) when anything changed that
+/// [`scopes`] or [`super::empty`] reads. Everything else is counts and messages, of which there are many.
 pub fn decides(was: Option<&UnitStatus>, is: Option<&UnitStatus>, is_weighed: impl FnOnce() -> bool) -> bool {
     let removed = |s: Option<&UnitStatus>| s.is_some_and(|s| s.phase == UnitPhase::Removed);
     let held = |s: Option<&UnitStatus>| s.and_then(|s| s.held.clone());
-    let read = |s: Option<&UnitStatus>| s.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase));
+    let read = |s: Option<&UnitStatus>| {
+        s.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase, s.reason == CONFLICT))
+    };
     removed(was) != removed(is) || held(was) != held(is) || (read(was) != read(is) && is_weighed())
 }
 

@@ -13,6 +13,7 @@ use crate::reach::{MemberFacts, Reach};
 mod away;
 mod consent;
 mod edit;
+mod empty;
 mod handover;
 mod news;
 mod on_the_way;

@@ -101,7 +101,10 @@ fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) ->
     let names =
         |members: &mut dyn Iterator<Item = &MemberName>| named(&members.map(ToString::to_string).collect::<Vec<_>>());
     let released = after.members.iter().filter(|(member, _)| was.contains_key(*member));
-    let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.approval?)));
+    // Of what has nothing there no one was asked.
+    let asked = |why: &&Leaving| why.cause != LeavingCause::NothingThere;
+    let released =
+        released.filter_map(|(member, entry)| Some((member, entry.leaving.as_deref().filter(asked)?.approval?)));
     let released: Vec<(&MemberName, Digest)> = released.collect();
     let handed_over = |entry: &MemberDecision| -> Option<Leaving> {
         entry.leaving.as_deref().filter(|why| why.cause == LeavingCause::HandedOver).cloned()

@@ -91,6 +91,8 @@ pub enum LeavingCause {
     UnitRemoved,
     /// The owner does not have the unit, and another unit of it has the same objects in the member: it takes them over.
     HandedOver,
+    /// Whichever edit it is: the unit has nothing in the member, as when an edit is taken back that was held.
+    NothingThere,
 }
 
 impl fmt::Display for LeavingCause {

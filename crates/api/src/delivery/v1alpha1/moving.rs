@@ -1,4 +1,4 @@
-//! A member that comes from another hub, or leaves this one, as it is stored.
+//! A member that comes from another hub, or leaves this one, and what is left of that, as it is stored.
 
 use model::{Digest, words};
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::link::MemberLink;
 use crate::delivery::{HubId, UnitId};
 
-/// What is on its way between a member's hubs.
+/// What is on its way between a member's hubs, and what came that nothing asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberMove {
@@ -21,16 +21,36 @@ pub struct MemberMove {
     /// Other hubs that have inventories there; at most [`MemberMove::HUBS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_hubs: Vec<OtherHub>,
+    /// Units that this hub has there and that nothing on it asks for, as after a take-over; at most
+    /// [`MemberMove::UNITS_MAX`]. Nothing is done to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unasked: Vec<UnitId>,
+    /// How many there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked_count: u32,
 }
 
 impl MemberMove {
     /// Most other hubs that are named. A member has one or two; more are those of tests, or made up.
     pub const HUBS_MAX: usize = 8;
+    /// Most units that are named: of more, their number says that a whole namespace of Applications is missing.
+    pub const UNITS_MAX: usize = 20;
+
+    /// The same, with these units that nothing asks for.
+    #[must_use]
+    pub fn with_unasked(self, units: &[UnitId]) -> Self {
+        let unasked = units.iter().take(Self::UNITS_MAX).cloned().collect();
+        Self { unasked, unasked_count: u32::try_from(units.len()).unwrap_or(u32::MAX), ..self }
+    }
 
     /// Is there nothing to say?
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// How far a hub is with leaving a member: everything that it has there is given back.

@@ -86,3 +86,11 @@ fn what_leaves_already_is_as_it_was_agreed_to() {
     let parts = parts(&[decision], &[report("web", "beijing", &rows()[..2])], |_| true, by_prune);
     assert_eq!((going(&parts), staying(&parts)), (0, 2));
 }
+
+#[test]
+fn members_that_do_not_answer_are_named_before_anything_is_asked() {
+    let line = |names: &[&str]| away_line(&names.iter().map(|name| name.parse().unwrap()).collect());
+    assert_eq!(line(&[]), None);
+    assert_eq!(line(&["a"]).as_deref(), Some("a does not answer: it is done there as soon as it does"));
+    assert_eq!(line(&["a", "b"]).as_deref(), Some("a, b do not answer: it is done there as soon as they do"));
+}

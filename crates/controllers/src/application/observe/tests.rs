@@ -78,3 +78,14 @@ async fn members_that_are_away_make_nothing_be_rendered_that_is_known() {
         assert_eq!(renderings.count() > before, renders, "had {had}, entry of epoch {epoch}, {is_stored}");
     }
 }
+
+#[test]
+fn what_is_likely_to_be_a_mistake_goes_with_the_last_unit() {
+    let unit = plan::application::owner("default", "app").unit(Some("p"));
+    let said = || BTreeMap::from([(unit.clone(), Arc::from(["no such file".to_owned()]))]);
+    let noted = |all, nothing, warnings| Noted { all, nothing, warnings, ..Noted::default() }.warnings();
+    assert_eq!(noted(true, false, said()), Some(vec!["policy p: no such file".to_owned()]));
+    assert_eq!(noted(false, false, said()), None, "another unit cannot be rendered: what was said stays");
+    assert_eq!(noted(true, false, BTreeMap::new()), None, "nothing was fetched yet: what was said stays");
+    assert_eq!(noted(true, true, BTreeMap::new()), Some(Vec::new()));
+}

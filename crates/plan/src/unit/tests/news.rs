@@ -37,6 +37,7 @@ fn a_report_is_looked_at_when_it_can_change_a_decision() {
         ("the inventory", with(|s| s.objects.inventory += 1), false, true),
         ("what is desired", with(|s| s.objects.desired += 1), false, true),
         ("the epoch", with(|s| s.epoch += 1), false, true),
+        ("that another unit has it", with(|s| s.reason = "Conflict".into()), false, true),
         ("the phase", with(|s| s.phase = UnitPhase::Applied), false, true),
         ("a removal that is done", with(|s| s.phase = UnitPhase::Removed), true, true),
         ("a list", with(|s| s.held = Some(list("a", 1))), true, true),

@@ -1,0 +1,135 @@
+//! What was agreed to and is done as soon as a member answers that is away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::delivery::{Decision, LeavingCause, MemberDecision, MemberLink, MemberStatus, Removal, UnitId, UnitStatus};
+use api::karmada::cluster::v1alpha1::Cluster;
+use kube::api::ListParams;
+use kube::{Client, ResourceExt};
+
+use super::held;
+use crate::connect::Api;
+use crate::reach;
+
+/// A unit in a member that is away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    pub(crate) unit: UnitId,
+    pub(crate) member: String,
+    /// What will be done, in words.
+    pub(crate) said: String,
+}
+
+/// What becomes of a unit in a member when that answers, if something was agreed to. `status`: what is known of it there.
+pub(crate) fn said(unit: &UnitId, entry: &MemberDecision, status: Option<&UnitStatus>) -> Option<String> {
+    // Of these no one was asked, since nothing is deleted.
+    let unasked = [LeavingCause::HandedOver, LeavingCause::NothingThere];
+    if entry.leaving.as_ref().is_some_and(|why| unasked.contains(&why.cause)) {
+        return None;
+    }
+    let policy = unit.policy.as_deref().unwrap_or_default();
+    let count = status.map(|s| held::count(s.objects.inventory.saturating_sub(s.objects.adopted), "object"));
+    let count = count.unwrap_or_else(|| "what it has".to_owned());
+    match (entry.removal, entry.expected.as_ref().filter(|list| list.approval.is_some())) {
+        (Removal::Prune, _) => Some(format!("policy {policy} leaves it: {count} there will be deleted")),
+        (Removal::Release, _) => Some(format!("policy {policy} leaves it: {count} there will be let go of")),
+        (Removal::None, Some(list)) => {
+            Some(format!("{} of policy {policy} will be deleted", held::count(list.count, "object")))
+        }
+        (Removal::None, None) => None,
+    }
+}
+
+/// What was agreed to of these units, in members that are away.
+pub(crate) fn agreed<'a>(
+    decisions: impl IntoIterator<Item = &'a Decision>,
+    is_away: impl Fn(&str) -> bool,
+    status_of: impl Fn(&UnitId, &str) -> Option<&'a UnitStatus>,
+) -> Vec<Agreed> {
+    let mut out = Vec::new();
+    for decision in decisions {
+        let unit = &decision.spec.unit;
+        for (member, entry) in decision.spec.members.iter().filter(|(member, _)| is_away(member.as_str())) {
+            let said = said(unit, entry, status_of(unit, member.as_str()));
+            out.extend(said.map(|said| Agreed { unit: unit.clone(), member: member.to_string(), said }));
+        }
+    }
+    out.sort_by(|a, b| (&a.member, &a.unit).cmp(&(&b.member, &b.unit)));
+    out
+}
+
+/// Reads it of the hub, of the units that are meant. A credential that may not read that is told nothing.
+pub(crate) async fn read(
+    client: &Client,
+    namespace: Option<&str>,
+    is_meant: impl Fn(&UnitId, &str) -> bool,
+) -> Vec<Agreed> {
+    read_all(client, namespace, is_meant).await.unwrap_or_default()
+}
+
+async fn read_all(
+    client: &Client,
+    namespace: Option<&str>,
+    is_meant: impl Fn(&UnitId, &str) -> bool,
+) -> kube::Result<Vec<Agreed>> {
+    let all = ListParams::default();
+    let api: Api<Decision> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let mut decisions = api.list(&all).await?.items;
+    for decision in &mut decisions {
+        let unit = &decision.spec.unit;
+        decision
+            .spec
+            .members
+            .retain(|member, entry| is_meant(unit, member.as_str()) && said(unit, entry, None).is_some());
+    }
+    let members: BTreeSet<String> =
+        decisions.iter().flat_map(|decision| decision.spec.members.keys()).map(ToString::to_string).collect();
+    // Of most trees nothing more is read.
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let records: Api<Cluster> = Api::all(client.clone());
+    let records: BTreeMap<String, Cluster> =
+        records.list(&all).await?.into_iter().map(|record| (record.name_any(), record)).collect();
+    let statuses: Api<MemberStatus> = Api::all(client.clone());
+    let statuses = statuses.list(&all).await?.items;
+    let slices = || statuses.iter().filter_map(|slice| Some((slice.spec.member.as_str(), slice.status.as_ref()?)));
+    let links: BTreeMap<&str, &MemberLink> =
+        slices().filter_map(|(member, status)| Some((member, status.link.as_ref()?))).collect();
+    let status_of = |unit: &UnitId, member: &str| {
+        slices().filter(|(name, _)| *name == member).find_map(|(_, status)| status.units.get(unit))
+    };
+    let is_away = |member: &str| {
+        let record = records.get(member);
+        record.is_some() && !reach::answers(record, links.get(member).copied())
+    };
+    Ok(agreed(&decisions, is_away, status_of))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_what_deletes_or_lets_go_is_said_to_be_agreed_to() {
+        let leaving = |cause: &str| json!({"cause": cause, "message": "why"});
+        for (removal, leaving, is_said) in [
+            ("Prune", Value::Null, true),
+            ("Release", Value::Null, true),
+            ("Prune", leaving("NotListed"), true),
+            ("Prune", leaving("HandedOver"), false),
+            ("Prune", leaving("NothingThere"), false),
+            ("None", leaving("NotListed"), false),
+        ] {
+            let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal, "leaving": leaving});
+            let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("p"));
+            let said = said(&unit, &serde_json::from_value(entry).unwrap(), None);
+            assert_eq!(said.is_some(), is_said, "{removal} {leaving}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use http::Request;
 use plan::state::State;
 use serde_json::Value;
 
-use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
+use crate::args::{Common, Object, Target};
 use crate::output::{self, Cell, Line, Table, Tone};
 use crate::{connect, status};
 
@@ -39,8 +39,8 @@ pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
 /// What to type for the page that says why there is nothing.
 fn page(name: &str, object: &Target, namespace: &str) -> String {
     match object {
-        Target::App(_) if namespace != DEFAULT_NAMESPACE => format!("kurator status {name} -n {namespace}"),
-        _ => format!("kurator status {name}"),
+        Target::App(_) => format!("`kurator status {name} -n {namespace}`"),
+        Target::Member(_) => format!("`kurator status {name}`"),
     }
 }
 
@@ -61,7 +61,7 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
     let mut rows = table.lines(colour).into_iter();
     let mut lines = vec![head(name, tree, colour)];
     if units.is_empty() {
-        lines.push(format!("  no member reports anything of it; see `{page}`").into());
+        lines.push(format!("  no member reports anything of it; see {page}").into());
     }
     for unit in units {
         let head = Line::from(format!("  {}  ", label(unit, name)));

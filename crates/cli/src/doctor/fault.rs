@@ -6,7 +6,6 @@ use api::delivery::LinkState;
 use api::reason;
 use kube::ResourceExt;
 
-use crate::args::DEFAULT_NAMESPACE;
 use crate::connect::Silence;
 
 /// Where a fault shows.
@@ -250,7 +249,11 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Member, reason::TAKING_OVER, "wait; if it stays so, see `kurator status member/{name}`"),
     fault(Member, reason::TAKE_OVER_STUCK, "restore the Secrets that are named in the member, or delete them there"),
     warning(Member, reason::RELEASING, "wait, or let it go as it is with `kurator detach {name} --keep`"),
-    warning(Fleet, reason::NO_MEMBERS, "list clusters in spec.clusters, as with `kurator fleet add {name} CLUSTER`"),
+    warning(
+        Fleet,
+        reason::NO_MEMBERS,
+        "list clusters in spec.clusters, as with `kurator attach CONTEXT --fleet {name}{-n}`",
+    ),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::MEMBER_UNKNOWN, "see its members above"),
@@ -405,7 +408,7 @@ pub(super) fn remedy(template: &str, objects: &[&Names]) -> String {
         objects.iter().all(|names| of(names) == first).then_some(first)
     };
     let option = match shared(|names| &names.namespace) {
-        Some("" | DEFAULT_NAMESPACE) => String::new(),
+        Some("") => String::new(),
         Some(namespace) => format!(" -n {namespace}"),
         None => " -n NAMESPACE".to_owned(),
     };

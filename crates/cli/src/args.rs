@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 mod read;
 
-pub(crate) use read::{command, read};
+pub(crate) use read::{command, read, settle};
 
 /// One process that turns any number of Kubernetes clusters into one fleet that follows git.
 #[derive(Parser, Debug)]
@@ -35,7 +35,7 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Common {
     /// Kubeconfig of the hub. Without it: the hub of --dir or KURATOR_DIR, else that of KUBECONFIG, else the one that runs on this
-    /// machine.
+    /// machine. If one runs here, KUBECONFIG counts only if a hub answers there.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context in that kubeconfig; the current one by default.
@@ -44,13 +44,22 @@ pub(crate) struct Common {
     /// Directory of a hub on this machine.
     #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true, value_parser = directory())]
     pub(crate) dir: Option<PathBuf>,
-    /// Namespace of applications and fleets; without it that of the kubeconfig's context, else `default`.
+    /// Namespace of applications and fleets; without it that of the context which the hub is found by, else `default`.
     #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, hide_default_value = true, value_parser = namespace)]
     pub(crate) namespace: String,
 
     /// Is it the one of `-n`? Else it is that of a context, or the default one.
     #[arg(skip)]
     pub(crate) is_namespace_given: bool,
+    /// Does the command line say the directory? Else it is that of `KURATOR_DIR`.
+    #[arg(skip)]
+    pub(crate) is_dir_given: bool,
+    /// Which hub is meant, once that is decided.
+    #[arg(skip)]
+    pub(crate) means: Option<crate::connect::Means>,
+    /// The namespace of the context that the hub was found by: that of a command without `-n`.
+    #[arg(skip)]
+    pub(crate) context_namespace: Option<String>,
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
@@ -571,6 +580,9 @@ pub(crate) struct Attach {
     /// What needs more is not delivered there. Said again with others, or left out, it changes the rights.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespaces: Vec<String>,
+    /// Give the hub rights in these namespaces too, beside those in which it has them.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = namespace, conflicts_with = "namespaces")]
+    pub(crate) add_namespaces: Vec<String>,
     /// Take over what another hub, a lost one perhaps, has in the cluster: without HUB the only one that has anything there.
     /// No pod restarts, and what that hub owned this one owns.
     #[arg(long, value_name = "HUB", num_args = 0..=1)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::args::{Common, DEFAULT_NAMESPACE, Format};
+use crate::args::{Common, Format};
 use crate::output;
 
 /// Asks whether what is shown is meant. `undone` says that nothing has happened, and `command` does the same without asking.
@@ -54,8 +54,8 @@ fn is_yes(answer: &str) -> bool {
 pub(crate) fn command(common: &Common, words: &[&str]) -> String {
     let mut out = vec!["kurator".to_owned()];
     out.extend(words.iter().map(|word| quoted(word)));
-    // Where it is pasted, a context may say another one than the default.
-    if common.is_namespace_given || common.namespace != DEFAULT_NAMESPACE {
+    // Without it, it is that of the context, here and where the command is pasted.
+    if common.is_namespace_given {
         out.extend(["-n".to_owned(), quoted(&common.namespace)]);
     }
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());

@@ -60,7 +60,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let files = Files::find(common.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG"), home)?;
     let chosen = files.load()?.choose(&what.cluster_context)?;
-    let names = names(common, what)?;
+    let mut names = names(common, what)?;
     // The hub first: a hub that does not run need not cost the user a login.
     let hub_common =
         Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
@@ -68,6 +68,10 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let hub_client = reached.client.clone();
     let hub = Api::new(hub_client.clone(), FIELD_MANAGER);
     let present = hub::look_up(&hub, &names).await?;
+    if !what.add_namespaces.is_empty() {
+        let before = present.attached.as_ref().map(|attached| attached.spec.namespaces.as_slice());
+        names.namespaces = rights::added(&names.name, before, &what.add_namespaces)?;
+    }
     let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
     let own_server = login.credential.server().to_owned();
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
@@ -147,7 +151,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
             let (objects, units) = (counted(taken.objects as usize, "object"), counted(taken.units as usize, "unit"));
             output::print_stderr(format_args!("{objects} of {units} of hub {} are this hub's now", taken.from));
         }
-        let again = again(common, what, &chosen.context, &names);
+        let done = Attach { fleet: None, take_over: None, ..what.clone() };
+        let again = again(common, &done, &chosen.context, &names);
         let fleets = hub::fleets_of(&hub, &names).await;
         output::print_stderr(format_args!("next: {}", next(&hub_common, &again, &names, &fleets)));
     }
@@ -353,7 +358,8 @@ fn next(hub: &Common, again: &str, names: &Names, fleets: &[String]) -> String {
     format!("`{}` to see it{fleet}", ask::command(hub, &["status", &format!("member/{}", names.name)]))
 }
 
-/// The same command for the same cluster and hub, to be copied into a shell. It changes neither the address nor the rights.
+/// The same command for the same cluster and hub, to be copied into a shell: it does what this one did not get to, and changes neither
+/// the address nor the rights.
 fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String {
     // Here --kubeconfig and --context are the cluster's, and the directory is still the hub's.
     let hub = Common { kubeconfig: None, context: None, ..common.clone() };
@@ -371,7 +377,13 @@ fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String
         ("--hub-context", what.hub_context.clone()),
     ];
     let given = options.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", ask::quoted(&value?))));
-    ask::command(&hub, &words) + &given.collect::<String>()
+    let fleet = what.fleet.as_ref().map(|fleet| format!(" --fleet {}", ask::quoted(fleet))).unwrap_or_default();
+    let take_over = match &what.take_over {
+        None => String::new(),
+        Some(None) => " --take-over".to_owned(),
+        Some(Some(from)) => format!(" --take-over {from}"),
+    };
+    ask::command(&hub, &words) + &given.collect::<String>() + &fleet + &take_over
 }
 
 /// What to do when the hub has not reached the cluster.

@@ -12,8 +12,8 @@ use model::Clock;
 use serde_json::json;
 
 use crate::args::{ArchiveCommand, Common};
-use crate::instance;
 use crate::output::{self, Line};
+use crate::{ask, instance};
 
 /// The name of stdout where a file can stand.
 const STDOUT: &str = "-";
@@ -71,7 +71,7 @@ fn written(file: &Path, bytes: u64, manifest: &Manifest) -> Vec<Line> {
         format!("backup {name}   {}, of {}", size(bytes), size(manifest.bytes())).into(),
         format!("hub {}   revision {}   {}", manifest.hub, manifest.revision, manifest.taken).into(),
         "it holds the keys of this hub and the credentials of its members: keep it as safe as them".into(),
-        format!("next: kurator hub verify {name}").into(),
+        format!("next: kurator hub verify {}", ask::quoted(&name.to_string())).into(),
     ]
 }
 
@@ -91,7 +91,7 @@ fn restored_lines(restored: &Restored) -> Vec<Line> {
     vec![
         format!("restored {dir}   hub {}   revision {}   {}", manifest.hub, manifest.revision, manifest.taken).into(),
         "before it starts: see that the hub that was backed up runs nowhere else: two hubs with one id fight".into(),
-        format!("next: kurator up --dir {dir}   with the --listen and --advertise that it had").into(),
+        format!("next: kurator up --dir {}   with the --listen and --advertise that it had", ask::quoted(&dir.to_string())).into(),
         "members may have got newer things since the backup: nothing of these is deleted until you have seen the list and".into(),
         "said `kurator approve app/NAME`; `kurator status` shows where it waits".into(),
     ]

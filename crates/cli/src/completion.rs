@@ -154,7 +154,7 @@ fn common(words: &[String], common: &Common) -> Common {
         };
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
         match option {
-            "-n" | "--namespace" => out.namespace = value,
+            "-n" | "--namespace" => (out.namespace, out.is_namespace_given) = (value, true),
             "--kubeconfig" => out.kubeconfig = Some(PathBuf::from(value)),
             "--context" => out.context = Some(value),
             "--dir" => out.dir = Some(PathBuf::from(value)),
@@ -170,8 +170,9 @@ fn common(words: &[String], common: &Common) -> Common {
 /// Prints names that may complete these words. A hub that does not answer in time has none.
 pub(crate) async fn names(given: &Common, words: &[String]) -> Result<(), output::WriteError> {
     let Some(place) = place(words) else { return Ok(()) };
-    let common = common(words, given);
+    let mut common = common(words, given);
     let found = tokio::time::timeout(ANSWERED_WITHIN, async {
+        connect::settle(&mut common).await;
         let client = connect::hub(&common).await.ok()?;
         Some(match place {
             Place::Application => applications(&client, &common.namespace).await,

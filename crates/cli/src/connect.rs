@@ -1,5 +1,5 @@
 //! A client of the hub: `--kubeconfig`, else the directory of `--dir` or `KURATOR_DIR`, else `KUBECONFIG`, else the one hub that
-//! runs on this machine.
+//! runs on this machine. It is decided once in a command ([`settle`]), and the namespace comes from the same context as the hub.
 //!
 //! `KUBECONFIG` is often that of another cluster. When a hub runs on this machine too, it is taken only if a hub answers there.
 //!
@@ -23,7 +23,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use model::Digest;
 
-use crate::args::{Common, Target};
+use crate::args::{Common, DEFAULT_NAMESPACE, Target};
 use crate::demo::control;
 use crate::instance;
 use crate::status::there_is;
@@ -58,46 +58,105 @@ pub(crate) async fn hub(common: &Common) -> anyhow::Result<Client> {
     reach_hub(common).await.map(|reached| reached.client)
 }
 
-/// A client of the hub, and what is known of where it is.
-pub(crate) async fn reach_hub(common: &Common) -> anyhow::Result<Reached> {
-    if let Some(file) = &common.kubeconfig {
-        return reached(config(file, common.context.as_deref()).await?, None, file);
-    }
-    let local = || instance::dir(common.dir.as_deref());
-    let dir = match &common.dir {
-        None => match by_environment(common, instance::only_one().ok()).await? {
-            Some(found) => return Ok(found),
-            None => local()?,
-        },
-        Some(_) => local()?,
-    };
-    let context = common.context.as_deref().unwrap_or(HUB);
-    let file = instance::kubeconfig_in(&dir)?;
-    let config = config(&file, Some(context)).await?;
-    let listener = if context == HUB { listens(&dir).await } else { None };
-    reached(config, listener, &file)
+/// Which hub a command means. Hub and namespace come from the same kubeconfig, and from the same context of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// That of the kubeconfig which is named.
+    File(PathBuf),
+    /// That of a directory of this machine.
+    Dir(PathBuf),
+    /// That of `KUBECONFIG`.
+    Environment,
 }
 
-/// A client of what `KUBECONFIG` names; `None` when it is not set, or when `local` is meant: the directory of the hub that runs
-/// here.
-async fn by_environment(common: &Common, local: Option<PathBuf>) -> anyhow::Result<Option<Reached>> {
-    let Some(files) = std::env::var_os(KUBECONFIG).filter(|files| !files.is_empty()) else { return Ok(None) };
-    let shown = PathBuf::from(files);
-    let is_own = |dir: &PathBuf| std::fs::canonicalize(&shown).is_ok_and(|file| file == dir.join(instance::KUBECONFIG));
-    if local.as_ref().is_some_and(is_own) {
-        return Ok(None);
+impl Means {
+    /// The context that is meant; `None` for the current one.
+    fn context<'a>(&self, common: &'a Common) -> Option<&'a str> {
+        match self {
+            Self::Dir(_) => Some(common.context.as_deref().unwrap_or(HUB)),
+            Self::File(_) | Self::Environment => common.context.as_deref(),
+        }
     }
-    let found = async {
-        let kubeconfig = Kubeconfig::from_env().map_err(|error| unreadable(error, &shown))?.unwrap_or_default();
-        reached(of_kubeconfig(kubeconfig, common.context.as_deref(), &shown).await?, None, &shown)
-    };
-    match (found.await, local) {
-        (Ok(found), None) => Ok(Some(found)),
-        (Ok(found), Some(_)) => Ok(if is_hub(&found.client).await { Some(found) } else { None }),
+
+    /// The namespace that its context says, as for kubectl. What cannot be read says none; the command itself says why.
+    fn namespace(&self, common: &Common) -> Option<String> {
+        let kubeconfig = match self {
+            Self::File(file) => Kubeconfig::read_from(file).ok()?,
+            Self::Dir(dir) => Kubeconfig::read_from(dir.join(instance::KUBECONFIG)).ok()?,
+            Self::Environment => Kubeconfig::from_env().ok()??,
+        };
+        namespace_in(&kubeconfig, self.context(common))
+    }
+}
+
+/// Decides which hub a command means, unless that is decided.
+///
+/// # Errors
+/// Nothing says it, or the directory that does is none of a hub.
+pub(crate) async fn means(common: &Common) -> anyhow::Result<Means> {
+    if let Some(means) = &common.means {
+        return Ok(means.clone());
+    }
+    if let Some(file) = &common.kubeconfig {
+        return Ok(Means::File(file.clone()));
+    }
+    if common.dir.is_some() {
+        return instance::dir(common.dir.as_deref()).map(Means::Dir);
+    }
+    match (environment(), instance::only_one()) {
+        (None, local) => local.map(Means::Dir),
+        (Some(_), Err(_)) => Ok(Means::Environment),
+        (Some(files), Ok(dir)) if is_own(&files, &dir) => Ok(Means::Dir(dir)),
         // While a hub runs here, mistakes in that file do not matter.
-        (Err(_), Some(_)) => Ok(None),
-        (Err(error), None) => Err(error),
+        (Some(files), Ok(dir)) => Ok(match by_environment(common, &files).await {
+            Ok(found) if is_hub(&found.client).await => Means::Environment,
+            Ok(_) | Err(_) => Means::Dir(dir),
+        }),
     }
+}
+
+/// Decides once which hub a command means, and takes the namespace from where the hub comes from, unless it is given. Where nothing
+/// says which hub is meant, the command itself says so.
+pub(crate) async fn settle(common: &mut Common) {
+    let Ok(means) = means(common).await else { return };
+    let namespace = means.namespace(common).unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    if !common.is_namespace_given {
+        common.namespace.clone_from(&namespace);
+    }
+    common.context_namespace = Some(namespace);
+    common.means = Some(means);
+}
+
+/// A client of the hub, and what is known of where it is.
+pub(crate) async fn reach_hub(common: &Common) -> anyhow::Result<Reached> {
+    let means = means(common).await?;
+    let context = means.context(common);
+    match &means {
+        Means::File(file) => reached(config(file, context).await?, None, file),
+        Means::Environment => by_environment(common, &environment().unwrap_or_default()).await,
+        Means::Dir(dir) => {
+            let file = instance::kubeconfig_in(dir)?;
+            let config = config(&file, context).await?;
+            let listener = if context == Some(HUB) { listens(dir).await } else { None };
+            reached(config, listener, &file)
+        }
+    }
+}
+
+/// The kubeconfigs that the environment names.
+fn environment() -> Option<PathBuf> {
+    std::env::var_os(KUBECONFIG).filter(|files| !files.is_empty()).map(PathBuf::from)
+}
+
+/// Is it the kubeconfig of this directory?
+fn is_own(files: &Path, dir: &Path) -> bool {
+    std::fs::canonicalize(files).is_ok_and(|file| file == dir.join(instance::KUBECONFIG))
+}
+
+/// A client of what `KUBECONFIG` names. `files` is how it is named.
+async fn by_environment(common: &Common, files: &Path) -> anyhow::Result<Reached> {
+    let kubeconfig = Kubeconfig::from_env().map_err(|error| unreadable(error, files))?.unwrap_or_default();
+    reached(of_kubeconfig(kubeconfig, common.context.as_deref(), files).await?, None, files)
 }
 
 /// Does a hub answer there, within a moment?
@@ -213,23 +272,7 @@ pub(crate) fn made_a_member(name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Does `KUBECONFIG` name the hub? It does when no hub runs here, and nothing else says which is meant.
-pub(crate) fn is_by_environment(common: &Common) -> bool {
-    let is_set = std::env::var_os(KUBECONFIG).is_some_and(|files| !files.is_empty());
-    common.kubeconfig.is_none() && common.dir.is_none() && is_set && instance::only_one().is_err()
-}
-
-/// The namespace that the context of a kubeconfig says, as for kubectl: of the kubeconfig that is named, or of `KUBECONFIG`
-/// where that names the hub. What cannot be read says none; the command itself says why.
-pub(crate) fn namespace_of(common: &Common) -> Option<String> {
-    let kubeconfig = match &common.kubeconfig {
-        Some(file) => Kubeconfig::read_from(file).ok()?,
-        None if is_by_environment(common) => Kubeconfig::from_env().ok()??,
-        None => return None,
-    };
-    namespace_in(&kubeconfig, common.context.as_deref())
-}
-
+/// The namespace that a context says.
 fn namespace_in(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<String> {
     let name = choose_context(kubeconfig, context).ok()?;
     let chosen = kubeconfig.contexts.iter().find(|context| context.name == name)?;

@@ -48,13 +48,13 @@ fn code(differences: &Differences) -> u8 {
 
 async fn show(common: &Common, what: &Diff) -> anyhow::Result<Differences> {
     let client = connect::hub(common).await?;
+    let mut namespace = common.namespace.clone();
     let (about, differences, kind) = match (&what.name, &what.commit) {
         (Some(name), None) => (format!("app/{name}"), compare(&client, common, name, what).await?, text::Kind::Live),
         (Some(name), Some(commit)) => {
             let (application, commit) = (Some(name.clone()), Some(commit.clone()));
             let spec = PreviewSpec { application, commit, member: what.member.clone(), objects: Vec::new() };
             let about = format!("app/{name}");
-            let namespace = common.namespace.clone();
             (about.clone(), preview(&client, &namespace, &spec, &about).await?, text::Kind::Preview)
         }
         (None, _) => {
@@ -62,11 +62,12 @@ async fn show(common: &Common, what: &Diff) -> anyhow::Result<Differences> {
             edits.skipped.iter().for_each(output::print_stderr);
             let spec = PreviewSpec { member: what.member.clone(), objects: edits.objects, ..PreviewSpec::default() };
             let about = edits.about;
-            (about.clone(), preview(&client, &edits.namespace, &spec, &about).await?, text::Kind::Preview)
+            namespace = edits.namespace;
+            (about.clone(), preview(&client, &namespace, &spec, &about).await?, text::Kind::Preview)
         }
     };
     if !output::structured(common.output, &serde_json::to_value(&differences)?)? {
-        output::print(&text::lines(&about, &differences, kind, output::colour()))?;
+        output::print(&text::lines(&about, &namespace, &differences, kind, output::colour()))?;
     }
     Ok(differences)
 }

@@ -172,8 +172,9 @@ fn unseen(dir: &Path, error: io::Error) -> anyhow::Error {
 
 /// What is said of a directory in which there is no hub.
 fn no_hub_in(dir: &Path) -> String {
-    let dir = dir.display();
-    format!("there is no hub in {dir}: start one with `kurator up --dir {dir}`, or choose another directory")
+    let dir = dir.display().to_string();
+    let quoted = crate::ask::quoted(&dir);
+    format!("there is no hub in {dir}: start one with `kurator up --dir {quoted}`, or choose another directory")
 }
 
 /// The kubeconfig in a directory. A hub that did not come up to its end has a directory of its own, and no kubeconfig.

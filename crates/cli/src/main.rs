@@ -70,7 +70,9 @@ fn main() -> ExitCode {
     code
 }
 
-async fn run(args: Args) -> anyhow::Result<ExitCode> {
+async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
+    args::settle(&mut args).await;
+    output::Shell::of(&args).install();
     let common = args.common;
     match args.command {
         Command::Up(up) => return up::run(&common, up).await,

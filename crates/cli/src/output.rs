@@ -3,6 +3,7 @@
 //! Everything that the program says goes through here, and nothing that others wrote commands a terminal: text is printed
 //! as [`Line`]s or by [`print_stderr`], and logged by [`log`], which show what is not seen; JSON and YAML have it escaped.
 
+mod command;
 mod page;
 mod question;
 mod screen;
@@ -15,11 +16,16 @@ use serde_json::Value;
 
 use crate::args::Format;
 
+pub(crate) use command::Shell;
 pub(crate) use page::Page;
 pub(crate) use question::{can_ask, prompt};
 pub(crate) use screen::Screen;
 pub(crate) use table::{Cell, Line, Table, Tone};
-use visible::visible;
+
+/// A text as it is printed: nothing in it commands a terminal, and its commands work when they are pasted.
+fn visible(text: &str) -> String {
+    visible::visible(&command::complete(text))
+}
 
 /// stdout could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use kube::Client;
 use plan::state::State;
 use serde_json::{Value, json};
 
-use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
+use crate::args::{Common, Object, Target};
 use crate::output::{self, Cell, Line, Table, Tone};
 use crate::status::agreed::{self, Agreed};
 use crate::{connect, status};
@@ -57,8 +57,8 @@ async fn agreed(client: &Client, common: &Common, object: &Target) -> Vec<Agreed
 /// What to type for the page that says why there is nothing.
 fn page(name: &str, object: &Target, namespace: &str) -> String {
     match object {
-        Target::App(_) if namespace != DEFAULT_NAMESPACE => format!("kurator status {name} -n {namespace}"),
-        _ => format!("kurator status {name}"),
+        Target::App(_) => format!("`kurator status {name} -n {namespace}`"),
+        Target::Member(_) => format!("`kurator status {name}`"),
     }
 }
 
@@ -79,7 +79,7 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
     let mut rows = table.lines(colour).into_iter();
     let mut lines = vec![head(name, tree, colour)];
     if units.is_empty() {
-        lines.push(format!("  no member reports anything of it; see `{page}`").into());
+        lines.push(format!("  no member reports anything of it; see {page}").into());
     }
     for unit in units {
         let head = Line::from(format!("  {}  ", label(unit, name)));

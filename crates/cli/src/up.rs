@@ -24,7 +24,7 @@ use crate::demo::control::Control;
 use crate::demo::{self, Demo};
 use crate::duration::tenths;
 use crate::instance::Made;
-use crate::{instance, notify, output};
+use crate::{ask, instance, notify, output};
 
 /// Why the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| about("make"))?;
     let dir = std::fs::canonicalize(&dir).with_context(|| about("use"))?;
     if hub::backup::unfinished(&dir) {
-        let dir = dir.display();
+        let dir = ask::quoted(&dir.display().to_string());
         // What a start would make here is another hub, which its members do not know.
         bail!("a restore into {dir} did not end: run `kurator hub restore FILE --dir {dir}` once more, then start");
     }
@@ -218,7 +218,7 @@ impl Running {
 
 /// What one does with a hub that is empty.
 fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
-    let dir = dir.display();
+    let dir = ask::quoted(&dir.display().to_string());
     let mut lines = vec![
         "next, in another terminal:".to_owned(),
         // Before the export: attach looks for the cluster in the user's own kubeconfig.

@@ -13,8 +13,14 @@ use kube::config::Kubeconfig;
 /// What is wrong with the URL.
 pub fn keep_own(config: &mut Config, kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<(), String> {
     let url = of(kubeconfig, context.or(kubeconfig.current_context.as_deref()));
-    config.proxy_url = url.map(|url| url.parse().map_err(|e| format!("proxy-url {url:?}: {e}"))).transpose()?;
+    config.proxy_url =
+        url.map(|url| url.parse().map_err(|e| format!("proxy-url {:?}: {e}", without_user(url)))).transpose()?;
     Ok(())
+}
+
+/// A proxy's URL as an error repeats it: its user may have a password.
+fn without_user(url: &str) -> String {
+    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
 
 /// `proxy-url` of a context's cluster.
@@ -44,5 +50,7 @@ mod tests {
         assert_eq!(with(", proxy-url: ''").unwrap(), None);
         assert_eq!(with(", proxy-url: 'http://own:1'").unwrap().unwrap(), "http://own:1");
         assert!(with(", proxy-url: 'a b'").unwrap_err().starts_with("proxy-url \"a b\": "));
+        let secret = with(", proxy-url: 'http://me:secret@a b'").unwrap_err();
+        assert!(secret.starts_with("proxy-url \"…@a b\": "), "{secret}");
     }
 }

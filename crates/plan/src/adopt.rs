@@ -4,6 +4,7 @@
 //! Deployment by the same name. See `docs/adr/0041-what-becomes-of-objects.md`.
 
 use api::delivery::{HubId, label};
+use model::MemberName;
 use serde_json::Value;
 
 use crate::apply::{Report, WaitingOn};
@@ -135,6 +136,21 @@ pub fn release(live: &Value) -> Option<Value> {
     Some(serde_json::json!({"metadata": metadata}))
 }
 
+/// What to say of an object that another hub delivers, as far as it is known: that hub's id, and when one wrote it last. `does`:
+/// what that hub does.
+pub fn foreign_words(hub: &str, does: &str, member: &MemberName, live: Option<&Value>) -> String {
+    let entries = live.and_then(|live| live["metadata"]["managedFields"].as_array()).into_iter().flatten();
+    let written = entries.filter(|entry| entry["manager"] == label::FIELD_MANAGER);
+    let last = written.filter_map(|entry| entry["time"].as_str()).max();
+    let last = last.map(|time| format!(" (written last at {time})")).unwrap_or_default();
+    format!(
+        "hub {hub} {does}{last}: take over what it has in {member} with `kurator hub adopt {member} --from {hub}`, or have it let go: \
+         take it out of that hub's source, or detach this cluster there with --release; of a hub that is lost and recorded nothing, \
+         take its label {} off here",
+        label::HUB
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use api::delivery::UnitId;
@@ -198,6 +214,22 @@ mod tests {
         with_flag["metadata"] = json!({});
         let flagged = Prepared { overwrites: true, ..prepared(with_flag) };
         assert_eq!(plan(&flagged, Some(&live(deployment(json!(2), "httpd", false))), &hub(), nothing).0, adopted);
+    }
+
+    #[test]
+    fn of_another_hub_is_said_what_is_known_and_what_to_do() {
+        let fields = |manager: &str, time: &str| json!({"manager": manager, "time": time});
+        let live = json!({"metadata": {"managedFields": [
+            fields("kurator", "2026-11-26T10:00:00Z"), fields("kubectl", "2026-11-28T10:00:00Z"),
+            fields("kurator", "2026-11-27T10:00:00Z"),
+        ]}});
+        let member = "paris".parse().unwrap();
+        let said = foreign_words("other", "delivers it", &member, Some(&live));
+        let known = "hub other delivers it (written last at 2026-11-27T10:00:00Z): take over what it has in paris with \
+                     `kurator hub adopt paris --from other`, or have it let go: ";
+        assert!(said.starts_with(known) && said.contains("--release"), "{said}");
+        let unknown = foreign_words("other", "took it over", &member, None);
+        assert!(unknown.starts_with("hub other took it over: take over what it has"), "{unknown}");
     }
 
     #[test]

@@ -145,14 +145,10 @@ pub fn refused(
     }
 }
 
-/// The command that makes another credential for an attached cluster.
+/// The command that makes another credential for an attached cluster. It names the namespace, since its reader may be in another.
 pub fn attach_command(minted: Option<&Minted>, origin: &Origin) -> String {
     let context = minted.map_or_else(|| "CONTEXT".to_owned(), |minted| shell_word(&minted.context));
-    let mut command = format!("kurator attach {context} --name {}", origin.name);
-    if origin.namespace != "default" {
-        command.push_str(&format!(" -n {}", origin.namespace));
-    }
-    command
+    format!("kurator attach {context} --name {} -n {}", origin.name, origin.namespace)
 }
 
 /// A text as one word of a shell. Contexts have names such as `arn:aws:eks:…:cluster/prod`, and may have any other.

@@ -40,6 +40,8 @@ pub struct Observed {
     pub not_implemented: Vec<FieldPath>,
     /// Its status before.
     pub status: FleetStatus,
+    /// Its namespace.
+    pub namespace: String,
     /// Applications that name it and keep something in members that an edit would take it out of.
     pub held: Vec<String>,
     /// What is to be said of its `kurator.dev/removals`, which is no number.
@@ -149,8 +151,10 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         let ignored = observed.removals_ignored.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
         let message = format!(
             "what an edit would take out of members is kept until it is approved: {}; see `kurator status \
-             app/NAME`{ignored}",
-            listed(&held)
+             {} -n {}`{ignored}",
+            listed(&held),
+            held[0],
+            observed.namespace
         );
         statements.push(Statement::new(condition::DELETIONS_HELD, Some(true), reason::EDIT_REMOVES_MEMBERS, message));
     }

@@ -207,7 +207,8 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
                 record["metadata"]["annotations"][APPROVE_TAKE_OVER] = json!(approved);
             }
         }
-        let statement = taking_over(wish);
+        let statement =
+            taking_over(wish, observed.member.as_ref().map_or(observed.origin.name.as_str(), MemberName::as_str));
         plan.is_taken_over = statement.reason == reason::TAKEN_OVER;
         statements.push(statement);
     } else {
@@ -256,7 +257,7 @@ fn plan_detach(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
     Some(detaching(&progress))
 }
 
-fn taking_over(wish: &TakeOverWish) -> Statement {
+fn taking_over(wish: &TakeOverWish, member: &str) -> Statement {
     let hub = words::bounded(&wish.hub, model::name::LABEL_MAX);
     let say = |status, reason, message: String| Statement::new(condition::TAKE_OVER, Some(status), reason, message);
     if let Err(why) = wish.hub.parse::<HubId>() {
@@ -271,8 +272,8 @@ fn taking_over(wish: &TakeOverWish) -> Statement {
     match said.state {
         TakeOverState::Held => {
             let message = format!(
-                "hub {hub} has {has} there: look and take them over with `kurator hub adopt`, or approve with the annotation \
-                 {APPROVE_TAKE_OVER}: {}{more}",
+                "hub {hub} has {has} there: look and take them over with `kurator hub adopt {member} --from {hub}`, or approve \
+                 with the annotation {APPROVE_TAKE_OVER}: {}{more}",
                 said.digest
             );
             say(false, reason::TAKE_OVER_HELD, message)

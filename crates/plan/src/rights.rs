@@ -123,7 +123,7 @@ impl Rights {
     }
 
     /// Why an object that a unit wants is not asked for, and what to do. `all`: what the objects of the member's units lack.
-    /// One command gives all of it: a command gives exactly what it names, so that two commands would undo each other.
+    /// One command gives all of it, if the list is not too long.
     pub fn sentence(&self, key: &ObjectKey, lack: &Lack, all: &BTreeSet<Lack>) -> String {
         // Without a limit nothing is lacking.
         let Some(limited) = self.0.as_deref() else { return String::new() };
@@ -170,7 +170,7 @@ enum Length {
     Full,
     /// How many namespaces are given, instead of their names, and one command.
     Short,
-    /// The same, with no namespace in the command.
+    /// The same, with only its own namespace in the command.
     Shortest,
 }
 
@@ -222,12 +222,11 @@ impl Limited {
         if lack.namespace().is_none() || wanted.len() > AttachedClusterSpec::NAMESPACES_MAX {
             return attach.clone();
         }
-        let joined = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(",");
-        // A list that does not fit is not written out. The member's status has the namespaces that are given.
-        let lists = [joined(&wanted), format!("LIST,{}", joined(&lacking))];
-        let fits = |list: &String| length != Length::Shortest && list.len() <= LIST_CHARS_MAX;
-        let list = lists.into_iter().find(fits).unwrap_or_else(|| "LIST".to_owned());
-        format!("{attach} --namespaces {list}")
+        // Commands that add do not undo each other, so that a list which is too long for a sentence may be given in parts.
+        let joined = lacking.iter().copied().collect::<Vec<_>>().join(",");
+        let fits = length != Length::Shortest && joined.len() <= LIST_CHARS_MAX;
+        let list = if fits { joined.as_str() } else { lack.namespace().unwrap_or_default() };
+        format!("{attach} --add-namespaces {list}")
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::error::RenderError;
+use crate::kustomize::place::hidden;
 use crate::object::{Location, Object};
 use crate::remote;
 use crate::{Fetched, Remotes};
@@ -20,6 +21,9 @@ pub(crate) const DEPTH_MAX: usize = 32;
 /// Steps over objects that take as long as reading YAML of the same size. Measured in an optimized build: YAML becomes
 /// objects at 4 MB a second, a typical step does 50.
 const READ_STEPS: usize = 12;
+
+/// The field that leaves files out of the source.
+const IGNORE_FIELD: &str = "spec.source.gitRepository.ignore";
 
 /// Names of kustomization files, in the order in which they are looked for.
 const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -222,9 +226,14 @@ fn in_remote(id: Option<&str>, path: String) -> String {
 
 /// An error of a tree: what it asks to load is a path as others are here.
 fn asked_of(id: Option<&str>, error: TreeError) -> TreeError {
-    match error {
-        TreeError::NotLoaded { path } => TreeError::NotLoaded { path: in_remote(id, path) },
-        error => error,
+    match (id, error) {
+        (id, TreeError::NotLoaded { path }) => TreeError::NotLoaded { path: in_remote(id, path) },
+        // The field of the source says nothing of other repositories.
+        (Some(_), TreeError::LeftOut { path, why }) => {
+            let why = why.replace(IGNORE_FIELD, ".sourceignore at the root of that repository").into();
+            TreeError::LeftOut { path, why }
+        }
+        (_, error) => hidden(error),
     }
 }
 
@@ -298,5 +307,23 @@ fn remove_empty_metadata(document: &mut Value) {
         if metadata.get(name).is_some_and(|v| v.is_null() || *v == "") {
             metadata.remove(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_base_leaves_out_is_said_of_its_own_repository() {
+        let id = "https://github.com/org/shop?ref=v1";
+        let left_out = |why: &str| TreeError::LeftOut { path: "deploy/logo.png".into(), why: why.into() };
+        let says = |id, error| asked_of(id, error).to_string();
+        let default = format!("by the default pattern \"*.png\"; add \"!*.png\" to {IGNORE_FIELD}");
+        let own = says(None, left_out(&default));
+        assert!(own.starts_with("deploy/logo.png is in") && own.ends_with(&default), "{own}");
+        let other = says(Some(id), left_out(&default));
+        assert!(other.starts_with("deploy/logo.png is in the repository and left out"), "{other}");
+        assert!(other.ends_with("add \"!*.png\" to .sourceignore at the root of that repository"), "{other}");
     }
 }

@@ -33,7 +33,7 @@ mod openapi;
 mod origin;
 mod patch;
 mod pattern;
-mod place;
+pub(crate) mod place;
 mod plugin;
 mod policy;
 mod reference;

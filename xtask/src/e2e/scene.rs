@@ -213,7 +213,7 @@ fn mistyped(stage: &Stage) -> Result<()> {
     stage.print_lines(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
     let said = stage.kurator(&["status"])?;
     stage.print_lines(&said);
-    expect(said.contains("fleet demo is empty; next: kurator approve app/shop"), || {
+    expect(said.contains("fleet demo is empty; next: `kurator approve app/shop"), || {
         "status does not say why".to_owned()
     })?;
     let patch = serde_json::json!({"spec": {"clusters": fleet}}).to_string();

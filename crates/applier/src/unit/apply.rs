@@ -205,7 +205,7 @@ impl Pass {
         if let Some(waiting) = waiting {
             match &waiting {
                 WaitingOn::OtherHub(hub) => {
-                    let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
+                    let message = adopt::foreign_words(hub, "delivers it", &self.connection.ctx.member, live);
                     self.hold(object, waiting, message);
                 }
                 WaitingOn::Adoption => {

@@ -165,7 +165,7 @@ impl Pass {
                 memory.notice(drift, clock);
             }
             Sent::Foreign(hub) => {
-                let message = format!("hub {hub} took it over; remove it there, or its label kurator.dev/hub here");
+                let message = plan::adopt::foreign_words(&hub, "took it over", &self.connection.ctx.member, None);
                 self.hold(object, WaitingOn::OtherHub(hub), message);
             }
             Sent::Leaving => self.hold_until_gone(object),

@@ -226,7 +226,8 @@ async fn an_object_of_another_hub_is_left_alone() {
     let unit = world.set("a", 1, vec![config_map("c", "ours"), config_map("d", "1")]);
     let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed && r.objects.applied == 1).await;
     assert_eq!(report.reason, "ForeignHub");
-    assert!(report.message.contains("otherhub"), "{}", report.message);
+    let command = format!("`kurator hub adopt {0} --from otherhub`", world.member);
+    assert!(report.message.contains(&command), "{}", report.message);
     assert_eq!(waiting(&report), [(WaitingCause::OtherHub, 1, "ConfigMap shop/c", "otherhub")]);
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "theirs");
 }

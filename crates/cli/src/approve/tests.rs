@@ -92,7 +92,10 @@ fn the_command_that_is_suggested_approves_what_was_shown_on_the_same_hub() {
         context: kubeconfig.map(|_| "hub".to_owned()),
         dir: dir.map(Into::into),
         namespace: namespace.to_owned(),
-        is_namespace_given: false,
+        is_namespace_given: namespace != "default",
+        is_dir_given: false,
+        means: None,
+        context_namespace: None,
         output: Format::Text,
     };
     let digests = ["sha256:1".to_owned(), "sha256:2".to_owned()];
@@ -148,6 +151,9 @@ async fn a_list_that_is_not_there_for_a_moment_is_asked_for_again() {
         dir: None,
         namespace: "default".to_owned(),
         is_namespace_given: false,
+        is_dir_given: false,
+        means: None,
+        context_namespace: None,
         output: Format::Text,
     };
     let (chosen, named) = listed_by_name(&hub.client(), &common, "shop", &["d1".to_owned()]).await.unwrap();

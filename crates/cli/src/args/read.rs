@@ -30,7 +30,7 @@ pub(crate) fn command() -> clap::Command {
         let options = unused(sub.get_name());
         let sub = without(sub, options);
         if sub.get_name() == "doctor" {
-            let help = "Namespace that is looked at where this credential may not list all of them; without it that of the kubeconfig's context";
+            let help = "Namespace that is looked at where this credential may not list all of them; without it that of the context which the hub is found by";
             return sub.mut_args(|arg| if arg.get_id() == "namespace" { arg.help(help) } else { arg });
         }
         if sub.get_name() != "attach" {
@@ -74,26 +74,40 @@ where
     if matches.value_source("dir") == Some(ValueSource::EnvVariable) {
         args.common.dir = args.common.dir.filter(|dir| !dir.as_os_str().is_empty());
     }
+    args.common.is_dir_given = matches.value_source("dir") == Some(ValueSource::CommandLine);
     args.common.is_namespace_given = matches.value_source("namespace") != Some(ValueSource::DefaultValue);
-    if !args.common.is_namespace_given
-        && let Some(namespace) = crate::connect::namespace_of(&of_hub(&args))
-    {
-        args.common.namespace = namespace;
-    }
     match refused(&matches, &args) {
         None => Ok(args),
         Some(why) => Err(command.error(ErrorKind::ArgumentConflict, why)),
     }
 }
 
-/// What says which hub is meant: to `attach`, `--kubeconfig` is that of the cluster.
-fn of_hub(args: &Args) -> Common {
-    match &args.command {
-        Command::Attach(Attach { hub_kubeconfig, hub_context, .. }) => {
-            Common { kubeconfig: hub_kubeconfig.clone(), context: hub_context.clone(), ..args.common.clone() }
+/// Decides which hub is meant, for a command that asks one, and with it the namespace.
+pub(crate) async fn settle(args: &mut Args) {
+    let of_hub = match &args.command {
+        // A demo is asked in its own directory. What it prints is for a command that finds the hub by itself.
+        Command::Demo(_) => {
+            let mut pasted = args.common.clone();
+            crate::connect::settle(&mut pasted).await;
+            args.common.context_namespace = pasted.context_namespace;
+            return;
         }
-        _ => args.common.clone(),
+        // The words to complete say which hub is meant.
+        Command::Up(_) | Command::Completion { .. } | Command::Names { .. } | Command::Version => return,
+        Command::Hub(Hub { command: HubCommand::Archive(_) }) => return,
+        // To `attach`, `--kubeconfig` is that of the cluster.
+        Command::Attach(Attach { hub_kubeconfig, hub_context, .. }) => {
+            Some((hub_kubeconfig.clone(), hub_context.clone()))
+        }
+        _ => None,
+    };
+    let mut common = args.common.clone();
+    if let Some((kubeconfig, context)) = of_hub {
+        (common.kubeconfig, common.context) = (kubeconfig, context);
     }
+    crate::connect::settle(&mut common).await;
+    let Common { kubeconfig, context, .. } = std::mem::replace(&mut args.common, common);
+    (args.common.kubeconfig, args.common.context) = (kubeconfig, context);
 }
 
 /// Why a command line that can be read is refused.

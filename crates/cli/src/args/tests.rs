@@ -1,6 +1,6 @@
 //! `--help` of every command, and what is refused.
 
-use super::{command, read};
+use super::{command, read, settle};
 
 fn helps(command: &mut clap::Command, path: &str, out: &mut Vec<(String, String)>) {
     out.push((path.to_owned(), command.render_long_help().to_string()));
@@ -74,8 +74,8 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
     insta::assert_snapshot!("errors", errors.join("\n"));
 }
 
-#[test]
-fn the_namespace_of_the_kubeconfig_that_is_named_is_the_default() {
+#[tokio::test]
+async fn the_namespace_of_the_kubeconfig_that_is_named_is_the_default() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kubeconfig");
     let text =
@@ -86,9 +86,11 @@ fn the_namespace_of_the_kubeconfig_that_is_named_is_the_default() {
         (format!("kurator status --kubeconfig {file}"), "team-a"),
         (format!("kurator status --kubeconfig {file} -n east"), "east"),
         (format!("kurator doctor --kubeconfig {file}"), "team-a"),
-        (format!("kurator attach prod --kubeconfig {file}"), "default"),
+        (format!("kurator attach prod --kubeconfig {file} --dir /nowhere"), "default"),
         (format!("kurator attach prod --hub-kubeconfig {file}"), "team-a"),
     ] {
-        assert_eq!(read(words.split(' ')).unwrap().common.namespace, expect, "{words}");
+        let mut args = read(words.split(' ')).unwrap();
+        settle(&mut args).await;
+        assert_eq!(args.common.namespace, expect, "{words}");
     }
 }

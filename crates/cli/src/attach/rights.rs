@@ -42,6 +42,20 @@ pub(super) fn asked(namespaces: &[String]) -> anyhow::Result<Vec<String>> {
     Ok(all.into_iter().cloned().collect())
 }
 
+/// The namespaces that a cluster gives and those that are to come. `before`: the ones that it gives; `None` when it is not attached.
+///
+/// # Errors
+/// It is not attached, or gives rights in the whole cluster; and as of [`asked`].
+pub(super) fn added(name: &str, before: Option<&[String]>, namespaces: &[String]) -> anyhow::Result<Vec<String>> {
+    match before {
+        None => bail!("--add-namespaces: {name} is not attached yet, and nothing was changed: say --namespaces"),
+        Some([]) => {
+            bail!("--add-namespaces: {name} gives rights in the whole cluster already, and nothing was changed")
+        }
+        Some(before) => asked(&[before, namespaces].concat()),
+    }
+}
+
 /// Annotation on roles and bindings: when an attach made them last. Each attach makes another version of them, so that a
 /// command that narrows rights, and has read them before, does not delete what the attach counts on.
 const ATTACHED_AT: &str = "kurator.dev/attached-at";

@@ -473,6 +473,29 @@ fn the_commands_that_come_next_are_for_the_same_hub_and_cluster() {
     );
 }
 
+#[test]
+fn the_command_that_goes_on_does_all_that_was_asked_for() {
+    for rest in ["--fleet europe", "--take-over", "--fleet europe --take-over mxqz2ra7oykc4hbt"] {
+        let line = format!("attach kind-paris --hub-kubeconfig /h {rest}");
+        let (common, what) = attach(&line);
+        let expect = format!("`kurator attach kind-paris --name paris --hub-kubeconfig /h {rest}`");
+        let said = advice("https://203.0.113.7:6443", &common, &what, "kind-paris", &names(None));
+        assert!(said.contains(&expect), "{said}");
+        let near = advice("https://127.0.0.1:6443", &common, &what, "kind-paris", &names(None));
+        assert!(near.contains(&format!("{} --server https://HOST:PORT`", expect.trim_end_matches('`'))), "{near}");
+    }
+}
+
+#[test]
+fn namespaces_are_added_to_those_that_there_are() {
+    let (before, more) = (list(&["b", "a"]), list(&["c", "a"]));
+    assert_eq!(rights::added("paris", Some(&before), &more).unwrap(), list(&["a", "b", "c"]));
+    for (before, expect) in [(None, "is not attached yet"), (Some(&[][..]), "rights in the whole cluster already")] {
+        let refused = rights::added("paris", before, &more).unwrap_err().to_string();
+        assert!(refused.contains(expect), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn the_hub_itself_is_not_attached() {
     let server = member_sim::Member::start(member_sim::Options::new("hub")).await.unwrap();

@@ -190,7 +190,8 @@ impl Shared {
 
 /// Sends a command to the process that runs in a directory; returns its answer.
 pub(crate) async fn send_command(dir: &Path, line: &str) -> anyhow::Result<String> {
-    let missing = || format!("no hub runs in {0}: start one with `kurator up --demo --dir {0}`", dir.display());
+    let quoted = || crate::ask::quoted(&dir.display().to_string());
+    let missing = || format!("no hub runs in {}: start one with `kurator up --demo --dir {}`", dir.display(), quoted());
     let socket = Socket::of(dir).with_context(missing)?;
     let stream = UnixStream::connect(socket.path()).await.with_context(missing)?;
     let silent = || {

@@ -204,7 +204,7 @@ impl Player {
             if is_stuck || begun.elapsed() >= self.timeout {
                 let why = if why.is_empty() { why } else { format!(": {why}") };
                 let secs = begun.elapsed().as_secs();
-                bail!("waited {secs} s for {what}{why}; see `kurator status app/{APPLICATION}`");
+                bail!("waited {secs} s for {what}{why}; see `kurator status app/{APPLICATION} -n default`");
             }
             if begun.elapsed() >= SILENT_FOR && !why.is_empty() && why != said {
                 output::print_stderr(format_args!("  waiting for {what}: {why}"));
@@ -226,7 +226,7 @@ impl Player {
 }
 
 /// What is said of an Application whose source a person suspended.
-const SUSPENDED: &str = "app/shop is suspended, and fetches nothing: first `kurator resume app/shop`";
+const SUSPENDED: &str = "app/shop is suspended, and fetches nothing: first `kurator resume app/shop -n default`";
 
 fn is_suspended(app: &Application) -> bool {
     app.spec.source.git_repository.as_ref().is_some_and(|git| git.suspend)

@@ -40,7 +40,7 @@ const OLD: &str = "main@sha1:3f2c1a0000000000000000000000000000000000";
 const NEW: &str = "main@sha1:9bd1f00000000000000000000000000000000000";
 
 fn shown(differences: &Differences, kind: Kind) -> String {
-    output::text(&lines("app/shop", differences, kind, false))
+    output::text(&lines("app/shop", "default", differences, kind, false))
 }
 
 #[test]

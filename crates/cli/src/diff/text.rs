@@ -21,15 +21,15 @@ pub(super) enum Kind {
     Preview,
 }
 
-/// Everything that there is to say.
-pub(super) fn lines(about: &str, differences: &Differences, kind: Kind, colour: bool) -> Vec<Line> {
+/// Everything that there is to say. `namespace` is that of the Applications.
+pub(super) fn lines(about: &str, namespace: &str, differences: &Differences, kind: Kind, colour: bool) -> Vec<Line> {
     let mut out = vec![Line::from(format!("{about}: {}", summary(differences, kind)))];
     for unknown in &differences.unknown {
         let said = format!("{}: {}", names(&unknown.members), unknown.message);
         out.push(Line::from("? ").cell(&Cell::new(said, Tone::Waiting), colour));
     }
     out.extend(differences.notes.iter().map(|note| Line::from(format!("! {note}"))));
-    out.extend(differences.placements.iter().map(|placement| placed(placement, colour)));
+    out.extend(differences.placements.iter().map(|placement| placed(placement, namespace, colour)));
     for group in &differences.groups {
         out.push(Line::default());
         out.extend(grouped(group, kind, colour));
@@ -108,7 +108,7 @@ fn names(members: &[MemberName]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn placed(placement: &PlacementChange, colour: bool) -> Line {
+fn placed(placement: &PlacementChange, namespace: &str, colour: bool) -> Line {
     let PlacementChange { application, policy, change, members, reason } = placement;
     let what = format!("app/{application} policy {policy}");
     let who = names(members);
@@ -120,7 +120,7 @@ fn placed(placement: &PlacementChange, colour: bool) -> Line {
             "!",
             Tone::Waiting,
             format!(
-                "{who} would lose {what}, and {} it until `kurator approve app/{application}`: {reason}",
+                "{who} would lose {what}, and {} it until `kurator approve app/{application} -n {namespace}`: {reason}",
                 verb(several, "keep", "keeps")
             ),
         ),

@@ -6,7 +6,6 @@ use api::delivery::LinkState;
 use api::reason;
 use kube::ResourceExt;
 
-use crate::args::DEFAULT_NAMESPACE;
 use crate::connect::Silence;
 
 /// Where a fault shows.
@@ -258,9 +257,13 @@ pub(super) const FAULTS: &[Fault] = &[
         Member,
         UNASKED_UNITS,
         "apply these Applications on this hub, under the same names and policies, and they have what is there; to give back \
-         all that this hub has there: `kurator detach {name} --release`",
+         all that this hub has there: `kurator detach {name} --release{-n}`",
     ),
-    warning(Fleet, reason::NO_MEMBERS, "list clusters in spec.clusters, as with `kurator fleet add {name} CLUSTER`"),
+    warning(
+        Fleet,
+        reason::NO_MEMBERS,
+        "list clusters in spec.clusters, as with `kurator attach CONTEXT --fleet {name}{-n}`",
+    ),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::MEMBER_UNKNOWN, "see its members above"),
@@ -421,7 +424,7 @@ pub(super) fn remedy(template: &str, objects: &[&Names]) -> String {
         objects.iter().all(|names| of(names) == first).then_some(first)
     };
     let option = match shared(|names| &names.namespace) {
-        Some("" | DEFAULT_NAMESPACE) => String::new(),
+        Some("") => String::new(),
         Some(namespace) => format!(" -n {namespace}"),
         None => " -n NAMESPACE".to_owned(),
     };

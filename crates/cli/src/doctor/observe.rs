@@ -19,8 +19,8 @@ use model::Clock;
 use super::diagnose::{self, Facts, Process, Refused, Store, Unread};
 use super::fault;
 use crate::args::Common;
-use crate::connect::{Api, Silence};
-use crate::{connect, instance, status};
+use crate::connect::{Api, Means, Silence};
+use crate::{connect, status};
 
 /// Longest wait for an answer of a health check: one that needs longer is a finding.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -30,11 +30,13 @@ const METRICS_BYTES_MAX: usize = 16 << 20;
 /// # Errors
 /// What the command line names and is not there. A hub that is sick, or of which this machine has no kubeconfig, is a finding.
 pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
-    if common.kubeconfig.is_some() || connect::is_by_environment(common) {
-        let hub = connect::reach_hub(common).await?;
-        return Ok(facts(&hub.client, hub.server, None, &common.namespace).await);
-    }
-    let dir = instance::dir(common.dir.as_deref())?;
+    let dir = match connect::means(common).await? {
+        Means::Dir(dir) => dir,
+        Means::File(_) | Means::Environment => {
+            let hub = connect::reach_hub(common).await?;
+            return Ok(facts(&hub.client, hub.server, None, &common.namespace).await);
+        }
+    };
     let store = store(&dir.join("hub"));
     // A hub that never came up has written no kubeconfig, or half of one.
     Ok(match connect::reach_hub(common).await {

@@ -206,7 +206,7 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
       →  set both clocks by NTP; certificates and times in conditions depend on it
     warning  application default/shop: Progressing
          1 of 2 ready
-      →  wait; if it stays so, see `kurator tree app/shop`
+      →  wait; if it stays so, see `kurator tree app/shop -n default`
     ok  member  the member answers
     ok  source  main@sha1:1
     7 faults, 2 warnings
@@ -272,11 +272,11 @@ fn a_remedy_names_the_namespace_and_leaves_open_in_what_objects_differ() {
         assert_eq!(lines[0], Line::from(format!("fault  application {head}: DeletionsHeld")));
         assert!(output::text(&lines[2..3]).ends_with(&format!("`kurator approve {command}`\n")), "{lines:#?}");
     };
-    check(&[("default", "shop")], "default/shop", "app/shop");
+    check(&[("default", "shop")], "default/shop", "app/shop -n default");
     check(&[("east", "shop")], "east/shop", "app/shop -n east");
     check(&[("east", "shop"), ("west", "shop")], "east/shop, west/shop", "app/shop -n NAMESPACE");
     check(&[("east", "shop"), ("east", "till")], "east/shop, east/till", "app/NAME -n east");
-    check(&[("default", "shop"), ("default", "till")], "default/shop, default/till", "app/NAME");
+    check(&[("default", "shop"), ("default", "till")], "default/shop, default/till", "app/NAME -n default");
 }
 
 #[test]
@@ -675,7 +675,8 @@ fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
     };
     let conflict = || reported("e", UnitPhase::Failed, "Conflict", "unit small delivers it already", old);
     let applied = || reported("e", UnitPhase::Applied, "", "", old);
-    let approve = "let it be handed over with `kurator approve app/shop`, or take the edit back that moves it";
+    let approve =
+        "let it be handed over with `kurator approve app/shop -n default`, or take the edit back that moves it";
     let give = "take the object out of what e gets, or give rights there with the `kurator attach` that is named";
     for (status, decision, expect) in [
         (applied(), decided_in("e", "base", None), Some(("", ""))),

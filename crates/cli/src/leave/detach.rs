@@ -21,10 +21,11 @@ use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use model::{MemberName, ObjectKey};
 use plan::departure::{Objects, Stays};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::fleet::{Exit, listing, origin, take_out};
+use super::left;
 use super::list::{self, counted};
 use super::wait::End;
 use crate::approve::wait::Place;
@@ -38,6 +39,9 @@ use crate::sync::{LOOK_EVERY, params};
 
 /// Objects outside of the rights that are named: a line of a terminal or two.
 const OUTSIDE_SHOWN: usize = 5;
+
+/// Objects that stay and are named, unless all are asked for: a page of a terminal.
+const NAMED_MAX: usize = 20;
 
 /// What becomes of what the hub has in a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,14 +119,25 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     if !what.ask.yes {
         let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
-        let facts = || json!({"member": parting.member, "how": how.as_str(), "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
+        let facts = || {
+            json!({"member": parting.member, "how": how.as_str(),
+            "objects": parting.object_facts(how), "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()})
+        };
         let question = format!("Detach member/{} ({})?", what.member, how.as_str());
         ask::confirm_facts(common.output, &question, "nothing was changed", &command, facts)?;
     }
     let began = Instant::now();
+    let mut left = Vec::new();
     for exit in &exits {
+        let apps = exit.apps();
+        let said = exit.left(&apps).await;
         exit.edit().await?;
-        match exit.wait(&what.ask).await? {
+        let end = exit.wait(&what.ask).await?;
+        // At once: what comes after may fail.
+        let stayed = exit.left_since(&said).await;
+        left::print(&stayed);
+        left.extend(stayed);
+        match end {
             End::Done(away) if away.is_empty() => {}
             End::Done(_) => bail!(
                 "member/{} was taken out of fleet/{} and does not answer any more: it is still attached; detach it again when it \
@@ -145,7 +160,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     let stays_labelled = parting.stays_labelled(how).filter(|_| is_done.is_some());
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
         "staysLabelled": stays_labelled.as_deref().map(str::trim),
-        "account": account.note, "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
+        "left": left, "objects": parting.object_facts(how), "account": account.note, "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -237,12 +252,13 @@ impl Parting {
             }
         }
         let fleets = if how == How::Remove { &[][..] } else { &self.fleets };
-        self.lines(how, fleets, self.shares_secret().await?).into_iter().for_each(output::print_stderr);
+        self.lines(how, fleets, self.shares_secret().await?, all).into_iter().for_each(output::print_stderr);
         self.rests(how).into_iter().for_each(output::print_stderr);
         Ok(exits)
     }
 
-    fn lines(&self, how: How, fleets: &[String], is_secret_shared: bool) -> Vec<String> {
+    /// `all`: every object is named.
+    fn lines(&self, how: How, fleets: &[String], is_secret_shared: bool, all: bool) -> Vec<String> {
         let Origin { namespace, name, .. } = &self.origin;
         let secret = &self.attached.spec.kubeconfig.name;
         let mut lines = vec![format!("member/{} would be detached ({}):", self.member, how.as_str())];
@@ -273,9 +289,31 @@ impl Parting {
                             inventories are removed, and namespace kurator-system if nothing else is in it"
                 .to_owned(),
         });
+        if how != How::Remove {
+            lines.extend(self.named(all));
+        }
         lines.extend(self.undelivered(how));
         lines.extend(self.stays_labelled(how));
         lines
+    }
+
+    /// The objects that stay, by name.
+    fn named(&self, all: bool) -> Vec<String> {
+        let keys: BTreeSet<ObjectKey> = self.objects().map(|(key, _)| key).collect();
+        let shown = if all { keys.len() } else { NAMED_MAX };
+        let mut lines: Vec<String> = keys.iter().take(shown).map(|key| format!("    = {key}")).collect();
+        if keys.len() > shown {
+            lines.push(format!("    and {} more: -v shows them", keys.len() - shown));
+        }
+        lines
+    }
+
+    /// The same for programs. What is deleted first is said of its fleet.
+    fn object_facts(&self, how: How) -> Vec<Value> {
+        let keys: BTreeSet<ObjectKey> = self.objects().filter(|_| how != How::Remove).map(|(key, _)| key).collect();
+        keys.iter()
+            .map(|key| json!({"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}))
+            .collect()
     }
 
     /// What becomes of units that no Application delivers, in words.

@@ -35,12 +35,11 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     let began = tokio::time::Instant::now();
     let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
     let apps = exit.apps();
-    let left = Left::before(&client, &exit.namespace, &apps).await;
+    let left = exit.left(&apps).await;
     let command = ask::command(common, &words) + " --yes";
     let end = exit.carry_out(common.output, &what.ask, verbose, &command).await?;
     let (member, fleet) = (&exit.member, &exit.fleet);
-    let containers = list::has_containers(&exit.parts);
-    let left = if end.is_some() { left.since(Some(member), containers).await } else { Vec::new() };
+    let left = if end.is_some() { exit.left_since(&left).await } else { Vec::new() };
     let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts),
         "done": matches!(&end, Some(End::Done(away)) if away.is_empty()), "left": left});
     if output::structured(common.output, &facts)? {
@@ -183,8 +182,18 @@ impl Exit {
     }
 
     /// The Applications that have something there.
-    fn apps(&self) -> BTreeSet<String> {
+    pub(crate) fn apps(&self) -> BTreeSet<String> {
         self.parts.iter().map(|part| part.app.clone()).collect()
+    }
+
+    /// Takes note of what is said already of its Applications.
+    pub(crate) async fn left(&self, apps: &'_ BTreeSet<String>) -> Left<'_> {
+        Left::before(&self.client, &self.namespace, apps).await
+    }
+
+    /// What was said since of what stayed in the member, against the list.
+    pub(crate) async fn left_since(&self, left: &Left<'_>) -> Vec<String> {
+        left.since(Some(&self.member), list::has_containers(&self.parts)).await
     }
 
     /// What goes and what stays, for programs.

@@ -119,8 +119,7 @@ impl Leave<'_> {
     }
 
     fn held_words(&self, apps: &BTreeSet<String>, what: &str) -> String {
-        let commands: Vec<String> =
-            apps.iter().map(|app| format!("`{}`", held::command(app, self.namespace))).collect();
+        let commands: Vec<String> = apps.iter().map(|app| held::command(app, self.namespace)).collect();
         format!("{what}: look and release it with {}", commands.join(", "))
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use super::visible::visible;
+use super::visible;
 
 /// Is there a person at a terminal who can be asked?
 pub(crate) fn can_ask() -> bool {

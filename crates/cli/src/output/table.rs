@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::visible::visible;
+use super::visible;
 
 /// A line for people. Nothing in it commands a terminal but our own colours: there is no other way to make one, and nothing
 /// else is printed as text.
@@ -54,6 +54,8 @@ impl PartialEq<&str> for Line {
 const TEXT_WIDTH: usize = 80;
 /// Least room for a text beside the other columns. On a terminal that is narrower it stands below them.
 const BESIDE_MIN: usize = 30;
+/// Least room for a last column that is cut: a state, since when, and the reason. Where less is left of it, it stands below the others.
+const REASON_MIN: usize = 40;
 /// How far it stands from the left there.
 const BELOW_INDENT: usize = 4;
 /// Shortest line of a text, however narrow the terminal is: a few words.
@@ -152,26 +154,46 @@ impl Table {
         drawn(&self.broken(columns), colour, usize::MAX)
     }
 
-    /// The lines, each cut where it would be wider than this many columns.
+    /// The lines, each cut where it would be wider than this many columns. The last column says why something is not ready: where
+    /// too little of it would be left, it stands below the others, whole.
     pub(crate) fn clipped(&self, colour: bool, columns: usize) -> Vec<Line> {
-        drawn(&self.broken(columns), colour, columns)
+        let mut rows = Vec::new();
+        for cells in self.broken(columns) {
+            match cells.split_last() {
+                Some((last, before)) if !before.is_empty() && self.is_lost(before.len(), last, columns) => {
+                    rows.push(before.to_vec());
+                    rows.extend(below(last, columns));
+                }
+                _ => rows.push(cells),
+            }
+        }
+        drawn(&rows, colour, columns)
+    }
+
+    /// Would too little be left of a cell that stands behind so many others?
+    fn is_lost(&self, before: usize, last: &Cell, columns: usize) -> bool {
+        let room = columns.saturating_sub(self.width_of(before));
+        last.width() > room && room < REASON_MIN
+    }
+
+    /// How many columns the first cells of the rows take, and the gaps behind them.
+    fn width_of(&self, count: usize) -> usize {
+        let width = |c: usize| self.rows.iter().filter_map(|row| row.before_text().get(c)).map(Cell::width).max();
+        (0..count).map(|c| width(c).unwrap_or_default() + GAP).sum()
     }
 
     /// Rows of cells alone: long texts are broken into several.
     fn broken(&self, columns: usize) -> Vec<Vec<Cell>> {
-        let width = |c: usize| self.rows.iter().filter_map(|row| row.before_text().get(c)).map(Cell::width).max();
-        let before = |count: usize| (0..count).map(|c| width(c).unwrap_or_default() + GAP).sum::<usize>();
         let mut out = Vec::new();
         for Row { cells, text } in &self.rows {
             let Some(text) = text else {
                 out.push(cells.clone());
                 continue;
             };
-            let beside = columns.saturating_sub(before(cells.len()));
+            let beside = columns.saturating_sub(self.width_of(cells.len()));
             if beside < BESIDE_MIN {
                 out.push(cells.clone());
-                let room = columns.saturating_sub(BELOW_INDENT).clamp(TEXT_WIDTH_MIN, TEXT_WIDTH);
-                out.extend(fold(text, room).iter().map(|line| vec![format!("{:BELOW_INDENT$}{line}", "").into()]));
+                out.extend(below(&Cell::from(text.as_str()), columns));
                 continue;
             }
             for (index, line) in fold(text, beside.min(TEXT_WIDTH)).into_iter().enumerate() {
@@ -182,6 +204,13 @@ impl Table {
         }
         out
     }
+}
+
+/// A cell on lines of its own, below the others of its row.
+fn below(cell: &Cell, columns: usize) -> impl Iterator<Item = Vec<Cell>> {
+    let room = columns.saturating_sub(BELOW_INDENT).clamp(TEXT_WIDTH_MIN, TEXT_WIDTH);
+    let tone = cell.tone;
+    fold(&cell.text, room).into_iter().map(move |line| vec![Cell::new(format!("{:BELOW_INDENT$}{line}", ""), tone)])
 }
 
 impl Row {

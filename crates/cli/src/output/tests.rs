@@ -60,9 +60,32 @@ fn what_is_too_wide_is_cut_between_columns_of_a_terminal() {
     }
     let mut table = Table::new(&["MEMBER", "STATE"]);
     table.row(vec!["beijing".into(), Cell::new("Unknown", Tone::Bad)]);
-    assert_eq!(table.clipped(false, 12), ["MEMBER   ST…", "beijing  Un…"]);
-    assert_eq!(table.clipped(true, 12)[1], "beijing  \x1b[31mUn…\x1b[0m");
-    assert_eq!(table.clipped(false, 8), ["MEMBER", "beijing"]);
+    assert_eq!(table.clipped(false, 8)[2], "beijing");
+    assert_eq!(table.clipped(true, 9)[3], "\x1b[31m    Unkn…\x1b[0m");
+}
+
+#[test]
+fn the_reason_is_not_what_a_narrow_terminal_loses() {
+    let mut table = Table::new(&["MEMBER", "REGION", "VERSION", "STATE"]);
+    let said = "Unknown for 90s, CredentialExpired: the token has expired since 08:00; attach it again";
+    table.row(vec!["beijing".into(), "cn-north".into(), "v1.37.0".into(), Cell::new(said, Tone::Waiting)]);
+    table.row(vec!["rome".into(), "eu-south".into(), "v1.37.0".into(), Cell::new("Ready", Tone::Good)]);
+    let head = "MEMBER   REGION    VERSION  STATE";
+    let rome = "rome     eu-south  v1.37.0  Ready";
+    assert_eq!(
+        table.clipped(false, 60),
+        [
+            head,
+            "beijing  cn-north  v1.37.0",
+            "    Unknown for 90s, CredentialExpired: the token has",
+            "    expired since 08:00; attach it again",
+            rome
+        ]
+    );
+    // Of a wider one the end is cut.
+    let wide = table.clipped(false, 80);
+    assert_eq!(wide[1], "beijing  cn-north  v1.37.0  Unknown for 90s, CredentialExpired: the token has e…");
+    assert_eq!(wide[2], rome);
 }
 
 /// Every way in which text of others is printed.

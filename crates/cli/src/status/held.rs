@@ -3,8 +3,6 @@
 use api::kurator::apps::v1alpha1::{HeldCause, HeldDeletions};
 use api::reason;
 
-use crate::args::DEFAULT_NAMESPACE;
-
 /// What waits in a policy, and why.
 pub(crate) fn head(held: &HeldDeletions) -> Vec<String> {
     let mut lines = vec![format!("held in policy {}: {} ({})", held.policy, what(held), held.digest)];
@@ -34,10 +32,9 @@ fn count_of(number: u32) -> String {
     if number == 1 { "1 is".to_owned() } else { format!("{number} are") }
 }
 
-/// The command that releases what waits.
+/// The command that releases what waits, in backticks.
 pub(crate) fn command(app: &str, namespace: &str) -> String {
-    let option = if namespace == DEFAULT_NAMESPACE { String::new() } else { format!(" -n {namespace}") };
-    format!("kurator approve app/{app}{option}")
+    format!("`kurator approve app/{app} -n {namespace}`")
 }
 
 /// Policies that a line names.

@@ -88,9 +88,9 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
     assert!(place.fails("demo restore").contains("nothing to restore"));
     place.ok("demo wipe");
     let held = place.ok("status app/shop");
-    assert!(held.contains("approve exactly these with: kurator approve app/shop"), "{held}");
+    assert!(held.contains("approve exactly these with: `kurator approve app/shop`"), "{held}");
     assert!(held.contains("beijing   large   ") && held.contains(" 4/4 "), "what runs is shown: {held}");
-    assert!(place.ok("status").contains("; next: kurator approve app/shop, or revert the commit"));
+    assert!(place.ok("status").contains("; next: `kurator approve app/shop`, or revert the commit"));
     let other = format!("approve app/shop --yes --digest sha256:{}", "0".repeat(64));
     assert!(place.fails(&other).contains("has changed since you looked"));
     let unasked = place.fails("approve app/shop");

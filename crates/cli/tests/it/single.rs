@@ -81,6 +81,40 @@ fn the_hub_is_found_by_the_first_that_names_it() {
 }
 
 #[test]
+fn hub_and_namespace_come_from_the_same_kubeconfig() {
+    let mut place = Place::new();
+    place.up("", "hub ready");
+    let own = place.dir().join("kubeconfig");
+    let text = std::fs::read_to_string(&own).unwrap();
+    let in_team = |path: &str, server: Option<&str>| {
+        let mut kubeconfig = kube::config::Kubeconfig::from_yaml(&text).unwrap();
+        let contexts = kubeconfig.contexts.iter_mut().filter_map(|context| context.context.as_mut());
+        contexts.for_each(|context| context.namespace = Some("team-a".to_owned()));
+        let clusters = kubeconfig.clusters.iter_mut().filter_map(|cluster| cluster.cluster.as_mut());
+        clusters.for_each(|cluster| cluster.server = server.map(str::to_owned).or(cluster.server.take()));
+        let file = place.dir().join(path);
+        std::fs::write(&file, serde_json::to_string(&kubeconfig).unwrap()).unwrap();
+        file.display().to_string()
+    };
+    let (same, other) = (in_team("same", None), in_team("other", Some("https://127.0.0.1:1")));
+    let own = own.display().to_string();
+    for (variable, words, namespace) in [
+        // A hub answers there, beside the one that runs here.
+        (same.as_str(), "", "team-a"),
+        (&same, " -n east", "east"),
+        // No hub answers there: the one that runs here is meant, and its own namespace.
+        (&other, "", "default"),
+        (&own, "", "default"),
+        (&other, &format!(" --kubeconfig {same}"), "team-a"),
+        (&same, &format!(" --dir {}", place.dir().display()), "default"),
+    ] {
+        let run = place.command(&format!("status{words}")).env("KUBECONFIG", variable).output().unwrap();
+        let said = String::from_utf8(run.stdout).unwrap() + &String::from_utf8(run.stderr).unwrap();
+        assert!(said.contains(&format!("no applications in namespace {namespace}:")), "{variable}{words}: {said}");
+    }
+}
+
+#[test]
 fn a_start_can_be_read_by_programs() {
     let mut place = Place::new();
     let dir = place.dir().display().to_string();

@@ -40,6 +40,7 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
     });
     let value = serde_json::json!({"spec": fleet.spec});
     Observed {
+        namespace: key.namespace.clone(),
         name: key.name.clone(),
         entries: entries.collect(),
         labelled,

@@ -118,7 +118,7 @@ impl Inspector {
             from: String::new(),
             to: self.source_revision(&placed.decision, entry),
             held: if waits && deletes {
-                format!("it waits for `kurator approve app/{}`", key.name)
+                format!("it waits for `kurator approve app/{} -n {}`", key.name, key.namespace)
             } else {
                 String::new()
             },

@@ -7,6 +7,7 @@ use api::delivery::{DecisionSpec, Missing, UnitId};
 use api::kurator::apps::v1alpha1::Application;
 use api::reason;
 use model::MemberName;
+use plan::application::held::approve_command;
 
 /// Members that one sentence names; the others are counted.
 const NAMED_MAX: usize = 5;
@@ -41,7 +42,7 @@ pub(super) fn collect_notes<'a>(
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let who = shown.join(", ");
         let policy = of_policy(name, unit);
-        out.push(format!("{policy} is kept in {who}{more} until `kurator approve app/{name}`: {why}"));
+        out.push(format!("{policy} is kept in {who}{more} until `{}`: {why}", approve_command(application)));
     }
     let units = plan::application::unit_ids(application);
     let undecided = units.iter().filter(|unit| !decided.contains(unit));
@@ -101,7 +102,7 @@ mod tests {
         let b = "b".parse().unwrap();
         let broken = "app/shop policy p waits for its rendering: bad.yaml: no kind";
         let no_branch = "app/shop: the source cannot be fetched: no branch x";
-        let kept = "until `kurator approve app/shop`: labels differ";
+        let kept = "until `kurator approve app/shop -n default`: labels differ";
         for (application, waiting_on, leaving, only, expect) in [
             (&well, json!([]), None, None, vec![]),
             (&well, missing("Render", "bad.yaml: no kind"), None, None, vec![broken.to_owned()]),

@@ -215,8 +215,15 @@ pub(super) fn in_short(held: &[HeldDeletions]) -> &'static str {
     }
 }
 
-fn message(application: &Application, held: &[HeldDeletions]) -> String {
+/// The command that releases what waits in an application. It names the namespace, since its reader may be in another.
+pub fn approve_command(application: &Application) -> String {
     let name = application.metadata.name.as_deref().unwrap_or_default();
+    let namespace = application.metadata.namespace.as_deref().unwrap_or_default();
+    format!("kurator approve app/{name} -n {namespace}")
+}
+
+fn message(application: &Application, held: &[HeldDeletions]) -> String {
+    let command = approve_command(application);
     let causes: BTreeSet<&str> =
         held.iter().flat_map(|list| &list.causes).map(|cause| cause.message.as_str()).collect();
     let are_more = causes.len() > CAUSES_SAID;
@@ -229,10 +236,10 @@ fn message(application: &Application, held: &[HeldDeletions]) -> String {
     let list = some(held.iter().flat_map(|list| list.members.iter().cloned()), "; ");
     let waiting: BTreeSet<&String> = held.iter().flat_map(|list| &list.waiting_on).collect();
     let then = if waiting.is_empty() {
-        format!("`kurator approve app/{name}` releases exactly these")
+        format!("`{command}` releases exactly these")
     } else {
         let waiting = some(waiting.into_iter().cloned(), ", ");
-        format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
+        format!("not reported yet: {waiting}; then `{command}` releases the whole list")
     };
     let ignored = removals_ignored(application.metadata.annotations.as_ref());
     let ignored = ignored.map(|why| format!("; {why}")).unwrap_or_default();

@@ -476,13 +476,13 @@ fn a_held_list_that_may_still_grow_says_so() {
     let (waiting, message) = held(&mut world);
     assert_eq!(waiting, ["b"]);
     assert!(
-        message.ends_with("not reported yet: b; then `kurator approve app/shop` releases the whole list"),
+        message.ends_with("not reported yet: b; then `kurator approve app/shop -n default` releases the whole list"),
         "{message}"
     );
     world.report("b");
     let (waiting, message) = held(&mut world);
     assert_eq!(waiting, [""; 0]);
-    assert!(message.ends_with("`kurator approve app/shop` releases exactly these"), "{message}");
+    assert!(message.ends_with("`kurator approve app/shop -n default` releases exactly these"), "{message}");
 }
 
 #[test]

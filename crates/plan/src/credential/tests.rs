@@ -98,13 +98,13 @@ fn a_refused_credential_has_the_command_that_mends_it() {
         said,
         [
             "CredentialRefused: the member refuses the credential: Unauthorized; make another one with `kurator attach \
-             CONTEXT --name paris`, or replace the kubeconfig in its Secret",
+             CONTEXT --name paris -n default`, or replace the kubeconfig in its Secret",
             "CredentialExpired: the credential expired at 2026-05-31T00:00:00Z, and the member refuses it: Unauthorized; \
-             make another one with `kurator attach prod --name paris`",
+             make another one with `kurator attach prod --name paris -n default`",
             "CredentialRefused: the member refuses the credential: Unauthorized; make another one with `kurator attach \
              arn:aws:eks:eu:1:cluster/prod --name paris -n team`, or replace the kubeconfig in its Secret",
             "CredentialExpired: the credential expired at 2026-05-31T00:00:00Z, and the member refuses it: Unauthorized; \
-             make another one with `kurator attach 'it'\\''s mine' --name paris`",
+             make another one with `kurator attach 'it'\\''s mine' --name paris -n default`",
         ]
     );
 }

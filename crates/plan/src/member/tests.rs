@@ -84,7 +84,7 @@ fn the_record_says_in_which_namespaces_the_hub_has_rights() {
             .unwrap();
     assert_eq!(status.node_summary, None);
     let said = ready(&status).message;
-    assert!(said.contains("`kurator attach CONTEXT --name beijing --namespaces a,b`"), "{said}");
+    assert!(said.contains("`kurator attach CONTEXT --name beijing -n default --namespaces a,b`"), "{said}");
 }
 
 #[test]

@@ -549,7 +549,7 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
         world
     };
     let named = || vec![(Arc::clone(&outside), Lack::Namespace("other".into()))];
-    let widen = "kurator attach CONTEXT --name beijing --namespaces other,shop";
+    let widen = "kurator attach CONTEXT --name beijing --add-namespaces other";
     let held = || WaitingOn::OutsideRights { objects: named(), widen: widen.to_owned() };
     // The guard is asked about what can be deleted, and about nothing else.
     let mut pruned = world(|_| {});

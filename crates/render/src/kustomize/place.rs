@@ -1,5 +1,6 @@
 //! Where something is written: for errors, and for the paths in it.
 
+use model::tree::TreeError;
 use model::{limit, tree};
 
 use crate::error::RenderError;
@@ -52,7 +53,7 @@ impl<'a> Place<'a> {
         if path.contains("://") {
             return Err(self.remote(below, path));
         }
-        let fail = |error: tree::TreeError| self.fail(below, error.to_string());
+        let fail = |error: TreeError| self.fail(below, hidden(error).to_string());
         match remote::split(self.dir) {
             // It stays in the repository in which it is written.
             Some((id, dir)) => Ok(remote::path_in(id, &tree::normalize(dir, path).map_err(fail)?)),
@@ -78,6 +79,29 @@ impl<'a> Place<'a> {
     }
 }
 
+/// A path that leads nowhere, as an error repeats it: it may be a URL without its scheme, with a password or a token in it.
+fn masked(path: &str) -> String {
+    let (before, query) = path.split_once('?').unwrap_or((path, ""));
+    let mark = if query.is_empty() { "" } else { "?…" };
+    match before.rsplit_once('@') {
+        Some((user, rest)) if user.rsplit('/').next() != Some(USER) => format!("…@{rest}{mark}"),
+        _ => format!("{before}{mark}"),
+    }
+}
+
+/// The same of what is wrong with it. What is there has the name that it has.
+pub(crate) fn hidden(error: TreeError) -> TreeError {
+    match error {
+        TreeError::NotFound { path } => TreeError::NotFound { path: masked(&path) },
+        TreeError::Escapes { path } => TreeError::Escapes { path: masked(&path) },
+        TreeError::TooLong { path, length } => TreeError::TooLong { path: masked(&path), length },
+        error => error,
+    }
+}
+
+/// The user of a repository over ssh that is no secret.
+const USER: &str = "git";
+
 /// The URL as an error repeats it: without a user name and password, and of its query the `ref` alone, as others may be
 /// secret too. It is cut when it is long.
 fn shown(url: &str) -> String {
@@ -86,9 +110,13 @@ fn shown(url: &str) -> String {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), before),
     };
+    let is_password = |(_, port): (&str, &str)| !port.bytes().all(|c| c.is_ascii_digit());
+    let first = rest.split('/').next().unwrap_or_default();
     let rest = match rest.rsplit_once('@') {
-        // `git@host:path` has a user that everyone has, and no password.
-        Some((user, _)) if scheme.is_empty() && !user.contains(':') => rest,
+        // The `?` or `#` may be in a password.
+        None if query.contains('@') && (first == rest || first.split_once(':').is_some_and(is_password)) => "…",
+        // `git@host:path` has a user that everyone has, and no password. Another user may be a token.
+        Some((USER, _)) if scheme.is_empty() => rest,
         Some((_, rest)) => rest,
         None => rest,
     };
@@ -98,7 +126,22 @@ fn shown(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{masked, shown};
+
+    #[test]
+    fn a_path_that_may_be_a_url_is_shown_without_secrets() {
+        for (path, expect) in [
+            ("base/me:secret@github.com/a//x.yaml", "…@github.com/a//x.yaml"),
+            ("me:se/cret@github.com/a", "…@github.com/a"),
+            ("ghp_secret@github.com/a/b", "…@github.com/a/b"),
+            ("git@github.com:a/b", "git@github.com:a/b"),
+            ("base/git@github.com:a/b?ref=v1", "base/git@github.com:a/b?…"),
+            ("github.com/a/b?token=secret@x", "github.com/a/b?…"),
+            ("base/web.yaml", "base/web.yaml"),
+        ] {
+            assert_eq!(masked(path), expect, "{path}");
+        }
+    }
 
     #[test]
     fn urls_are_shown_without_secrets() {
@@ -111,6 +154,9 @@ mod tests {
             ("https://example.com/x#token", "https://example.com/x"),
             ("git@github.com:a/b?ref=v1", "git@github.com:a/b?ref=v1"),
             ("me:secret@example.com//x", "example.com//x"),
+            ("ghp_secret@github.com/a/b", "github.com/a/b"),
+            ("https://me:se?cret@example.com/x", "https://…"),
+            ("https://me:s/e#cret@example.com/x", "https://…"),
             ("github.com/a/b//c?ref=v1&token=x", "github.com/a/b//c?ref=v1"),
         ] {
             assert_eq!(shown(url), expect, "{url}");

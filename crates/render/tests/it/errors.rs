@@ -205,6 +205,18 @@ fn errors_of_what_files_bring_with_them_name_the_file_and_the_field() {
             "app/kustomization.yaml: configurations[0]: \"https://example.com/c.yaml\" is remote, and only resources and components may be",
         ),
         (
+            tree("configurations: [\"me:secret@example.com/o/c.yaml\"]", ""),
+            "app/kustomization.yaml: configurations[0]: …@example.com/o/c.yaml: no such file",
+        ),
+        (
+            tree("configMapGenerator: [{name: c, files: [\"a=ghp_secret@example.com/o/c.yaml?token=x\"]}]", ""),
+            "configMapGenerator[0].files[0]: …@example.com/o/c.yaml?…: no such file",
+        ),
+        (
+            tree("patches: [{path: \"../../../me:secret@example.com/c.yaml\"}]", ""),
+            "patches[0].path: …@example.com/c.yaml leaves the source tree",
+        ),
+        (
             tree("secretGenerator: [{name: s, envs: [s.env]}]", "-- app/s.env --\nA=ENC[x]\nsops_mac=ENC[y]\n"),
             "secretGenerator[0].envs[0]: app/s.env is encrypted with SOPS",
         ),

@@ -83,6 +83,23 @@ fn held_of(expected: &BTreeSet<Unit>, reports: &[UnitReport], held: Vec<HeldDele
     Look::found_or(is_whole.then_some(held), "the list is not whole yet")
 }
 
+/// Why nothing is held of what an empty directory would delete: units that failed say it themselves; those that are applied prune
+/// nothing.
+fn why_nothing_waits(expected: &BTreeSet<Unit>, reports: &[UnitReport]) -> String {
+    let is_meant = |report: &&UnitReport| expected.contains(&unit_of(report)) && report.phase != UnitPhase::Applied;
+    let words = |report: &UnitReport| match (report.phase, report.reason.as_str()) {
+        (UnitPhase::Unknown, _) => format!("{} does not answer any more", report.member),
+        (phase, "") => format!("{} is {phase}", report.member),
+        (_, reason) if report.message.is_empty() => format!("{} says {reason}", report.member),
+        (_, reason) => format!("{} says {reason}: {}", report.member, report.message),
+    };
+    let said: BTreeSet<String> = reports.iter().filter(is_meant).map(words).collect();
+    if said.is_empty() {
+        return "no policy prunes".to_owned();
+    }
+    said.into_iter().collect::<Vec<_>>().join("; ")
+}
+
 impl Player {
     pub(super) async fn commit(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
@@ -217,7 +234,7 @@ impl Player {
         if expected.is_empty() {
             bail!(
                 "no member that answers has anything of app/{APPLICATION}, so that an empty directory would show nothing: see \
-                 `kurator status app/{APPLICATION}`"
+                 `kurator status app/{APPLICATION} -n default`"
             );
         }
         repository::run(&self.repo(), &["rm", "-r", "--quiet", "shop"])?;
@@ -235,7 +252,8 @@ impl Player {
             })
             .await?;
         if held.is_empty() {
-            return self.print_line("  nothing was deleted, and nothing is held: no policy prunes");
+            let why = why_nothing_waits(&expected, &self.reports(&hub).await?);
+            return self.print_line(format!("  nothing was deleted, and nothing is held: {why}"));
         }
         self.print_line(format!("  nothing was deleted; held after {}:", tenths(took)))?;
         for list in &held {
@@ -248,7 +266,7 @@ impl Player {
             }
         }
         self.print_line(format!(
-            "next: `kurator approve app/{APPLICATION}` releases exactly these; `kurator demo restore` takes the commit back"
+            "next: `kurator approve app/{APPLICATION} -n default` releases exactly these; `kurator demo restore` takes the commit back"
         ))
     }
 

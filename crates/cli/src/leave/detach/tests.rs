@@ -152,7 +152,7 @@ async fn what_will_be_done_is_said_before() {
     parting.units = vec![report("p"), report("q")];
     let said = |parting: &Parting, how, shared| {
         let fleets = if how == How::Remove { &[][..] } else { &parting.fleets };
-        parting.lines(how, fleets, shared).join("\n")
+        parting.lines(how, fleets, shared, false).join("\n")
     };
     let mut all: Vec<String> =
         [How::Keep, How::Release, How::Remove].map(|how| said(&parting, how, how == How::Release)).to_vec();
@@ -161,6 +161,23 @@ async fn what_will_be_done_is_said_before() {
     parting.units = vec![narrowed(), report("q")];
     all.extend([How::Keep, How::Release].map(|how| said(&parting, how, false)));
     insta::assert_snapshot!("lines", all.join("\n\n"));
+    let mut many = report("p");
+    let row = many.details[0].clone();
+    many.details = (0..23)
+        .map(|n| {
+            let mut row = row.clone();
+            std::sync::Arc::make_mut(&mut row).key =
+                ObjectKey { name: format!("c{n:02}"), ..ObjectKey::clone(&row.key) }.into();
+            row
+        })
+        .collect();
+    parting.units = vec![many];
+    let named = parting.named(false);
+    assert_eq!((named.len(), named[0].as_str()), (NAMED_MAX + 1, "    = ConfigMap shop/c00"));
+    assert_eq!(named[NAMED_MAX], "    and 3 more: -v shows them");
+    assert_eq!(parting.named(true).len(), 23);
+    assert_eq!(parting.object_facts(How::Keep).len(), 23);
+    assert!(parting.object_facts(How::Remove).is_empty());
 }
 
 #[tokio::test]
@@ -195,7 +212,7 @@ async fn units_that_no_application_delivers_are_named() {
         (How::Release, "stays and is nobody's"),
         (How::Remove, "stays and is nobody's"),
     ] {
-        let said = parting.lines(how, &[], false).join("\n");
+        let said = parting.lines(how, &[], false, false).join("\n");
         let line = format!(
             "  what 1 unit of no application here has there {expect}: apps.kurator.dev/Application/default/shop/web"
         );

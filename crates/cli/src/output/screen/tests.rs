@@ -45,7 +45,7 @@ fn what_stands_below_the_table_is_drawn_over_too() {
     let footer = |text: &str| vec![Line::from(text)];
     screen.frame(&rows("Ready"), &footer("converged 1.2s and much more that is too wide"), false, 20).unwrap();
     let next = screen.frame(&rows("Ready"), &footer("app/shop NotReady"), false, 80).unwrap();
-    assert!(next.starts_with("\x1b[4AMEMBER") && next.ends_with("app/shop NotReady\x1b[K\n"), "{next:?}");
+    assert!(next.starts_with("\x1b[7AMEMBER") && next.ends_with("app/shop NotReady\x1b[K\n\x1b[J"), "{next:?}");
     let without = screen.frame(&rows("Ready"), &[], false, 80).unwrap();
     assert!(without.starts_with("\x1b[4A") && without.ends_with("\x1b[J"), "{without:?}");
 }

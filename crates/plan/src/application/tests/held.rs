@@ -69,7 +69,7 @@ fn a_list_that_was_emptied_by_mistake_is_told_with_members_objects_and_cause() {
         "what runs is counted, and nothing of it is as the edit says"
     );
     let message = "22 deletions wait for approval (fleet f is empty): a: 11 objects; b: 11 objects; `kurator approve \
-                   app/shop` releases exactly these";
+                   app/shop -n default` releases exactly these";
     assert_eq!(condition(&world), Some(("EditRemovesMembers".into(), message.into())));
     assert!(world.step().0.is_settled());
     // Approved, they leave.

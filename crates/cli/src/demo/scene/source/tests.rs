@@ -69,3 +69,27 @@ fn a_list_is_whole_when_every_unit_that_had_something_has_spoken() {
         assert_eq!(matches!(look, Look::Found(_)), is_whole, "{reports:?}: {look:?}");
     }
 }
+
+#[test]
+fn why_nothing_waits_is_said_as_the_members_say_it() {
+    let report = |member: &str, phase: &str, reason: &str, message: &str| -> UnitReport {
+        serde_json::from_value(json!({"unit": "apps.kurator.dev/Application/default/shop/all", "member": member, "revision": "r",
+            "epoch": 1, "payload": model::Digest::of(b""), "phase": phase, "health": "Healthy", "reason": reason, "message": message,
+            "objects": {"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 4},
+            "pods": {"desired": 0, "ready": 0}, "details": []}))
+        .unwrap()
+    };
+    let fenced = "another hub has delivered a newer revision";
+    for (reports, expect) in [
+        (vec![report("beijing", "Applied", "", "")], "no policy prunes"),
+        (
+            vec![report("beijing", "Failed", "Fenced", fenced), report("rome", "Applied", "", "")],
+            "beijing says Fenced: another hub has delivered a newer revision",
+        ),
+        (vec![report("rome", "Suspended", "", "")], "rome is Suspended"),
+        (vec![report("rome", "Unknown", "", "")], "rome does not answer any more"),
+    ] {
+        let expected = reports.iter().map(unit_of).collect();
+        assert_eq!(why_nothing_waits(&expected, &reports), expect);
+    }
+}

@@ -153,6 +153,7 @@ use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
 const SEE_OUTPUT: &str = "look at the hub's own output: what is missing here was not looked at";
 const SEE_MEMBER: &str = "see `kurator status member/{name}`";
 const SEE_REFUSED: &str = "see in the hub's own output what is too large in it";
+const RELEASE: &str = "revert the change, or release them: `kurator approve app/{name}{-n}`";
 const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}{-n}`";
 
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
@@ -263,7 +264,7 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
     fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
-    fault(Application, reason::DELETIONS_HELD, "revert the change, or release them: `kurator approve app/{name}{-n}`"),
+    fault(Application, reason::DELETIONS_HELD, RELEASE),
     fault(
         Application,
         reason::CONTESTED,
@@ -310,6 +311,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "wait; if it stays so, see in the hub's own output whether the report of {member} can be stored",
     ),
     warning(Unit, NOT_SENT, "see `kurator status app/{name}{-n}`: its source cannot be read or rendered"),
+    fault(Unit, reason::DELETIONS_HELD, RELEASE),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
     fault(
         Unit,

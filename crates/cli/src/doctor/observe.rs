@@ -72,7 +72,7 @@ pub(super) async fn facts(
     facts.members = status::members(members, attached);
     facts.fleets = facts.listed("fleets", fleets.0);
     facts.applications = facts.listed("applications", applications.0);
-    facts.decisions = facts.listed("decisions", decisions.0);
+    facts.decisions = facts.listed(diagnose::DECISIONS, decisions.0);
     facts.statuses = facts.listed("what members report", statuses);
     facts
 }

@@ -129,8 +129,8 @@ pub(super) struct Refused {
 
 impl Process {
     /// A hub that could not even be asked.
-    pub(super) fn silent(server: String, message: String) -> Self {
-        Self { version: Err(Unread { reason: fault::UNANSWERED.to_owned(), message }), ..Self::unknown(server) }
+    pub(super) fn silent(server: String, reason: &str, message: String) -> Self {
+        Self { version: Err(Unread { reason: reason.to_owned(), message }), ..Self::unknown(server) }
     }
 
     /// A hub of which nothing is known yet.

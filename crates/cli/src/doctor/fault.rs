@@ -251,7 +251,11 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Member, reason::TAKING_OVER, "wait; if it stays so, see `kurator status member/{name}`"),
     fault(Member, reason::TAKE_OVER_STUCK, "restore the Secrets that are named in the member, or delete them there"),
     warning(Member, reason::RELEASING, "wait, or let it go as it is with `kurator detach {name} --keep`"),
-    warning(Fleet, reason::NO_MEMBERS, "list clusters in spec.clusters, as with `kurator fleet add {name} CLUSTER`"),
+    warning(
+        Fleet,
+        reason::NO_MEMBERS,
+        "list clusters in spec.clusters, as with `kubectl edit fleet {name}{-n}`; `kurator attach CONTEXT --fleet {name}{-n}` lists a new one",
+    ),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::MEMBER_UNKNOWN, "see its members above"),

@@ -255,7 +255,7 @@ fn a_member_whose_applier_is_kept_out_is_the_finding_and_its_units_are_not_calle
 fn a_hub_that_does_not_answer_is_the_only_finding_about_it() {
     let silent = Process {
         unready: Some("x".into()),
-        ..Process::silent("https://hub:6443".into(), "Connection refused".into())
+        ..Process::silent("https://hub:6443".into(), fault::UNANSWERED, "Connection refused".into())
     };
     let findings = diagnose(&Facts::of_process(silent, None), now());
     let seen: Vec<_> = findings.iter().map(|f| (f.place, f.reason.as_str(), f.severity)).collect();
@@ -492,6 +492,21 @@ async fn a_hub_that_has_never_come_up_is_a_finding_beside_its_directory() {
     assert_eq!(findings[0].reason, "HubDoesNotAnswer", "{findings:?}");
     assert!(findings[0].message.contains("cannot read the kubeconfig"), "{findings:?}");
     assert!(findings.iter().any(|finding| finding.place == Place::Store), "{findings:?}");
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_said_and_is_no_hub_that_does_not_run() {
+    let denied = std::io::Error::from_raw_os_error(rustix::io::Errno::ACCESS.raw_os_error());
+    let error = anyhow::Error::new(denied).context("cannot read the kubeconfig /d/instance/kubeconfig");
+    let silent = observe::unanswered(std::path::Path::new("/d"), &error);
+    let findings = diagnose(&Facts::of_process(silent, None), now());
+    assert_eq!(findings[0].reason, fault::UNREADABLE, "{findings:?}");
+    assert!(findings[0].remedy.starts_with("ask as the user that the hub runs as"), "{findings:?}");
+    // What cannot be counted is not called nothing.
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(observe::store(dir.path()).unwrap().unwrap().used_bytes, 0, "before the first start");
+    std::fs::write(dir.path().join("store"), "").unwrap();
+    assert!(observe::store(dir.path()).unwrap().unwrap_err().contains("/store: Not a directory"));
 }
 
 #[test]

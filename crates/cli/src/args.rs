@@ -288,11 +288,15 @@ pub(crate) enum ArchiveCommand {
     /// the hub's keys and its members' credentials are in it. The hub may run.
     #[command(after_help = "Examples:\n  kurator hub backup hub.backup\n  \
                             kurator hub backup /backup/hub.backup --dir /var/lib/kurator\n  \
+                            kurator hub backup hub.backup --overwrite\n  \
                             kurator hub backup -")]
     Backup {
-        /// The file, which is replaced when it is there; `-` is stdout.
+        /// The file, which must not be there; `-` is stdout.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Replace a file that is there, once the new one is whole.
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Make a hub of a backup, in the empty directory that --dir names. The whole backup is checked first.
     #[command(after_help = "Example:\n  kurator hub restore hub.backup --dir /srv/hub && kurator up --dir /srv/hub")]

@@ -24,7 +24,7 @@ const KINDS_SHOWN: usize = 8;
 pub(crate) async fn run(common: &Common, what: ArchiveCommand) -> anyhow::Result<ExitCode> {
     let common = common.clone();
     tokio::task::spawn_blocking(move || match what {
-        ArchiveCommand::Backup { file } => write_backup(&common, &file),
+        ArchiveCommand::Backup { file, overwrite } => write_backup(&common, &file, overwrite),
         ArchiveCommand::Restore { file } => restore(&common, &file),
         ArchiveCommand::Verify { file } => verify(&common, file.as_deref()),
     })
@@ -45,7 +45,7 @@ fn directory(common: &Common) -> anyhow::Result<PathBuf> {
     }
 }
 
-fn write_backup(common: &Common, file: &Path) -> anyhow::Result<ExitCode> {
+fn write_backup(common: &Common, file: &Path, overwrite: bool) -> anyhow::Result<ExitCode> {
     let dir = directory(common)?;
     let now = hub::SystemClock.now();
     if file == Path::new(STDOUT) {
@@ -56,13 +56,29 @@ fn write_backup(common: &Common, file: &Path) -> anyhow::Result<ExitCode> {
         output::print_stderr(format_args!("hub {}, revision {}", manifest.hub, manifest.revision));
         return Ok(ExitCode::SUCCESS);
     }
-    let manifest = backup::write_file(&dir, file, now)?;
+    let manifest = match backup::write_file(&dir, file, now, overwrite) {
+        Err(backup::Error::Exists { .. }) => bail!("{}", kept(file)),
+        written => written?,
+    };
     let bytes = std::fs::metadata(file).map(|meta| meta.len()).unwrap_or_default();
     let value = json!({"file": file.display().to_string(), "bytes": bytes, "manifest": manifest});
     if !output::structured(common.output, &value)? {
         output::print(&written(file, bytes, &manifest))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is there already, and stays.
+fn kept(file: &Path) -> String {
+    let what = match backup::verify_backup(file) {
+        Ok(Verdict { hub, revision, taken, .. }) => {
+            let of = taken.map(|(taken, _)| format!(", of {taken}")).unwrap_or_default();
+            format!("it is a backup of hub {hub}, revision {revision}{of}")
+        }
+        Err(_) => "and is no backup that can be read".to_owned(),
+    };
+    let name = file.display();
+    format!("{name} is there already, {what}: nothing was written; name another file, or replace it with --overwrite")
 }
 
 fn written(file: &Path, bytes: u64, manifest: &Manifest) -> Vec<Line> {

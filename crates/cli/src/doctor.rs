@@ -79,19 +79,13 @@ fn lines(findings: &[Finding], shown_max: usize, colour: bool, columns: usize) -
     if is_cut {
         lines.push("all objects of each fault: `kurator doctor -v`".into());
     }
-    let mut passed: BTreeMap<Place, (usize, &Finding)> = BTreeMap::new();
+    let mut passed: BTreeMap<Place, Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.severity == Severity::Fine) {
-        let entry = passed.entry(finding.place).or_insert((0, finding));
-        entry.0 += 1;
+        passed.entry(finding.place).or_default().push(finding);
     }
     let mut table = Table::default();
-    for (place, (number, first)) in &passed {
-        let text = match (number, first.message.as_str()) {
-            (1, "") => format!("{} is as it should be", first.object),
-            (1, message) => message.to_owned(),
-            _ => format!("{number} are as they should be"),
-        };
-        table.row(vec![Cell::new("ok", Tone::Good), place.as_str().into(), text.into()]);
+    for (place, group) in &passed {
+        table.row(vec![Cell::new("ok", Tone::Good), place.as_str().into(), well(group).into()]);
     }
     lines.extend(table.wrapped(colour, columns));
     let (faults, warnings) = (count(findings, Severity::Fault), count(findings, Severity::Warning));
@@ -100,6 +94,26 @@ fn lines(findings: &[Finding], shown_max: usize, colour: bool, columns: usize) -
         _ => format!("{}, {}", counted(faults, "fault"), counted(warnings, "warning")).into(),
     });
     lines
+}
+
+/// What of one place needs nobody. What is not there yet is not called as it should be.
+fn well(group: &[&Finding]) -> String {
+    let coming = group.iter().filter(|finding| finding.is_on_its_way).count();
+    match group {
+        [one] if !one.message.is_empty() => one.message.clone(),
+        [one] if coming == 1 => format!("{} is on its way", one.object),
+        [one] => format!("{} is as it should be", one.object),
+        _ => {
+            let some = |number: usize, one: &str, many: &str| match number {
+                0 => None,
+                1 => Some(format!("1 {one}")),
+                _ => Some(format!("{number} {many}")),
+            };
+            let settled = some(group.len() - coming, "is as it should be", "are as they should be");
+            let coming = some(coming, "is on its way", "are on their way");
+            settled.into_iter().chain(coming).collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 fn counted(number: usize, word: &str) -> String {

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            output::print_stderr(format_args!("error: {}", output::chain(&error)));
+            output::print_error(&error);
             ExitCode::FAILURE
         }
     };

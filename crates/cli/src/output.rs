@@ -110,6 +110,26 @@ pub(crate) fn print_stderr(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));
 }
 
+/// An error of several lines, such as one with commands to copy. Only what is such an error is printed on several lines: a
+/// break in what a member or a server says is none.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct Lines(pub(crate) Vec<String>);
+
+/// An error, as it is printed at the end.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    error_lines(error).into_iter().for_each(print_stderr);
+}
+
+fn error_lines(error: &anyhow::Error) -> Vec<String> {
+    let lines = error.downcast_ref::<Lines>().map(|Lines(lines)| lines.clone());
+    let mut lines = lines.unwrap_or_else(|| vec![chain(error)]);
+    if let Some(first) = lines.first_mut() {
+        first.insert_str(0, "error: ");
+    }
+    lines
+}
+
 /// Where the log goes: to stderr, each event on one line. What it says is of members and of servers too.
 pub(crate) fn log() -> impl Write {
     Log(std::io::stderr())

@@ -53,14 +53,16 @@ pub(crate) async fn adopt(common: &Common, what: &Adopt) -> anyhow::Result<()> {
     let words = ["hub", "adopt", what.member.as_str(), "--from", from.as_str()];
     let command = ask::command(common, &words) + " --yes";
     let done = take_over(&client, vec![(member.clone(), origin)], &from, None, &what.ask, &command).await?;
-    print_taken(common, &from, &done)?;
     if done.iter().any(|(_, list)| list.units > 0) {
-        return Ok(());
+        return print_taken(common, &from, &done);
     }
     // Nothing is recorded there, as after a detach of that hub that could not take its labels off.
     let units = list::reports(&client, &format!("membertrees/{member}")).await?;
     let left = labelled(&from, &units);
-    if left.is_empty() { Ok(()) } else { bail!("{}", unlabel_words(&member, &from, &left)) }
+    if left.is_empty() {
+        return print_taken(common, &from, &done);
+    }
+    Err(output::Lines(unlabel_words(&member, &from, &left)).into())
 }
 
 /// The objects that this hub is to deliver, and that have only the label of another one.
@@ -72,7 +74,7 @@ fn labelled(from: &HubId, units: &[UnitReport]) -> BTreeSet<ObjectKey> {
 }
 
 /// What to do with objects that have the label of a hub which recorded nothing.
-fn unlabel_words(member: &MemberName, from: &HubId, left: &BTreeSet<ObjectKey>) -> String {
+fn unlabel_words(member: &MemberName, from: &HubId, left: &BTreeSet<ObjectKey>) -> Vec<String> {
     let (them, their) = if left.len() == 1 { ("it", "its label") } else { ("them", "their labels") };
     let mut lines = vec![format!(
         "member/{member}: hub {from} has no inventory there, so that nothing proves what it made, and {} that this hub is to \
@@ -92,7 +94,7 @@ fn unlabel_words(member: &MemberName, from: &HubId, left: &BTreeSet<ObjectKey>) 
     if more > 0 {
         lines.push(format!("  and {more} more: `kurator tree member/{member}` shows them"));
     }
-    lines.join("\n")
+    lines
 }
 
 pub(crate) async fn adopt_fleet(common: &Common, what: &AdoptFleet) -> anyhow::Result<()> {

@@ -128,6 +128,12 @@ pub enum Error {
         /// The file or directory.
         path: PathBuf,
     },
+    /// There is a file already, which is to stay.
+    #[error("{} is there already", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The operating system said no.
     #[error("cannot {action} {}", .path.display())]
     Io {

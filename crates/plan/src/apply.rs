@@ -2,7 +2,7 @@
 //!
 //! [`step`] compares an object with what was applied. [`plan`] adds what else is known: another unit delivers it, it was
 //! refused a moment ago, an earlier phase is waited for. What it reports is kept per cause in the member's stored status
-//! ([`crate::report::Waits`]), where `kurator explain` reads it.
+//! ([`crate::report::Waits`]), where `kurator status` reads it.
 //!
 //! An object whose sent digest and accepted projection are what was noted when it was applied needs nothing. What was
 //! noted is kept in memory only; a process that starts finds it again by reading ([`crate::recall`]), so a settled member

@@ -94,3 +94,116 @@ async fn the_namespace_of_the_kubeconfig_that_is_named_is_the_default() {
         assert_eq!(args.common.namespace, expect, "{words}");
     }
 }
+
+/// The commands of this program in a text: between backticks, or as lines of examples.
+fn commands_in(text: &str) -> Vec<String> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let examples =
+        text.lines().filter_map(|line| line.strip_prefix("  ")).map(|line| line.split("  ").next().unwrap_or(line));
+    let each = quoted.chain(examples).flat_map(|text| text.split(" && ").flat_map(|part| part.split(" | ")));
+    each.filter(|command| command.starts_with("kurator ")).map(str::to_owned).collect()
+}
+
+/// Why the program does not take a command. What stands for a name is one. Only named, as in "`kurator attach` makes another one", it
+/// has to exist; what is to be typed as it stands is `whole`.
+fn wrong(command: &str, place: &str, whole: bool) -> Option<String> {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let filled = command.replace("{-n}", "").replace("sha256:…", &digest).replace(['{', '}'], "");
+    let words: Vec<String> = filled
+        .split_whitespace()
+        .map(|word| match word.split_once('/') {
+            Some((kind, name)) if name.chars().all(|c| c.is_ascii_uppercase()) => {
+                format!("{kind}/{}", name.to_lowercase())
+            }
+            _ if word.chars().all(|c| c.is_ascii_uppercase()) => word.to_lowercase(),
+            _ => word.to_owned(),
+        })
+        .collect();
+    let mut known = super::command();
+    let named = words.iter().skip(1).all(|word| match known.find_subcommand(word).cloned() {
+        Some(sub) => {
+            known = sub;
+            true
+        }
+        None => false,
+    });
+    if named && words.len() > 1 {
+        return None;
+    }
+    let error = super::command().try_get_matches_from(&words).err()?;
+    use clap::error::ErrorKind::{DisplayHelp, DisplayVersion, MissingRequiredArgument};
+    let is_known = match error.kind() {
+        DisplayHelp | DisplayVersion => true,
+        MissingRequiredArgument => !whole,
+        _ => false,
+    };
+    (!is_known).then(|| format!("{place}: `{command}`: {error}"))
+}
+
+#[test]
+fn every_command_that_help_names_exists() {
+    fn visit(command: &clap::Command, place: &str, (seen, wrong_ones): (&mut usize, &mut Vec<String>)) {
+        let place = format!("{place} {}", command.get_name());
+        let texts = [command.get_about(), command.get_long_about(), command.get_after_help()];
+        let of_args = command.get_arguments().flat_map(|arg| [arg.get_help(), arg.get_long_help()]);
+        for text in texts.into_iter().chain(of_args).flatten() {
+            for one in commands_in(&text.to_string()) {
+                wrong_ones.extend(wrong(&one, &place, true));
+                *seen += 1;
+            }
+        }
+        command.get_subcommands().for_each(|sub| visit(sub, &place, (&mut *seen, &mut *wrong_ones)));
+    }
+    let (mut seen, mut wrong_ones) = (0, Vec::new());
+    visit(&super::command(), "", (&mut seen, &mut wrong_ones));
+    assert!(wrong_ones.is_empty(), "{wrong_ones:#?}");
+    assert!(seen > 60, "{seen}");
+}
+
+/// The texts of a file of code: what it says, without its comments and tests.
+fn texts_of(code: &str) -> Vec<String> {
+    let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let said: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    // A text that goes on in the next line.
+    let joined = said.join("\n").replace("\\\n", "\u{0}");
+    joined.lines().map(|line| line.split('\u{0}').map(str::trim_start).collect::<String>()).collect()
+}
+
+fn code_in(folder: &std::path::Path, out: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "tests" {
+            code_in(&path, out);
+        } else if path.extension().is_some_and(|end| end == "rs") && name != "tests.rs" {
+            out.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_command_that_doctor_events_and_conditions_name_exists() {
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (mut seen, mut wrong_ones) = (0, Vec::new());
+    for name in ["admit", "api", "applier", "apiserver", "cli", "controllers", "hub", "plan"] {
+        let mut files = Vec::new();
+        code_in(&crates.join(name).join("src"), &mut files);
+        for file in files {
+            for text in texts_of(&std::fs::read_to_string(&file).unwrap()) {
+                for one in commands_in(&text) {
+                    // Made of parts that are known only when it is printed, or no whole one.
+                    if ["{}", "{0}", "{command", "kurator {", "\""].iter().any(|part| one.contains(part)) {
+                        continue;
+                    }
+                    wrong_ones.extend(wrong(
+                        &one,
+                        &file.display().to_string(),
+                        file.to_string_lossy().contains("/doctor/"),
+                    ));
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(wrong_ones.is_empty(), "{wrong_ones:#?}");
+    assert!(seen > 60, "{seen}");
+}

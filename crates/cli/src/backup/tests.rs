@@ -78,3 +78,12 @@ fn sizes_are_for_people() {
         assert_eq!(size(bytes), expect);
     }
 }
+
+#[test]
+fn what_a_backup_would_replace_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.backup");
+    std::fs::write(&file, "notes").unwrap();
+    let said = super::kept(&file);
+    assert!(said.ends_with("a.backup is there already, and is no backup that can be read: nothing was written; name another file, or replace it with --overwrite"), "{said}");
+}

@@ -1,16 +1,19 @@
 //! Facts → findings.
 
 mod stale;
+mod unit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{Decision, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus, WaitingCause};
+use api::delivery::{Decision, MemberLink, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::reason;
+use kube::ResourceExt;
 use model::Timestamp;
+use plan::state::{Said, State};
 
 use super::fault::{self, Fault, Names, Place, Severity};
 use super::remedy;
@@ -63,16 +66,6 @@ impl Facts {
             self.unread.push((of, why));
             Vec::new()
         })
-    }
-
-    /// The units that an edit would take out of members, which keep them until that is approved.
-    fn kept(&self) -> BTreeSet<(&UnitId, &str)> {
-        let entries =
-            self.decisions.iter().flat_map(|d| d.spec.members.iter().map(|(member, e)| (&d.spec.unit, member, e)));
-        entries
-            .filter(|(_, _, entry)| entry.kept().is_some())
-            .map(|(unit, member, _)| (unit, member.as_str()))
-            .collect()
     }
 
     /// What is known of each member, by its name.
@@ -138,8 +131,8 @@ pub(super) struct Refused {
 
 impl Process {
     /// A hub that could not even be asked.
-    pub(super) fn silent(server: String, message: String) -> Self {
-        Self { version: Err(Unread { reason: fault::UNANSWERED.to_owned(), message }), ..Self::unknown(server) }
+    pub(super) fn silent(server: String, reason: &str, message: String) -> Self {
+        Self { version: Err(Unread { reason: reason.to_owned(), message }), ..Self::unknown(server) }
     }
 
     /// A hub of which nothing is known yet.
@@ -175,6 +168,8 @@ pub(super) struct Finding {
     pub(super) template: &'static str,
     /// What the template's placeholders stand for here.
     pub(super) names: Names,
+    /// Nothing is wrong with it, and it is not there yet.
+    pub(super) is_on_its_way: bool,
 }
 
 impl Finding {
@@ -184,10 +179,10 @@ impl Finding {
     }
 }
 
-/// Reason of an object that another unit delivers.
-const CONFLICT: &str = "Conflict";
 /// What the list of members is called.
 pub(super) const MEMBERS: &str = "members";
+/// What the list of decisions is called.
+pub(super) const DECISIONS: &str = "decisions";
 /// How many kinds of the hub are listed.
 const KINDS: usize = 6;
 /// Reason of an API server that does not know what it is asked for.
@@ -215,7 +210,7 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
                 let name = names.to_string();
                 out.push(found(Place::Member, &name, names, fault::of_link(link.state), &link.message));
             }
-            None => out.push(by_condition(Place::Member, &names, conditions, condition::READY, now)),
+            None => out.push(by_ready(Place::Member, &names, member, conditions, now)),
         }
         let names = Names::of(member);
         out.extend(noted(Place::Member, &names, conditions, condition::CREDENTIAL_CURRENT));
@@ -227,20 +222,19 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     for fleet in &facts.fleets {
         let conditions = fleet.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let names = Names::of(fleet);
-        out.push(by_condition(Place::Fleet, &names, conditions, condition::READY, now));
+        out.push(by_ready(Place::Fleet, &names, fleet, conditions, now));
         out.extend(noted(Place::Fleet, &names, conditions, condition::STATUS_CUT));
     }
     for application in &facts.applications {
         let conditions = application.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let names = Names::of(application);
-        out.push(by_condition(Place::Application, &names, conditions, condition::READY, now));
+        out.push(by_ready(Place::Application, &names, application, conditions, now));
         out.extend(noted(Place::Application, &names, conditions, condition::NOT_IMPLEMENTED));
         out.extend(noted(Place::Application, &names, conditions, condition::STATUS_CUT));
         out.push(by_condition(Place::Source, &names, conditions, condition::SOURCE_READY, now));
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_STATUS_CUT));
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_WARNINGS));
     }
-    let kept = facts.kept();
     for slice in &facts.statuses {
         let member = slice.spec.member.as_str();
         let unasked = slice.status.as_ref().and_then(|status| unasked::sentence(&status.moving));
@@ -248,23 +242,9 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
             let names = Names { name: member.to_owned(), ..Names::default() };
             out.push(found(Place::Member, member, names, fault::UNASKED_UNITS, &said));
         }
-        if known.get(member).is_none_or(|known| !known.answers) {
-            continue;
-        }
-        for (id, status) in slice.status.iter().flat_map(|s| &s.units) {
-            let finding = unit(id, member, status, now);
-            let is_held = |unit: &UnitId| kept.contains(&(unit, member));
-            // What waits for an approval is not as it should be, and is a finding of its application.
-            let waits = status.phase == UnitPhase::DeletionsHeld || is_held(id);
-            if waits && finding.severity == Severity::Fine {
-                continue;
-            }
-            // The other unit has it until that is approved.
-            let is_handed = status.reason == CONFLICT
-                && kept.iter().any(|(unit, place)| *place == member && *unit != id && unit.owner() == id.owner());
-            out.push(if is_handed { finding.with_remedy(remedy::HANDED_OVER) } else { finding });
-        }
     }
+    let units = unit::all(facts, &known, &out, now);
+    out.extend(units);
     out.extend(stale::reports(facts, &known, now));
     out.extend(waiting(facts, &known));
     out
@@ -302,7 +282,13 @@ fn fine(place: Place, object: &str, message: impl Into<String>) -> Finding {
         remedy: String::new(),
         template: "",
         names: Names::default(),
+        is_on_its_way: false,
     }
+}
+
+/// What needs nobody, and is not as it should be yet.
+fn coming(place: Place, object: &str, message: impl Into<String>) -> Finding {
+    Finding { is_on_its_way: true, ..fine(place, object, message) }
 }
 
 /// A finding by its reason. One that the table does not have is a fault whose own words have to do.
@@ -318,6 +304,7 @@ fn found(place: Place, object: &str, names: Names, reason: &str, message: &str) 
         remedy: fault::remedy(template, &[&names]),
         template,
         names,
+        is_on_its_way: false,
     }
 }
 
@@ -414,9 +401,26 @@ fn store(store: &Result<Store, String>) -> Vec<Finding> {
     out
 }
 
-/// How long ago a condition took its status, in seconds.
-fn age_secs(condition: &Condition, now: Timestamp) -> i64 {
-    let since: Option<Timestamp> = condition.last_transition_time.parse().ok();
+/// What is said of an object's `Ready`: by the same function as everywhere else.
+fn by_ready(
+    place: Place,
+    names: &Names,
+    object: &impl ResourceExt,
+    conditions: &[Condition],
+    now: Timestamp,
+) -> Finding {
+    let name = names.to_string();
+    let said = Said::of_object(conditions, object.meta().generation);
+    match (said.state, said.reason) {
+        (State::Ready, _) => fine(place, &name, said.message),
+        // The hub has not looked at it, or not since an edit.
+        (_, "") | (State::Progressing, _) if said.since.is_none() => coming(place, &name, said.message),
+        _ => by_condition(place, names, conditions, condition::READY, now),
+    }
+}
+
+/// How long ago that began, in seconds.
+fn age_secs(since: Option<Timestamp>, now: Timestamp) -> i64 {
     since.map_or(0, |since| now.as_second() - since.as_second())
 }
 
@@ -424,62 +428,18 @@ fn by_condition(place: Place, names: &Names, conditions: &[Condition], type_: &s
     let object = names.to_string();
     let name = object.as_str();
     let Some(condition) = condition::find(conditions, type_) else {
-        return fine(place, name, "the hub has not looked at it yet");
+        return coming(place, name, "the hub has not looked at it yet");
     };
     if condition.status == "True" && condition.reason != reason::SUSPENDED {
         return fine(place, name, condition.message.clone());
     }
-    let finding = found(place, name, names.clone(), &condition.reason, &condition.message);
     // What is under way needs nobody, unless it is so for long.
     let under_way = matches!(
         condition.reason.as_str(),
         reason::PROGRESSING | reason::PENDING | reason::FETCHING | reason::PROBING | reason::DELETING
     );
-    if under_way && age_secs(condition, now) < UNDER_WAY_SECS_MAX {
-        return fine(place, name, condition.message.clone());
+    if under_way && age_secs(condition.last_transition_time.parse().ok(), now) < UNDER_WAY_SECS_MAX {
+        return coming(place, name, condition.message.clone());
     }
-    finding
-}
-
-/// What a unit in a member is called, and the names of its remedy.
-fn unit_in(id: &UnitId, member: &str) -> (String, Names) {
-    let names = Names { namespace: id.namespace.clone(), name: id.name.clone(), member: member.to_owned() };
-    let object = match &id.policy {
-        Some(policy) => format!("{names}/{policy} in {member}"),
-        None => format!("{names} in {member}"),
-    };
-    (object, names)
-}
-
-/// One unit in a member, by what the member reported last. What it cannot report now is the member's own finding.
-fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Finding {
-    let (object, names) = unit_in(id, member);
-    if let Some(stuck) = plan::state::stuck(status) {
-        // A refusal has a reason of its own.
-        let is_refused = stuck.cause == WaitingCause::Refused && !stuck.detail.is_empty();
-        let reason = if is_refused { stuck.detail.clone() } else { stuck.cause.to_string() };
-        return found(Place::Unit, &object, names, &reason, &status.message);
-    }
-    let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
-    let broken = match status.phase {
-        UnitPhase::Failed => true,
-        UnitPhase::Applied => status.reason == reason::CONTESTED,
-        UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => {
-            long || status.reason == reason::CONTESTED
-        }
-        UnitPhase::DeletionsHeld | UnitPhase::Suspended | UnitPhase::Removed | UnitPhase::Unknown => false,
-    };
-    if !broken {
-        return fine(Place::Unit, &object, status.message.clone());
-    }
-    let known = fault::find_fault(Place::Unit, &status.reason);
-    Finding {
-        // What is only slow is not broken.
-        severity: if status.phase == UnitPhase::Failed {
-            known.map_or(Severity::Fault, |fault| fault.severity)
-        } else {
-            Severity::Warning
-        },
-        ..found(Place::Unit, &object, names, &status.reason, &status.message)
-    }
+    found(place, name, names.clone(), &condition.reason, &condition.message)
 }

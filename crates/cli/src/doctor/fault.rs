@@ -156,6 +156,7 @@ use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
 const SEE_OUTPUT: &str = "look at the hub's own output: what is missing here was not looked at";
 const SEE_MEMBER: &str = "see `kurator status member/{name}`";
 const SEE_REFUSED: &str = "see in the hub's own output what is too large in it";
+const RELEASE: &str = "revert the change, or release them: `kurator approve app/{name}{-n}`";
 const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}{-n}`";
 
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
@@ -262,7 +263,7 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(
         Fleet,
         reason::NO_MEMBERS,
-        "list clusters in spec.clusters, as with `kurator attach CONTEXT --fleet {name}{-n}`",
+        "list clusters in spec.clusters, as with `kubectl edit fleet {name}{-n}`; `kurator attach CONTEXT --fleet {name}{-n}` lists a new one",
     ),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
@@ -276,7 +277,7 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
     fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
-    fault(Application, reason::DELETIONS_HELD, "revert the change, or release them: `kurator approve app/{name}{-n}`"),
+    fault(Application, reason::DELETIONS_HELD, RELEASE),
     fault(
         Application,
         reason::CONTESTED,
@@ -329,6 +330,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "nothing, if that is wanted; else undo it before {member} answers: take the edit or the commit back, or apply the \
          Application again",
     ),
+    fault(Unit, reason::DELETIONS_HELD, RELEASE),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
     fault(
         Unit,

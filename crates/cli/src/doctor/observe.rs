@@ -41,8 +41,16 @@ pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
     // A hub that never came up has written no kubeconfig, or half of one.
     Ok(match connect::reach_hub(common).await {
         Ok(hub) => facts(&hub.client, hub.server, store, &common.namespace).await,
-        Err(error) => Facts::of_process(Process::silent(dir.display().to_string(), format!("{error:#}")), store),
+        Err(error) => Facts::of_process(unanswered(&dir, &error), store),
     })
+}
+
+/// A hub that could not even be asked. One whose directory this user may not read may run well.
+pub(super) fn unanswered(dir: &Path, error: &anyhow::Error) -> Process {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let is_closed = causes.any(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied);
+    let reason = if is_closed { fault::UNREADABLE } else { fault::UNANSWERED };
+    Process::silent(dir.display().to_string(), reason, format!("{error:#}"))
 }
 
 /// Reads the hub's API. One part of it that fails is a fact among the others.
@@ -74,7 +82,7 @@ pub(super) async fn facts(
     facts.members = status::members(members, attached);
     facts.fleets = facts.listed("fleets", fleets.0);
     facts.applications = facts.listed("applications", applications.0);
-    facts.decisions = facts.listed("decisions", decisions.0);
+    facts.decisions = facts.listed(diagnose::DECISIONS, decisions.0);
     facts.statuses = facts.listed("what members report", statuses);
     facts
 }
@@ -203,18 +211,25 @@ pub(super) fn date_of(text: &str) -> Option<model::Timestamp> {
 }
 
 /// The hub's directory, or why it cannot be looked at; nothing before a hub has made it.
-fn store(directory: &Path) -> Option<Result<Store, String>> {
+pub(super) fn store(directory: &Path) -> Option<Result<Store, String>> {
     let disk = match rustix::fs::statvfs(directory) {
         Ok(disk) => disk,
         Err(rustix::io::Errno::NOENT) => return None,
         Err(why) => return Some(Err(format!("{}: {why}", directory.display()))),
+    };
+    let folder = directory.join("store");
+    let used_bytes = match used_bytes(&folder) {
+        Ok(bytes) => bytes,
+        // The hub has not come up yet.
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(why) => return Some(Err(format!("{}: {why}", folder.display()))),
     };
     let keys = directory.join("keys");
     let open = [directory.to_owned(), keys.clone(), keys.join("hub.json")];
     let mode = |path: &PathBuf| fs::metadata(path).map(|meta| meta.permissions().mode() & 0o044);
     Some(Ok(Store {
         path: directory.display().to_string(),
-        used_bytes: used_bytes(&directory.join("store")),
+        used_bytes,
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         // A key that no one else can reach, because a folder above it is closed, is not open.
         is_readable_by_others: open.iter().all(|path| mode(path).is_ok_and(|bits| bits != 0)),
@@ -222,7 +237,7 @@ fn store(directory: &Path) -> Option<Result<Store, String>> {
 }
 
 /// Bytes of the files in a folder; the store has no folders below.
-fn used_bytes(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
+fn used_bytes(folder: &Path) -> std::io::Result<u64> {
+    let entries = fs::read_dir(folder)?.flatten();
+    Ok(entries.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum())
 }

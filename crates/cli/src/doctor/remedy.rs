@@ -7,7 +7,7 @@ use api::reason;
 
 use super::fault::{
     Fault,
-    Place::{self, Member, Source, Unit},
+    Place::{self, Application, Member, Process, Source, Unit},
 };
 
 /// A cause of a reason, told by what the message says.
@@ -35,6 +35,18 @@ pub(super) const HANDED_OVER: &str =
 
 /// Every known cause. Of several that fit, the first one counts.
 pub(super) const CAUSES: &[Cause] = &[
+    cause(
+        Process,
+        super::fault::UNREADABLE,
+        "Permission denied",
+        "ask as the user that the hub runs as, as with sudo, or name another hub with --kubeconfig or --dir",
+    ),
+    cause(
+        Application,
+        reason::NO_MEMBER_SELECTED,
+        "selects no member: ",
+        "list clusters in the Fleet: see its Fleet above",
+    ),
     cause(
         Member,
         REFUSED,

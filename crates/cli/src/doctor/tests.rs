@@ -112,7 +112,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
     use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
     // Reasons that the document explains though nothing is wrong there, or the same is said in another place.
     let sections: [(&str, &[Place], &[&str]); 4] = [
-        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "NotAsked", "RecordLost"]),
+        ("Delivery", &[Unit], &["ChangedByAdmission", "NotAsked", "RecordLost"]),
         (
             "Application",
             &[Application, Source],
@@ -255,7 +255,7 @@ fn a_member_whose_applier_is_kept_out_is_the_finding_and_its_units_are_not_calle
 fn a_hub_that_does_not_answer_is_the_only_finding_about_it() {
     let silent = Process {
         unready: Some("x".into()),
-        ..Process::silent("https://hub:6443".into(), "Connection refused".into())
+        ..Process::silent("https://hub:6443".into(), fault::UNANSWERED, "Connection refused".into())
     };
     let findings = diagnose(&Facts::of_process(silent, None), now());
     let seen: Vec<_> = findings.iter().map(|f| (f.place, f.reason.as_str(), f.severity)).collect();
@@ -452,7 +452,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
          default/d: loop
       →  correct what is named, in the source (commit it) or in the Application
     ok  process  https://hub:6443 answers, version v1.37.0+kurator-0.1.0
-    ok  source   4 are as they should be
+    ok  source   4 are on their way
     4 faults, 0 warnings
     ");
     insta::assert_snapshot!(shown(2), @r"
@@ -463,7 +463,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
       →  correct what is named, in the source (commit it) or in the Application
     all objects of each fault: `kurator doctor -v`
     ok  process  https://hub:6443 answers, version v1.37.0+kurator-0.1.0
-    ok  source   4 are as they should be
+    ok  source   4 are on their way
     4 faults, 0 warnings
     ");
 }
@@ -473,7 +473,8 @@ fn one_object_of_which_nothing_is_said_is_named() {
     let since = "2026-01-01T00:00:00Z";
     let facts = Facts {
         members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "the member answers", since))],
-        statuses: vec![reported("e", UnitPhase::Applied, "", "", since)],
+        statuses: vec![with(Health::Healthy, reported("e", UnitPhase::Applied, "", "", since))],
+        decisions: vec![decided_in("e", "base", None)],
         ..Facts::of_process(process(), None)
     };
     let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX);
@@ -491,6 +492,21 @@ async fn a_hub_that_has_never_come_up_is_a_finding_beside_its_directory() {
     assert_eq!(findings[0].reason, "HubDoesNotAnswer", "{findings:?}");
     assert!(findings[0].message.contains("cannot read the kubeconfig"), "{findings:?}");
     assert!(findings.iter().any(|finding| finding.place == Place::Store), "{findings:?}");
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_said_and_is_no_hub_that_does_not_run() {
+    let denied = std::io::Error::from_raw_os_error(rustix::io::Errno::ACCESS.raw_os_error());
+    let error = anyhow::Error::new(denied).context("cannot read the kubeconfig /d/instance/kubeconfig");
+    let silent = observe::unanswered(std::path::Path::new("/d"), &error);
+    let findings = diagnose(&Facts::of_process(silent, None), now());
+    assert_eq!(findings[0].reason, fault::UNREADABLE, "{findings:?}");
+    assert!(findings[0].remedy.starts_with("ask as the user that the hub runs as"), "{findings:?}");
+    // What cannot be counted is not called nothing.
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(observe::store(dir.path()).unwrap().unwrap().used_bytes, 0, "before the first start");
+    std::fs::write(dir.path().join("store"), "").unwrap();
+    assert!(observe::store(dir.path()).unwrap().unwrap_err().contains("/store: Not a directory"));
 }
 
 #[test]
@@ -601,16 +617,22 @@ fn a_report_that_is_older_than_what_is_decided_is_said() {
 
 /// What an edit would take out of a member, or not.
 fn decided_in(member: &str, policy: &str, leaving: Option<&str>) -> api::delivery::Decision {
-    let mut entry = serde_json::json!({"revision": "r", "epoch": 1, "reason": ""});
+    let mut entry = serde_json::json!({"revision": "r-1", "epoch": 1, "reason": ""});
     if let Some(why) = leaving {
         entry["leaving"] = serde_json::json!({"cause": "SelectorDiffers", "message": why});
     }
     serde_json::from_value(serde_json::json!({
         "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "d", "namespace": "default"},
         "spec": {"unit": format!("apps.kurator.dev/Application/default/shop/{policy}"), "slice": 0, "suspended": false,
-            "members": {member: entry}},
+            "explanation": {"revision": "r-1"}, "members": {member: entry}},
     }))
     .unwrap()
+}
+
+/// A report of units that say this of themselves.
+fn with(health: Health, mut slice: MemberStatus) -> MemberStatus {
+    slice.status.as_mut().unwrap().units.values_mut().for_each(|unit| unit.health = health);
+    slice
 }
 
 #[test]
@@ -674,14 +696,20 @@ fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
         slice
     };
     let conflict = || reported("e", UnitPhase::Failed, "Conflict", "unit small delivers it already", old);
-    let applied = || reported("e", UnitPhase::Applied, "", "", old);
-    let approve =
-        "let it be handed over with `kurator approve app/shop -n default`, or take the edit back that moves it";
+    let applied = || with(Health::Healthy, reported("e", UnitPhase::Applied, "", "", old));
+    let mut leaving = reported("e", UnitPhase::Removing, "Removing", "1 object is held", old);
+    leaving.status.as_mut().unwrap().units.values_mut().for_each(|unit| {
+        let held = serde_json::json!({"state": "Waiting", "count": 1, "digest": model::Digest::of(b"list")});
+        unit.held = serde_json::from_value(held).unwrap();
+    });
+    let release = Some(("DeletionsHeld", "revert the change, or release them: `kurator approve app/shop -n default`"));
+    let approve = "let it be handed over with `kurator approve app/shop -n default`, or take the edit back that moves it";
     let give = "take the object out of what e gets, or give rights there with the `kurator attach` that is named";
     for (status, decision, expect) in [
         (applied(), decided_in("e", "base", None), Some(("", ""))),
-        (applied(), decided_in("e", "base", Some("labels differ")), None),
-        (reported("e", UnitPhase::DeletionsHeld, "DeletionsHeld", "", old), decided_in("e", "base", None), None),
+        (applied(), decided_in("e", "base", Some("labels differ")), release),
+        (reported("e", UnitPhase::DeletionsHeld, "DeletionsHeld", "", old), decided_in("e", "base", None), release),
+        (leaving, decided_in("e", "base", None), release),
         (stays("Handover", ""), decided_in("e", "base", None), Some(("", ""))),
         (stays("OutsideRights", "namespace app1"), decided_in("e", "base", None), Some(("OutsideRights", give))),
         (
@@ -703,6 +731,75 @@ fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
         let unit = findings.iter().find(|finding| finding.place == Place::Unit);
         assert_eq!(unit.map(|unit| (unit.reason.as_str(), unit.remedy.as_str())), expect, "{said}");
     }
+}
+
+#[test]
+fn units_are_as_they_should_be_only_when_their_state_is_ready() {
+    let old = "2026-01-01T00:55:00Z";
+    let decided = |leaving: Option<&str>, missing: &str| {
+        let mut decision = decided_in("e", "base", leaving);
+        if !missing.is_empty() {
+            let waiting_on = serde_json::json!({"revision": "r-2", "waitingOn": [{"what": missing}]});
+            decision.spec.explanation = serde_json::from_value(waiting_on).unwrap();
+        }
+        decision
+    };
+    let report = |phase, health| with(health, reported("e", phase, "", "", old));
+    let applied = || report(UnitPhase::Applied, Health::Healthy);
+    for (decision, status, alone, said) in [
+        (decided(None, ""), applied(), "", "default/shop/base in e is as it should be"),
+        (
+            decided(None, ""),
+            report(UnitPhase::Applying, Health::Progressing),
+            "",
+            "default/shop/base in e is on its way",
+        ),
+        (decided(None, "Source"), applied(), "", "default/shop/base in e is on its way"),
+        (decided(None, ""), report(UnitPhase::Removing, Health::Healthy), "", "default/shop/base in e is on its way"),
+        (decided(None, "Render"), applied(), reason::BUILD_FAILED, ""),
+        (decided(None, "Rights"), applied(), reason::RESTRICTED_NAMESPACE, ""),
+        (decided(None, ""), report(UnitPhase::Applied, Health::Degraded), reason::HEALTH_CHECK_FAILED, ""),
+        (decided(Some("labels differ"), ""), applied(), reason::DELETIONS_HELD, ""),
+        (decided(None, ""), report(UnitPhase::Suspended, Health::Healthy), reason::SUSPENDED, ""),
+    ] {
+        let ready = condition("Ready", "False", reason::BUILD_FAILED, "words", old);
+        let facts = |applications: Vec<Application>| Facts {
+            members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old))],
+            statuses: vec![status.clone()],
+            decisions: vec![decision.clone()],
+            applications,
+            ..Facts::of_process(process(), None)
+        };
+        let findings = diagnose(&facts(Vec::new()), now());
+        let unit = findings.iter().find(|finding| finding.place == Place::Unit).unwrap();
+        assert_eq!(unit.reason, alone, "{status:?}");
+        assert_eq!(unit.severity == Severity::Fine, alone.is_empty(), "{status:?}");
+        // What is said of its application is not said once more of each unit, and nothing calls it fine.
+        let findings = diagnose(&facts(vec![application("shop", vec![ready])]), now());
+        let lines = output::text(&lines(&findings, SHOWN_MAX, false, usize::MAX));
+        let of_units: Vec<_> = lines.lines().filter_map(|line| line.strip_prefix("ok  unit ")).map(str::trim).collect();
+        let expect: Vec<&str> = (!said.is_empty()).then_some(said).into_iter().collect();
+        assert_eq!(of_units, expect, "{status:?}");
+    }
+}
+
+#[test]
+fn what_is_on_its_way_is_counted_by_itself() {
+    let since = "2026-01-01T00:59:50Z";
+    let app =
+        |name: &str, status: &str, reason: &str| application(name, vec![condition("Ready", status, reason, "", since)]);
+    let mut edited = app("d", "True", reason::RECONCILIATION_SUCCEEDED);
+    edited.metadata.generation = Some(2);
+    edited.status.as_mut().unwrap().conditions[0].observed_generation = Some(1);
+    let applications = vec![
+        app("a", "True", reason::RECONCILIATION_SUCCEEDED),
+        app("b", "False", reason::PROGRESSING),
+        application("c", Vec::new()),
+        edited,
+    ];
+    let facts = Facts { applications, ..Facts::of_process(process(), None) };
+    let text = output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX));
+    assert!(text.contains("ok  application  1 is as it should be, 3 are on their way\n"), "{text}");
 }
 
 #[tokio::test]

@@ -138,3 +138,13 @@ fn a_document_is_exactly_the_value_and_hides_nothing() {
         assert!(!visible::has_unseen(&json) && !visible::has_unseen(&yaml), "{json:?} {yaml:?}");
     }
 }
+
+#[test]
+fn only_an_error_of_several_lines_is_printed_on_several() {
+    let lines = |words: &[&str]| Lines(words.iter().map(|line| (*line).to_owned()).collect());
+    let said = error_lines(&lines(&["take it off:", "  kubectl label a b-", "  kubectl label c b-"]).into());
+    assert_eq!(said, ["error: take it off:", "  kubectl label a b-", "  kubectl label c b-"]);
+    let said = error_lines(&anyhow::anyhow!("a member says\nok"));
+    assert_eq!(said, ["error: a member says\nok"], "which is one line when it is printed");
+    assert_eq!(visible(&said[0]), "error: a member says ok");
+}

@@ -76,7 +76,7 @@ pub(super) fn unit(world: &World, id: &UnitId, member: &str, status: &UnitStatus
         counted(known, objects.applied.saturating_add(waiting), objects.desired.saturating_add(waiting)).into(),
         counted(known, pods.ready, pods.desired).into(),
         Cell::new(state.as_str(), tone(state)),
-        since(status.since, now).into(),
+        since(world.since(id, &pair, status), now).into(),
         why.into(),
     ]
 }

@@ -68,6 +68,25 @@ pub(super) fn in_short(app: &str, namespace: &str, lists: &[HeldDeletions]) -> V
     }
 }
 
+/// Why lists wait, each reason once with the policies that it is of.
+pub(super) fn causes(lists: &[HeldDeletions]) -> String {
+    let mut by_cause: Vec<(String, Vec<&str>)> = Vec::new();
+    for list in lists {
+        let why = why(list);
+        match by_cause.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, policies)) => policies.push(&list.policy),
+            None => by_cause.push((why, vec![&list.policy])),
+        }
+    }
+    let said = by_cause.iter().map(|(why, policies)| {
+        let more = policies.len().saturating_sub(POLICIES_SAID);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let shown = &policies[..policies.len().min(POLICIES_SAID)];
+        format!("{} {}{more}: {why}", if policies.len() == 1 { "policy" } else { "policies" }, shown.join(", "))
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
 /// What to do: approve, or undo what caused it.
 fn next(app: &str, namespace: &str, lists: &[HeldDeletions]) -> String {
     let edits = lists.iter().filter(|list| is_edit(list)).count();

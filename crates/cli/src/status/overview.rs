@@ -183,7 +183,12 @@ pub(super) fn entries(world: &World) -> Vec<Entry> {
     let of_app = |app: &Application| {
         let status = app.status.clone().unwrap_or_default();
         let said = Said::of_object(&status.conditions, app.metadata.generation);
-        entry(format!("app/{}", app.name_any()), app.namespace(), said)
+        let mut entry = entry(format!("app/{}", app.name_any()), app.namespace(), said);
+        let causes = held::causes(&status.held);
+        if entry.state == State::Held && !causes.is_empty() {
+            entry.message = format!("{}; {causes}", entry.message);
+        }
+        entry
     };
     members.chain(world.fleets.iter().map(of_fleet)).chain(world.applications.iter().map(of_app)).collect()
 }

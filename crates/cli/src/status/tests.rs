@@ -511,8 +511,8 @@ fn a_unit_is_compared_with_what_is_decided_for_it() {
                     {"name": "shanghai", "reason": "label size is \"small\", the selector wants \"large\""},
                     {"name": "virginia", "reason": "label size is \"small\", the selector wants \"large\""}]}}}))
     };
-    let page = |revision: &str| {
-        let conditions = [condition("Ready", "True", "ReconciliationSucceeded", "1 of 1 ready")];
+    let page = |revision: &str, status: &str, reason: &str| {
+        let conditions = [condition("Ready", status, reason, "1 of 1 ready")];
         let lists = Lists {
             members: vec![cluster("beijing", answers())],
             applications: vec![placed(shop(&conditions, 1, json!([])))],
@@ -524,11 +524,38 @@ fn a_unit_is_compared_with_what_is_decided_for_it() {
         };
         application_text(&World::new(Scope::Namespace("default".to_owned()), lists))
     };
-    assert!(page("abc-1").contains("  Ready  "), "{}", page("abc-1"));
+    assert!(
+        page("abc-1", "True", "ReconciliationSucceeded").contains("  Ready  "),
+        "{}",
+        page("abc-1", "True", "ReconciliationSucceeded")
+    );
     let left_out = "not delivered to, by selection:\n  policy large: shanghai, virginia: label size is \"small\", the selector wants \"large\"\n";
-    assert!(page("abc-1").contains(left_out), "{}", page("abc-1"));
-    let older = page("abc-2");
+    assert!(
+        page("abc-1", "True", "ReconciliationSucceeded").contains(left_out),
+        "{}",
+        page("abc-1", "True", "ReconciliationSucceeded")
+    );
+    let older = page("abc-2", "True", "ReconciliationSucceeded");
     assert!(older.contains("Progressing  3m     has main@3f2c1a, wanted a newer one; Applied, Healthy"), "{older}");
+    // What the member has is as it was. Its state is of the application, and so is its time.
+    let newer = page("abc-2", "False", "Progressing");
+    assert!(newer.contains("Progressing  90s    has main@3f2c1a"), "{newer}");
+}
+
+#[test]
+fn the_problems_name_why_deletions_are_held() {
+    let held = |policy: &str| {
+        json!({"policy": policy, "digest": "sha256:0", "reason": "EditRemovesMembers", "count": 4, "memberCount": 1, "objectCount": 4,
+            "causes": [{"cause": "SelectorDiffers", "message": "label size is \"small\", the selector wants \"smal\"",
+                "members": 1, "objects": 4}]})
+    };
+    let conditions = [condition("Ready", "False", "DeletionsHeld", "deletions wait for approval")];
+    let lists =
+        Lists { applications: vec![shop(&conditions, 0, json!([held("large"), held("small")]))], ..Lists::default() };
+    let world = World::new(Scope::Namespace("default".to_owned()), lists);
+    let expect =
+        "deletions wait for approval; policies large, small: label size is \"small\", the selector wants \"smal\"";
+    assert_eq!(overview::problems(&world)[0].message, expect);
 }
 
 #[test]

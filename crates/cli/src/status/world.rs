@@ -11,8 +11,10 @@ use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
+use api::reason;
 use kube::api::{ListParams, ObjectList};
 use kube::{Client, ResourceExt};
+use model::Timestamp;
 use plan::reach::{MemberFacts, reach};
 use plan::state::{Pair, Said, State};
 
@@ -307,6 +309,29 @@ impl World {
         let pair = Pair::decided(decided, self.explanations.get(unit), member, Some(status), self.facts.get(member));
         // Who may not read decisions sees what the member says of what it was told.
         if self.decided.covers(unit) { pair } else { Pair { wanted: Some(&status.revision), ..pair } }
+    }
+
+    /// Since when a unit is in its state. A member reports since when its phase and health are as they are; where the state
+    /// comes from elsewhere, so does its time.
+    pub(super) fn since(&self, unit: &UnitId, pair: &Pair<'_>, status: &UnitStatus) -> Timestamp {
+        let of_app = || {
+            let is_it = |app: &&Application| {
+                app.name_any() == unit.name && app.namespace().is_some_and(|n| n == unit.namespace)
+            };
+            let app = self.applications.iter().find(is_it)?;
+            let said = Said::of_conditions(&app.status.as_ref()?.conditions);
+            said.since.filter(|_| said.state != State::Ready)
+        };
+        let elsewhere = match pair.reason() {
+            reason::MEMBER_UNKNOWN | reason::MEMBER_BLOCKED | reason::MEMBER_NOT_READY => {
+                self.find_member(pair.member).and_then(|member| self.member_state(member).since)
+            }
+            reason::DELETIONS_HELD => pair.kept.and_then(|leaving| leaving.since),
+            // What it has is not what it should have.
+            _ if pair.wanted != Some(&status.revision) => of_app().filter(|at| *at > status.since),
+            _ => None,
+        };
+        elsewhere.unwrap_or(status.since)
     }
 
     /// What was agreed to of an application, and is done when its members answer: member and sentence.

@@ -127,5 +127,5 @@ fn what_has_only_the_label_of_a_hub_is_named_with_what_takes_it_off() {
             row("", "ConfigMap", "app1", "cm2", "hub another delivers it")]}))
     .unwrap();
     let left = labelled(&hub("lost"), &[report]);
-    insta::assert_snapshot!("unlabel", unlabel_words(&name("m1"), &hub("lost"), &left));
+    insta::assert_snapshot!("unlabel", unlabel_words(&name("m1"), &hub("lost"), &left).join("\n"));
 }

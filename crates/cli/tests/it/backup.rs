@@ -74,7 +74,9 @@ fn a_hub_that_runs_is_backed_up_restored_and_verified() {
     assert_eq!(fs::read(other.join("kubeconfig")).unwrap(), kubeconfig, "the same port, authority and administrator");
     assert!(second.ok("status").contains("no members yet"));
     // One that does not run.
-    place.ok(&format!("hub backup {shown} --dir {}", dir.display()));
+    let why = place.fails(&format!("hub backup {shown} --dir {}", dir.display()));
+    assert!(why.contains("is there already, it is a backup of hub ") && why.contains("--overwrite"), "{why}");
+    place.ok(&format!("hub backup {shown} --dir {} --overwrite", dir.display()));
     assert!(place.ok(&format!("hub verify --dir {}", dir.display())).ends_with("sound\n"));
 }
 
@@ -116,7 +118,7 @@ fn a_kill_at_any_moment_leaves_nothing_half() {
         kill(&format!("hub backup {} --dir {}", file.display(), dir.display()), after);
         assert!(!file.exists() || is_sound(&file), "after {after} ms");
     }
-    place.ok(&format!("hub backup {} --dir {}", file.display(), dir.display()));
+    place.ok(&format!("hub backup {} --dir {} --overwrite", file.display(), dir.display()));
     assert_eq!(names(&home).iter().filter(|name| name.contains("partial")).count(), 0);
     let hub = id(&place, &dir);
     for after in MOMENTS {

@@ -20,14 +20,18 @@ use crate::install::ID_SECRET;
 const UNFINISHED: &str = ".partial";
 
 /// Writes a backup of the hub in `dir`, the directory of an instance, into a file that its owner alone can read. The
-/// file appears whole, or not at all; one that was there before is replaced then.
+/// file appears whole, or not at all; one that was there before is replaced then, if that is wanted.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn write_file(dir: &Path, file: &Path, now: Timestamp) -> Result<Manifest, Error> {
+pub fn write_file(dir: &Path, file: &Path, now: Timestamp, overwrite: bool) -> Result<Manifest, Error> {
     if file.is_dir() {
         let source = io::ErrorKind::IsADirectory.into();
         return Err(Error::Io { action: "write", path: file.to_path_buf(), source });
+    }
+    let exists = || Error::Exists { path: file.to_path_buf() };
+    if !overwrite && file.symlink_metadata().is_ok() {
+        return Err(exists());
     }
     let mut draft = file.as_os_str().to_owned();
     draft.push(UNFINISHED);
@@ -48,7 +52,11 @@ pub fn write_file(dir: &Path, file: &Path, now: Timestamp) -> Result<Manifest, E
         .and_then(|()| write_backup(dir, &mut out, now, &draft))
         .and_then(|manifest| {
             out.sync_all().map_err(failed("write"))?;
-            fs::rename(&draft, file).map_err(Error::io("write", file))?;
+            let named = if overwrite { fs::rename(&draft, file) } else { name_new(&draft, file) };
+            named.map_err(|source| match source.kind() {
+                io::ErrorKind::AlreadyExists => exists(),
+                _ => Error::io("write", file)(source),
+            })?;
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
             Ok(manifest)
@@ -58,6 +66,16 @@ pub fn write_file(dir: &Path, file: &Path, now: Timestamp) -> Result<Manifest, E
         let _ = fs::remove_file(&draft);
     }
     done
+}
+
+/// Gives a file its name, unless there is one of that name, also one that came a moment ago. Where the file system cannot do
+/// that in one step, as some on networks, it was looked before the backup began.
+pub(super) fn name_new(draft: &Path, file: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, draft, CWD, file, RenameFlags::NOREPLACE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => fs::rename(draft, file),
+        done => done.map_err(Into::into),
+    }
 }
 
 /// Writes a backup of the hub in `dir`; `target` is how `out` is called in errors.

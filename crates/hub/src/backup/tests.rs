@@ -84,7 +84,7 @@ fn modes(dir: &Path) -> Vec<(String, u32)> {
 async fn what_is_restored_is_the_hub_at_the_moment_of_its_backup() {
     let (dir, store) = instance().await;
     let file = dir.path().join("a.backup");
-    let manifest = write_file(dir.path(), &file, now()).unwrap();
+    let manifest = write_file(dir.path(), &file, now(), false).unwrap();
     assert_eq!((manifest.hub.as_str(), manifest.revision), (ID, 4));
     let names: Vec<&str> = manifest.parts.iter().map(|part| part.name.as_str()).collect();
     assert_eq!(names, ["hub/keys/hub.json", "hub/hub.port", "hub/store/00000000000000000001.log"]);
@@ -116,7 +116,7 @@ async fn what_is_restored_is_the_hub_at_the_moment_of_its_backup() {
     assert_eq!((opened.revision().0, opened.snapshot().len()), (4, 4));
     drop(opened);
     // A backup of the restored hub is the same hub.
-    let again = write_file(target.path(), &dir.path().join("b.backup"), now()).unwrap();
+    let again = write_file(target.path(), &dir.path().join("b.backup"), now(), false).unwrap();
     assert_eq!(again, manifest);
 }
 
@@ -124,7 +124,7 @@ async fn what_is_restored_is_the_hub_at_the_moment_of_its_backup() {
 async fn a_backup_that_was_changed_or_cut_off_is_refused_before_anything_is_written() {
     let (dir, _store) = instance().await;
     let file = dir.path().join("a.backup");
-    let manifest = write_file(dir.path(), &file, now()).unwrap();
+    let manifest = write_file(dir.path(), &file, now(), false).unwrap();
     let sound = fs::read(&file).unwrap();
     let changed = dir.path().join("changed.backup");
     let target = dir.path().join("target");
@@ -209,7 +209,7 @@ fn what_is_no_backup_is_said_to_be_none() {
 async fn a_restore_needs_an_empty_directory_and_removes_what_an_earlier_one_left() {
     let (dir, _store) = instance().await;
     let file = dir.path().join("a.backup");
-    write_file(dir.path(), &file, now()).unwrap();
+    write_file(dir.path(), &file, now(), false).unwrap();
     let error = restore(&file, dir.path()).unwrap_err();
     assert!(matches!(&error, Error::NotEmpty { .. }) && error.to_string().contains("is not empty"), "{error}");
 
@@ -233,21 +233,40 @@ async fn a_backup_that_cannot_be_made_leaves_what_was_there() {
     let mut bytes = fs::read(&segment).unwrap();
     bytes[200] ^= 1;
     fs::write(&segment, bytes).unwrap();
-    let error = write_file(dir.path(), &file, now()).unwrap_err().to_string();
+    let error = write_file(dir.path(), &file, now(), true).unwrap_err().to_string();
     assert!(error.contains("is damaged at byte"), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "the one of yesterday");
     assert!(!dir.path().join("a.backup.partial").exists());
 
     let empty = tempfile::tempdir().unwrap();
     for what in ["it has no keys", "it has no store"] {
-        let error = write_file(empty.path(), &file, now()).unwrap_err().to_string();
+        let error = write_file(empty.path(), &file, now(), true).unwrap_err().to_string();
         assert!(error.contains("there is no hub in") && error.contains(what), "{error}");
         fs::create_dir_all(empty.path().join("hub/keys")).unwrap();
         fs::write(empty.path().join("hub/keys/hub.json"), "{}").unwrap();
     }
     assert!(verify_directory(empty.path()).unwrap_err().to_string().contains("it has no store"));
-    let error = write_file(dir.path(), dir.path(), now()).unwrap_err().to_string();
+    let error = write_file(dir.path(), dir.path(), now(), false).unwrap_err().to_string();
     assert!(error.contains("cannot write"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_is_replaced_only_when_that_is_wanted() {
+    let (dir, _store) = instance().await;
+    let file = dir.path().join("a.backup");
+    fs::write(&file, "the one of yesterday").unwrap();
+    let error = write_file(dir.path(), &file, now(), false).unwrap_err();
+    assert!(matches!(&error, Error::Exists { path } if *path == file), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "the one of yesterday");
+    write_file(dir.path(), &file, now(), true).unwrap();
+    assert_eq!(verify_backup(&file).unwrap().counted.problems.count, 0);
+    // One that comes while it is written stays too.
+    let draft = dir.path().join("b.partial");
+    fs::write(&draft, "new").unwrap();
+    let error = super::make::name_new(&draft, &file).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    super::make::name_new(&draft, &dir.path().join("b.backup")).unwrap();
+    assert!(!draft.exists() && fs::read_to_string(dir.path().join("b.backup")).unwrap() == "new");
 }
 
 /// A sink that is full after some bytes.
@@ -297,7 +316,7 @@ async fn a_look_at_a_hub_counts_and_says_what_does_not_fit_together() {
     let key = b"//secrets/kurator-system/kurator-hub-key".to_vec();
     store.write(StoreWrite { key: key.into(), expect: Expect::Any, value: None }).await.unwrap();
     fs::write(dir.path().join("hub/keys/hub.json"), "{}").unwrap();
-    write_file(dir.path(), &file, now()).unwrap();
+    write_file(dir.path(), &file, now(), false).unwrap();
     let of_backup = verify_backup(&file).unwrap();
     let of_directory = verify_directory(dir.path()).unwrap();
     assert_eq!(of_backup.counted, of_directory.counted);

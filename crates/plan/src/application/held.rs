@@ -32,19 +32,24 @@ const CAUSES_SHOWN: usize = 20;
 /// Causes in a message, which has a line: all of them are in `held`.
 const CAUSES_SAID: usize = 3;
 
+/// Stands between what is said to be a mistake in the sources of an Application.
+const BETWEEN_SENTENCES: &str = "; ";
+
 /// Ends what is said of a policy whose directory is not in the source.
 const WITHOUT_DIRECTORY: &str = ", so that it has no objects";
 
-/// What is said of a policy whose directory was in the source and is not there now. `why`: which, in the renderer's words.
+/// What is said of a policy whose directory was in the source and is not there now. `why`: which, in the renderer's words, of
+/// which the advice after the first sentence is left out: sentences are told apart by what joins these.
 pub fn without_directory(why: &str) -> String {
-    format!("{why}{WITHOUT_DIRECTORY}")
+    let what = why.split(BETWEEN_SENTENCES).next().unwrap_or_default();
+    format!("{what}{WITHOUT_DIRECTORY}")
 }
 
 /// The same, out of what is said to be a mistake in the sources of an Application.
 fn missing_directory(application: &Application, policy: &str) -> Option<String> {
     let said = condition::find(&application.status.as_ref()?.conditions, condition::SOURCE_WARNINGS)?;
     let of_policy = format!("policy {policy}: ");
-    let mut sentences = said.message.split("; ").filter_map(|sentence| sentence.strip_prefix(&*of_policy));
+    let mut sentences = said.message.split(BETWEEN_SENTENCES).filter_map(|sentence| sentence.strip_prefix(&*of_policy));
     sentences.find_map(|sentence| sentence.strip_suffix(WITHOUT_DIRECTORY)).map(str::to_owned)
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use api::delivery::{Decision, Removal, UnitId, UnitStatus};
 use model::Timestamp;
 
-use super::{Facts, Finding, Known, Place, fault, found, unit_in};
+use super::unit::unit_in;
+use super::{Facts, Finding, Known, Place, fault, found};
 
 /// How long after a decision a member that answers has reported on it at the latest: its applier begins at once and says
 /// so within a second, also in a hub that has just started with a thousand members.

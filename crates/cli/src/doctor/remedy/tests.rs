@@ -163,7 +163,18 @@ fn examples() -> Vec<(Place, &'static str, String)> {
     let members = examples_of_members().into_iter().map(|(reason, message)| (Member, reason, message));
     let sources = SOURCES.map(|message| (Source, NOT_FETCHED, message.to_owned()));
     let units = UNITS.map(|(reason, message)| (Unit, reason, message.to_owned()));
-    let mut all: Vec<_> = members.chain(sources).chain(units).collect();
+    let others = [
+        (Process, fault::UNREADABLE, "cannot read the kubeconfig /d/kubeconfig: Permission denied (os error 13)"),
+        (Process, fault::UNREADABLE, "cannot list members: 500: it is broken"),
+        (Application, reason::NO_MEMBER_SELECTED, "policy large selects no member: fleet demo has none"),
+        (
+            Application,
+            reason::NO_MEMBER_SELECTED,
+            "policy large selects none of 3 candidates in fleet demo: labels differ",
+        ),
+    ];
+    let others = others.map(|(place, reason, message)| (place, reason, message.to_owned()));
+    let mut all: Vec<_> = members.chain(sources).chain(units).chain(others).collect();
     for row in FAULTS {
         if !all.iter().any(|(place, reason, _)| (*place, *reason) == (row.place, row.reason)) {
             all.push((row.place, row.reason, String::new()));

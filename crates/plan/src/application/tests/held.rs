@@ -224,12 +224,16 @@ fn a_list_that_a_missing_directory_causes_says_so() {
         released: 0,
         state: DeletionState::Waiting,
     });
+    // As the renderer says it.
+    let gone = model::tree::TreeError::NotFound { path: "web".to_owned() };
+    let gone = crate::application::held::without_directory(&format!("kustomization.path: {gone}"));
+    let gone = gone.as_str();
     for (warnings, expect) in [
         ("", "nothing would be left of it"),
-        ("policy q: kustomization.path: web: gone, so that it has no objects", "nothing would be left of it"),
+        (&*format!("policy q: {gone}"), "nothing would be left of it"),
         (
-            "policy p: a patch selects nothing; policy p: kustomization.path: web: gone, so that it has no objects",
-            "nothing would be left of it: kustomization.path: web: gone",
+            &*format!("policy p: a patch selects nothing; policy p: {gone}; policy q: another one"),
+            "nothing would be left of it: kustomization.path: web: no such file or directory in the source",
         ),
     ] {
         let status = world.application.as_mut().unwrap().status.as_mut().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use api::delivery::{HubId, ShortId, UnitId};
+use api::delivery::{HubId, ShortId, UnitId, UnitPhase};
 use api::feed::{Payload, Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use model::{Digest, MemberName};
@@ -193,10 +193,11 @@ impl Feed for MemberFeed {
                 }
                 FeedReport::Unit(said) => {
                     let members = state.units.entry(said.unit.clone()).or_default();
-                    if said.phase == api::delivery::UnitPhase::Removed {
+                    if said.phase == UnitPhase::Removed {
                         members.remove(&self.member);
                     } else {
-                        members.insert(self.member.clone(), Arc::clone(said));
+                        let kept = members.get(&self.member).and_then(|last| with_last_rows(said, last));
+                        members.insert(self.member.clone(), kept.unwrap_or_else(|| Arc::clone(said)));
                     }
                     if members.is_empty() {
                         state.units.remove(&said.unit);
@@ -208,6 +209,16 @@ impl Feed for MemberFeed {
         // A closed channel means that the hub is going down.
         Box::pin(async move { drop(sender.send(report).await) })
     }
+}
+
+/// A report of an applier that has not seen its member, as with a new kubeconfig that leads to another cluster, with what the one
+/// before it saw: what a unit has in a member that cannot be looked at is what it had there. [`PushFeed::forget_reports`] ends that.
+fn with_last_rows(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport>> {
+    if said.phase != UnitPhase::Unknown || !said.details.is_empty() || last.details.is_empty() {
+        return None;
+    }
+    let UnitReport { objects, pods, reverts, last_drift, details, uids, going, .. } = last.clone();
+    Some(Arc::new(UnitReport { objects, pods, reverts, last_drift, details, uids, going, ..said.clone() }))
 }
 
 #[cfg(test)]

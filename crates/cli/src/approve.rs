@@ -69,12 +69,17 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
         Some(_) => {}
     }
     refuse_unnamed(name, &chosen, named.as_ref())?;
+    // What is asked, and what is said at the end, has the numbers of the list.
+    let numbered: Vec<HeldDeletions> = chosen
+        .iter()
+        .map(|list| list::numbered(list, named.as_ref().and_then(|named| list::find(named, list))))
+        .collect();
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
     if !what.ask.yes {
         let facts = || undone_facts(common, name, &chosen, named.as_ref());
         let command = command(common, name, &digests);
-        ask::confirm_facts(common.output, &question(&chosen), "nothing was approved", &command, facts)?;
+        ask::confirm_facts(common.output, &question(&numbered), "nothing was approved", &command, facts)?;
     }
     let apps = BTreeSet::from([name.to_owned()]);
     let left = Left::before(&client, &common.namespace, &apps).await;
@@ -96,7 +101,7 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = chosen.iter().map(held::what).collect::<Vec<_>>().join(", and ");
+    let sum = numbered.iter().map(held::what).collect::<Vec<_>>().join(", and ");
     let see = format!("see `kurator status app/{name}`");
     match end {
         None => output::print_stderr(format_args!("app/{name}: approved: {sum}; {see}")),

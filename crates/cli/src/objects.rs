@@ -2,7 +2,7 @@
 
 use api::view::HeldObject;
 use model::{MemberName, ObjectKey};
-use plan::departure::Objects;
+use plan::departure::{Objects, is_taken_over};
 use serde_json::{Value, json};
 
 use crate::status::held::count;
@@ -37,16 +37,49 @@ pub(crate) fn listed(objects: &Objects) -> Vec<HeldObject> {
     goes.chain(objects.stays.iter().map(|(key, why)| named(key, why.in_words()))).collect()
 }
 
+/// Objects of a list, by what becomes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// They are deleted.
+    pub(crate) goes: usize,
+    /// They are left there.
+    pub(crate) stays: usize,
+    /// Other units take them over.
+    pub(crate) taken: usize,
+}
+
+impl Numbers {
+    /// Adds those of so many members.
+    pub(crate) fn add(&mut self, other: Self, members: usize) {
+        self.goes += other.goes * members;
+        self.stays += other.stays * members;
+        self.taken += other.taken * members;
+    }
+
+    /// In words.
+    pub(crate) fn in_words(self) -> String {
+        let Self { goes, stays, taken } = self;
+        let counted = |number: usize| count(u32::try_from(number).unwrap_or(u32::MAX), "object");
+        let all = [(goes, "deleted"), (taken, "taken over by others"), (stays, "left there")];
+        let said: Vec<String> = all
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{} {what}", counted(*number)))
+            .collect();
+        if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
+    }
+}
+
+/// How many objects go, stay, and are taken over: every number that is said of a list is one of these.
+pub(crate) fn numbers(objects: &[HeldObject]) -> Numbers {
+    let goes = objects.iter().filter(|object| object.stays.is_empty()).count();
+    let taken = objects.iter().filter(|object| is_taken_over(&object.stays)).count();
+    Numbers { goes, taken, stays: objects.len() - goes - taken }
+}
+
 /// How many go and how many stay.
 pub(crate) fn summary(objects: &[HeldObject]) -> String {
-    let stays = objects.iter().filter(|object| !object.stays.is_empty()).count();
-    let counted = |number: usize| count(u32::try_from(number).unwrap_or(u32::MAX), "object");
-    match (objects.len() - stays, stays) {
-        (0, 0) => "nothing".to_owned(),
-        (goes, 0) => format!("{} deleted", counted(goes)),
-        (0, stays) => format!("{} left there", counted(stays)),
-        (goes, stays) => format!("{} deleted, {} left there", counted(goes), counted(stays)),
-    }
+    numbers(objects).in_words()
 }
 
 /// One line for each object. A long block is cut unless all are asked for.

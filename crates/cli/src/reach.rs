@@ -22,7 +22,33 @@ pub(crate) fn kept_out(link: Option<&MemberLink>) -> Option<&MemberLink> {
 
 /// Does a member answer both? Then what it reported last holds, and more comes.
 pub(crate) fn answers(record: Option<&Cluster>, link: Option<&MemberLink>) -> bool {
-    record.is_some_and(record_answers) && kept_out(link).is_none()
+    away(record, link).is_none()
+}
+
+/// Why a member cannot be looked at now, in one word; `None` while it answers both.
+pub(crate) fn away(record: Option<&Cluster>, link: Option<&MemberLink>) -> Option<String> {
+    let Some(record) = record else { return Some(reason::MEMBER_GONE.to_owned()) };
+    let conditions = record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    if !record_answers(record) {
+        let ready = condition::find(conditions, condition::READY);
+        return Some(ready.map_or_else(|| reason::PROBING.to_owned(), |ready| ready.reason.clone()));
+    }
+    let of_link = |link: &MemberLink| match link.state {
+        LinkState::Blocked => reason::APPLIER_REFUSED.to_owned(),
+        LinkState::Unreachable | LinkState::Connected => reason::APPLIER_NOT_ANSWERED.to_owned(),
+    };
+    kept_out(link).map(of_link)
+}
+
+/// From when on it is done in members that are away for this reason: when they answer, or when it is them again that do.
+pub(crate) fn done_when(reason: &str, members: usize) -> &'static str {
+    let is_another = [reason::SAME_CLUSTER, reason::IDENTITY_CHANGED, reason::IDENTITY_UNKNOWN].contains(&reason);
+    match (is_another, members) {
+        (true, 1) => "done when it is the right cluster again that answers",
+        (true, _) => "done when it is the right clusters again that answer",
+        (false, 1) => "done when it answers",
+        (false, _) => "done when they answer",
+    }
 }
 
 #[cfg(test)]

@@ -86,7 +86,10 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
         lines.push(with_state(head, unit, "stateReason", "stateMessage", colour));
         let count = of(unit).len();
         if count == 0 {
-            lines.push("    no objects".into());
+            let is_known = is_known(unit) && text(unit, "phase") != "Failed";
+            let inventory = unit["objects"]["inventory"].as_u64().unwrap_or_default();
+            let none = if is_known && inventory == 0 { "no objects" } else { "what it has there is not known" };
+            lines.push(format!("    {none}").into());
         }
         lines.extend(rows.by_ref().take(count).map(|row| row.indented(4)));
     }

@@ -71,6 +71,13 @@ fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
+    let others = ctx.feed.reports_in(&report.member);
+    let heirs = plan::departure::heirs(&report.unit, others.iter().map(Arc::as_ref));
+    for (row, known) in value["details"].as_array_mut().into_iter().flatten().zip(&report.details) {
+        if let Some(heir) = heirs.get(&**known.key) {
+            row["wantedBy"] = json!(heir);
+        }
+    }
     for (row, uid) in value["details"].as_array_mut().into_iter().flatten().zip(&report.uids) {
         if let Some(uid) = uid {
             row["uid"] = json!(uid.to_string());

@@ -8,14 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{Health, Removal};
+use api::delivery::{Health, Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
-use api::view::{HeldGroup, HeldObject, UnnamedMembers};
-use model::{HashedKey, KeySet, MemberName, ObjectKey, Uid};
+use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, UnnamedMembers};
+use model::{HashedKey, MemberName, ObjectKey, Uid};
 
+use crate::difference::whole;
 use crate::phase;
 use crate::prepare::Bundle;
-use crate::report::RECORD_LOST;
+use crate::report::{RECORD_LOST, is_of_another};
 use crate::rights::{Lack, OUTSIDE_RIGHTS, Rights};
 
 /// What a unit has in a member.
@@ -40,10 +41,18 @@ pub enum Stays {
     NotPruned,
     /// A Namespace in which something of these stays.
     Holds,
-    /// Another policy has it too, and takes it over.
+    /// Another unit has it too, and takes it over: `policy web`, or `app/web`.
     TakenOver(String),
     /// The member gives no rights to it.
     OutsideRights(Lack),
+}
+
+/// Ends the words about an object that another unit takes over.
+const TAKES_OVER: &str = " takes it over";
+
+/// Do these words say that another unit takes the object over?
+pub fn is_taken_over(words: &str) -> bool {
+    words.ends_with(TAKES_OVER)
 }
 
 impl Stays {
@@ -58,15 +67,19 @@ impl Stays {
             Self::Asks => "an annotation on it asks that it stays".to_owned(),
             Self::NotPruned => "its policy does not prune".to_owned(),
             Self::Holds => "something in it stays".to_owned(),
-            Self::TakenOver(policy) => format!("policy {policy} takes it over"),
+            Self::TakenOver(whose) => format!("{whose}{TAKES_OVER}"),
             Self::OutsideRights(lack) => format!("the member gives no rights in {lack}"),
         }
     }
 }
 
 impl Objects {
-    /// What becomes of the objects that a member reported, when the unit leaves it like this.
-    pub fn of_report(report: &UnitReport, removal: Removal) -> Self {
+    /// What becomes of the objects that a member reported, when the unit leaves it like this. `None`: the report does not say what
+    /// is there. That is not the same as nothing.
+    pub fn of_report(report: &UnitReport, removal: Removal) -> Option<Self> {
+        if !says_what_is_there(report) {
+            return None;
+        }
         let rows = report.details.iter().enumerate().filter(|(index, row)| {
             let is_recorded = report.uids.get(*index).is_some_and(Option::is_some);
             is_recorded || is_there(row)
@@ -78,7 +91,7 @@ impl Objects {
             unrecorded: row.reason == RECORD_LOST,
             kept: row.kept,
         };
-        Self::of(rows.map(of_row), removal)
+        Some(Self::of(rows.map(of_row), removal))
     }
 
     /// The same of a member that has not reported: of all that it was sent, or would have been with more `rights`.
@@ -99,14 +112,14 @@ impl Objects {
         Self { goes, stays: BTreeMap::new() }
     }
 
-    /// Tells what of such a list stays by what the objects say in the member, and adds what the unit no longer has either and what
-    /// stays there since the member gives no rights to it.
+    /// Tells what of such a list stays by what the objects say in the member and by what was adopted, and adds what the unit no
+    /// longer has either and what stays there since the member gives no rights to it.
     #[must_use]
     pub fn with_report(mut self, report: Option<&UnitReport>) -> Self {
-        for row in report.into_iter().flat_map(|report| &report.details).filter(|row| row.kept) {
+        for row in report.into_iter().flat_map(|report| &report.details).filter(|row| row.kept || row.adopted) {
             let key = ObjectKey::clone(&row.key);
             if self.goes.remove(&key) {
-                self.stays.insert(key, Stays::Asks);
+                self.stays.insert(key, why_it_stays(row).unwrap_or(Stays::Asks));
             }
         }
         self.spare_containers();
@@ -120,6 +133,16 @@ impl Objects {
     pub fn with_staying<'a>(mut self, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> Self {
         self.stays.extend(keys.into_iter().map(|key| (ObjectKey::clone(key), Stays::OutsideRights(Lack::of(key)))));
         self
+    }
+
+    /// The same as differences, for those who compare.
+    pub fn differences(&self) -> Vec<ObjectDifference> {
+        let goes = self.goes.iter().map(|key| whole(key, ObjectChange::Delete));
+        let stays = self
+            .stays
+            .iter()
+            .map(|(key, why)| ObjectDifference { note: why.in_words(), ..whole(key, ObjectChange::Release) });
+        goes.chain(stays).collect()
     }
 
     fn of(rows: impl Iterator<Item = Row>, removal: Removal) -> Self {
@@ -143,13 +166,12 @@ impl Objects {
         out
     }
 
-    /// Another policy has these objects in the member too: they are handed over.
-    pub fn hand_over(&mut self, keys: &KeySet, policy: &str) {
-        let taken: Vec<ObjectKey> =
-            self.goes.iter().filter(|key| keys.contains(&HashedKey::from((*key).clone()))).cloned().collect();
+    /// Another unit has these objects in the member too: they are handed over. `whose`: `policy web`, or `app/web`.
+    pub fn hand_over(&mut self, is_theirs: impl Fn(&ObjectKey) -> bool, whose: &str) {
+        let taken: Vec<ObjectKey> = self.goes.iter().filter(|key| is_theirs(key)).cloned().collect();
         for key in taken {
             self.goes.remove(&key);
-            self.stays.insert(key, Stays::TakenOver(policy.to_owned()));
+            self.stays.insert(key, Stays::TakenOver(whose.to_owned()));
         }
         self.spare_containers();
     }
@@ -171,6 +193,16 @@ impl Objects {
     }
 }
 
+/// Why an object that nobody wants any more would be given back, by what its member reported of it.
+pub fn why_it_stays(row: &ObjectReport) -> Option<Stays> {
+    match () {
+        () if row.adopted && row.reason == RECORD_LOST => Some(Stays::Unrecorded),
+        () if row.adopted => Some(Stays::Adopted),
+        () if row.kept => Some(Stays::Asks),
+        () => None,
+    }
+}
+
 /// What is known of one object.
 struct Row {
     key: Arc<HashedKey>,
@@ -178,6 +210,24 @@ struct Row {
     adopted: bool,
     unrecorded: bool,
     kept: bool,
+}
+
+/// Does a report say which objects a unit has in the member? One of an applier that has not seen the member does not, nor one of a
+/// unit that failed before its objects were looked at.
+pub fn says_what_is_there(report: &UnitReport) -> bool {
+    let is_unseen = matches!(report.phase, UnitPhase::Unknown | UnitPhase::Failed);
+    !report.details.is_empty() || (report.objects.inventory == 0 && !is_unseen)
+}
+
+/// Who waits for objects that a unit has in a member, and takes them over when it leaves: by what the other units of the member said.
+pub fn heirs<'a>(unit: &UnitId, others: impl IntoIterator<Item = &'a UnitReport>) -> BTreeMap<ObjectKey, UnitId> {
+    let mut out = BTreeMap::new();
+    for other in others.into_iter().filter(|other| other.unit != *unit) {
+        for row in other.details.iter().filter(|row| is_of_another(row)) {
+            out.entry(ObjectKey::clone(&row.key)).or_insert_with(|| other.unit.clone());
+        }
+    }
+    out
 }
 
 /// Is the object in the member, and this unit's? One that was not applied yet is not, nor one that was never sent since the
@@ -191,7 +241,7 @@ fn is_there(row: &ObjectReport) -> bool {
     }
     let is_begun = !matches!(row.sync, SyncState::Pending | SyncState::Waiting);
     let was_seen = !matches!(row.health, Health::Progressing | Health::Missing);
-    row.reason != "Conflict" && (is_begun || was_seen)
+    !is_of_another(row) && (is_begun || was_seen)
 }
 
 /// What is known of one member.

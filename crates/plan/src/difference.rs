@@ -13,10 +13,13 @@ pub mod placing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use api::delivery::{DeletionState, Deletions};
 use api::view::{ObjectChange, ObjectDifference};
-use model::{Digest, HashedKey, MemberName};
+use model::{Digest, HashedKey, MemberName, ObjectKey};
 
+use crate::departure::Stays;
 use crate::guard::{self, MemberScope};
 use crate::phase;
 use crate::prepare::Bundle;
@@ -53,8 +56,19 @@ pub fn all(bundle: &Bundle, change: ObjectChange) -> Vec<ObjectDifference> {
     bundle.objects().map(|object| one(object)).collect()
 }
 
+/// The same of a member in which some of what would go stays, by what it reported: `stays` says why.
+pub fn spare(objects: &[ObjectDifference], stays: &BTreeMap<String, Stays>) -> Vec<ObjectDifference> {
+    let mut out = objects.to_vec();
+    for object in out.iter_mut().filter(|object| object.change == ObjectChange::Delete) {
+        if let Some(why) = stays.get(&object.object) {
+            (object.change, object.note) = (ObjectChange::Release, why.in_words());
+        }
+    }
+    out
+}
+
 /// An object that differs as a whole.
-pub fn whole(key: &HashedKey, change: ObjectChange) -> ObjectDifference {
+pub fn whole(key: &ObjectKey, change: ObjectChange) -> ObjectDifference {
     ObjectDifference { object: key.to_string(), change, fields: Vec::new(), left_out: 0, note: String::new() }
 }
 

@@ -133,8 +133,19 @@ pub struct Observed {
     pub alive_before: Option<Timestamp>,
     /// The origin is being deleted, and waits for our word.
     pub going: Option<Going>,
+    /// What was delivered is deleted before the origin goes.
+    pub emptying: Option<Emptying>,
     /// What is to be taken over from another hub.
     pub take_over: Option<TakeOverWish>,
+}
+
+/// What an origin that goes with what was delivered still waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Emptying {
+    /// Fleets that list it: it is taken out of them first.
+    pub fleets: Vec<String>,
+    /// Units that are to leave the member.
+    pub units: usize,
 }
 
 /// What an origin says of another hub's objects in the member.
@@ -214,6 +225,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     } else {
         statements.extend(taken_over(&observed.conditions));
     }
+    statements.extend(observed.emptying.as_ref().map(|emptying| emptying_statement(observed, emptying)));
     statements.extend(plan_detach(observed, &mut plan));
     if !observed.namespaces.is_empty()
         && let Some(status) = &mut plan.cluster_status
@@ -292,6 +304,19 @@ fn taking_over(wish: &TakeOverWish, member: &str) -> Statement {
 fn taken_over(before: &[Condition]) -> Option<Statement> {
     let said = condition::find(before, condition::TAKE_OVER).filter(|said| said.reason == reason::TAKEN_OVER)?;
     Some(Statement::new(condition::TAKE_OVER, Some(true), reason::TAKEN_OVER, said.message.clone()))
+}
+
+/// Said from the first moment on: the command that began it may have been interrupted.
+fn emptying_statement(observed: &Observed, emptying: &Emptying) -> Statement {
+    let name = observed.member.as_ref().map_or(observed.origin.name.as_str(), MemberName::as_str);
+    let next = match (emptying.fleets.as_slice(), emptying.units) {
+        ([], 0) => "it has left; the rest is given back next".to_owned(),
+        ([], 1) => format!("1 unit is still there, see `kurator status member/{name}`"),
+        ([], many) => format!("{many} units are still there, see `kurator status member/{name}`"),
+        (fleets, _) => format!("it leaves fleet {} first", fleets.join(", ")),
+    };
+    let message = format!("what was delivered to the member is removed before it goes: {next}");
+    Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message)
 }
 
 fn detaching(progress: &MemberRelease) -> Statement {

@@ -38,6 +38,13 @@ pub const NOT_VISIBLE: &str = "NotVisible";
 
 /// Reason of an object that another unit delivers, and of a unit that has such objects.
 pub const CONFLICT: &str = "Conflict";
+/// Ends the note on an object that another unit delivers, and that is as this one wants it.
+const FOR_THIS_TOO: &str = " delivers it, for this one too";
+
+/// Is an object wanted by a unit, and another one's as long as that has it? When it lets go of it, this one takes it over.
+pub fn is_of_another(row: &ObjectReport) -> bool {
+    row.reason == CONFLICT || row.notes.iter().any(|note| note.ends_with(FOR_THIS_TOO))
+}
 
 /// Reason of an object that is left alone, since an annotation asks for that.
 pub const LEFT_ALONE: &str = "LeftAlone";
@@ -113,7 +120,7 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         (!paths.is_empty()).then(|| format!("{before}{}{after}", paths.join(", ")))
     };
     let owner = match &facts.standing {
-        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {owner} delivers it, for this one too")),
+        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {owner}{FOR_THIS_TOO}")),
         _ => None,
     };
     let left_alone = match facts.standing {

@@ -1,6 +1,6 @@
 use std::sync::Barrier;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -32,4 +32,33 @@ fn members_that_ask_at_the_same_time_share_one_payload() {
     let empty = Payload::default();
     let _kept = push.bundle(&short, empty.digest(), &empty);
     assert_eq!(push.state().prepared.len(), 1);
+}
+
+/// As when a kubeconfig leads to another cluster: the next applier has seen nothing.
+#[test]
+fn what_was_there_stays_known_when_the_next_applier_cannot_look_and_not_when_another_cluster_is_behind_it() {
+    let unit: UnitId = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
+    let member: MemberName = "beijing".parse().unwrap();
+    let report = |phase: &str, rows: Value| -> UnitReport {
+        let objects = json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 1});
+        serde_json::from_value(json!({"member": member, "unit": unit, "revision": "r", "epoch": 1, "phase": phase,
+            "payload": format!("sha256:{}", "0".repeat(64)), "health": "Unknown", "objects": objects, "details": rows,
+            "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap()}))
+        .unwrap()
+    };
+    let row = json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": "a"}, "version": "v1", "sync": "Synced",
+        "health": "Healthy"});
+    let (push, _reports) = PushFeed::new(HubId::from_random([1; 10]), HubKey::from_random([1; 32]));
+    let feed = push.member(&member);
+    let say = |report: UnitReport| drop(feed.report(FeedReport::Unit(Arc::new(report))));
+    let known = || push.reports_in(&member).first().map(|last| (last.phase, last.details.len()));
+    say(report("Applied", json!([row])));
+    say(report("Unknown", json!([])));
+    assert_eq!(known(), Some((UnitPhase::Unknown, 1)));
+    say(report("Applied", json!([])));
+    assert_eq!(known(), Some((UnitPhase::Applied, 0)), "it looked");
+    say(report("Applied", json!([row])));
+    push.forget_reports(&member);
+    say(report("Unknown", json!([])));
+    assert_eq!(known(), Some((UnitPhase::Unknown, 0)));
 }

@@ -37,6 +37,7 @@ impl Pass {
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
         self.drop_unmade(desired).await?;
         self.inherit().await?;
+        self.keep_what_asks(desired);
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, bequeath, doom, released, delete, finish } = &plan;
@@ -142,6 +143,24 @@ impl Pass {
             }
         }
         Ok(())
+    }
+
+    /// Notes which of the objects that a person was shown as staying ask for that in the member: they are given back, and not asked
+    /// about again. Those that were shown as going are looked at when they are deleted.
+    fn keep_what_asks(&mut self, desired: &KeySet) {
+        let Some(shown) = &self.entry.shown else { return };
+        let leaving = !self.entry.removal.is_none();
+        let view = self.connection.view();
+        let asks = |key: &Arc<HashedKey>| view.observations.get(key).is_some_and(|seen| seen.seen.state.stays);
+        let entries = self.unit.inventory.entries().iter();
+        let beyond = entries.filter(|(key, entry)| {
+            !entry.kept && (leaving || !desired.contains(*key)) && !shown.contains(key) && asks(key)
+        });
+        let beyond: Vec<_> = beyond.map(|(key, _)| Arc::clone(key)).collect();
+        drop(view);
+        for key in beyond {
+            self.unit.inventory.update(&key, |entry| entry.kept = true);
+        }
     }
 
     /// How much longer a unit that leaves waits for others to leave its Namespaces too.

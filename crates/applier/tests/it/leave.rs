@@ -191,3 +191,19 @@ async fn what_came_after_the_list_was_shown_stays_until_it_is_released_too() {
     world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
     assert!(world.config_map("later").await.is_none());
 }
+
+/// As when a person annotated it in the cluster: the list that was agreed to has it as what stays.
+#[tokio::test(start_paused = true)]
+async fn what_was_listed_as_staying_is_given_back_and_not_asked_about_again() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("shown", "1"), config_map("settings", "1")]);
+    world.applied(&unit).await;
+    let keep = json!({"metadata": {"annotations": {"kurator.dev/on-delete": "orphan"}}});
+    world.edit(&config_map_path("settings"), "person", keep).await;
+    world.until(&unit, "seen", |r| detail(r, "settings").kept).await;
+    world.change(&unit, |entry| (entry.removal, entry.shown) = (Removal::Prune, shown(&["shown"])));
+    world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("shown").await.is_none());
+    let left = world.config_map("settings").await.unwrap();
+    assert!(left["metadata"]["labels"].get(label::HUB).is_none(), "{left}");
+}

@@ -39,9 +39,29 @@ pub(super) fn find<'a>(all: &'a HeldList, list: &HeldDeletions) -> Option<&'a He
     all.lists.iter().find(|known| known.digest == list.digest && known.policy == list.policy)
 }
 
+/// A list with the numbers of what is named: what a status counts is by inventories, and does not know why an object stays. One of which
+/// not everything is named is counted as it is.
+pub(super) fn numbered(list: &HeldDeletions, named: Option<&HeldObjects>) -> HeldDeletions {
+    let Some(named) = named.filter(|named| named.unnamed.is_empty() && list.waiting_on.is_empty()) else {
+        return list.clone();
+    };
+    let mut all = objects::Numbers::default();
+    for group in &named.groups {
+        all.add(objects::numbers(&group.objects), group.members.len());
+    }
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let mut list = HeldDeletions { count: count(all.goes), ..list.clone() };
+    // What stays is said where nothing goes.
+    list.object_count = if all.goes > 0 { list.count } else { count(all.stays) };
+    if let [cause] = list.causes.as_mut_slice() {
+        cause.objects = list.object_count;
+    }
+    list
+}
+
 /// A list in full: what, why, and every object in each member.
 pub(super) fn lines(list: &HeldDeletions, named: &HeldObjects, all: bool) -> Vec<String> {
-    let mut lines = held::head(list);
+    let mut lines = held::head(&numbered(list, Some(named)));
     let shown = if all { named.groups.len() } else { objects::BLOCKS_MAX };
     for group in named.groups.iter().take(shown) {
         lines.push(format!(

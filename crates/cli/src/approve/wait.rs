@@ -94,6 +94,9 @@ impl Unread {
     }
 }
 
+/// Members that cannot be looked at, and why, in one word.
+pub(crate) type Away = BTreeMap<MemberName, String>;
+
 /// The Application whose lists are approved.
 pub(crate) struct Place<'a> {
     pub(crate) client: &'a Client,
@@ -189,12 +192,12 @@ impl Place<'_> {
         }
     }
 
-    /// Which of these members do not answer.
-    pub(crate) async fn away(&self, members: &BTreeSet<MemberName>) -> Result<BTreeSet<MemberName>, Unread> {
+    /// Which of these members cannot be looked at now, and why, in one word.
+    pub(crate) async fn away(&self, members: &BTreeSet<MemberName>) -> Result<Away, Unread> {
         let (reports, records) = (self.reports(members).await?, self.records(members).await?);
         let link = |member: &MemberName| reports.get(member)?.link.as_ref();
-        let away = members.iter().filter(|member| !reach::answers(records.get(*member), link(member)));
-        Ok(away.cloned().collect())
+        let why = |member: &MemberName| Some((member.clone(), reach::away(records.get(member), link(member))?));
+        Ok(members.iter().filter_map(why).collect())
     }
 
     fn owner(&self) -> Owner {

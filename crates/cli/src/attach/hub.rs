@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use api::condition::{self, Condition};
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::MINTED;
+use api::kurator::annotation::{MINTED, ON_DETACH, REMOVE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::kurator::minted::{KUBECONFIG_KEY, Minted};
@@ -78,7 +78,11 @@ pub(super) async fn look_up(hub: &Api, names: &Names) -> anyhow::Result<Present>
     let Names { namespace, name, fleet, .. } = names;
     let attached =
         hub.typed::<AttachedCluster>().get(namespace, name).await.map_err(of_hub("cannot read attached clusters"))?;
-    if let Some(attached) = attached.as_ref().filter(|attached| attached.metadata.deletion_timestamp.is_some()) {
+    let is_going = |attached: &&AttachedCluster| {
+        let is_told = attached.annotations().get(ON_DETACH).is_some_and(|how| how == REMOVE);
+        attached.metadata.deletion_timestamp.is_some() || is_told
+    };
+    if let Some(attached) = attached.as_ref().filter(is_going) {
         let member = attached.spec.member_name.as_ref().unwrap_or(name);
         bail!(
             "AttachedCluster {namespace}/{name} is on its way out, as after `kurator detach`, and nothing was changed: attach again \

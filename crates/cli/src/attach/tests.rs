@@ -387,11 +387,18 @@ fn the_hub_has_reached_it_when_it_says_so_of_this_credential() {
 
 #[tokio::test]
 async fn what_is_being_detached_is_not_attached_over() {
-    let mut going = json!(attached(json!({}), "paris-kubeconfig"));
+    let (mut going, mut told) =
+        (json!(attached(json!({}), "paris-kubeconfig")), json!(attached(json!({}), "paris-kubeconfig")));
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    let hub = crate::approve::tests::Hub::new([(200, going)]);
-    let said = look_up(&Api::new(hub.client(), "tester"), &names(None)).await.unwrap_err().to_string();
-    assert!(said.starts_with("AttachedCluster default/paris is on its way out, as after `kurator detach`"), "{said}");
+    told["metadata"]["annotations"] = json!({"kurator.dev/on-detach": "remove"});
+    for going in [going, told] {
+        let hub = crate::approve::tests::Hub::new([(200, going)]);
+        let said = look_up(&Api::new(hub.client(), "tester"), &names(None)).await.unwrap_err().to_string();
+        assert!(
+            said.starts_with("AttachedCluster default/paris is on its way out, as after `kurator detach`"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -39,17 +39,18 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     if parts.is_empty() {
         output::print_stderr("  it has nothing in any member");
     }
-    list::lines(&parts, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     let absent = list::away(&client, &common.namespace, &parts).await;
-    list::away_line(&absent).into_iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    list::lines(&parts, &absent, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     if !what.anyway {
         refuse_unknown(name, &parts)?;
     }
     if !what.ask.yes {
         let anyway = if what.anyway { " --anyway" } else { "" };
         let command = ask::command(common, &["delete", &format!("app/{name}")]) + anyway + " --yes";
-        let facts =
-            || json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts), "away": absent});
+        let facts = || {
+            json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts, &absent),
+            "away": absent.keys().collect::<Vec<_>>()})
+        };
         ask::confirm_facts(common.output, &format!("Delete app/{name}?"), "nothing was deleted", &command, facts)?;
         // The answer may have taken a while. What goes must not be more than what was shown.
         if let Some(more) =
@@ -80,7 +81,7 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     };
     let is_done = matches!(&end, Some(End::Done(away)) if away.is_empty());
     let left = if end.is_some() { left.since(None, list::has_containers(&parts)).await } else { Vec::new() };
-    let facts = json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts), "done": is_done,
+    let facts = json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts, &absent), "done": is_done,
         "away": away, "left": left});
     if output::structured(common.output, &facts)? {
         return Ok(());
@@ -91,7 +92,8 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
         Some(End::Unseen(why)) => format!("told to go: {sum}; cannot see whether it is done: {why}"),
         Some(End::Done(away)) if away.is_empty() => format!("deleted in {}: {sum}", tenths(began.elapsed())),
         Some(End::Done(away)) => {
-            format!("deleted: {sum}; no answer from {}: what it has there goes when there is one", named(&away))
+            let (has, it) = if away.len() == 1 { ("has", "it answers") } else { ("have", "they answer") };
+            format!("deleted: {sum}, of which what {} {has} goes when {it}", named(&away))
         }
     };
     output::print_stderr(format_args!("app/{name}: {said}"));
@@ -104,9 +106,9 @@ async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::R
     let name = &app.name_any();
     let decisions = Place { client, namespace, name }.decisions().await;
     let decisions = decisions.map_err(|why| anyhow::anyhow!(why.into_words()))?;
-    let reports = list::reports(client, &format!("namespaces/{namespace}/trees/{name}")).await?;
+    let (reports, heirs) = list::reports_and_heirs(client, &format!("namespaces/{namespace}/trees/{name}")).await?;
     let said = app.annotations().get(ON_DELETE).cloned();
-    Ok(list::parts(&decisions, &reports, |_| true, |decision| removal(said.as_deref(), decision)))
+    Ok(list::parts(&decisions, (&reports, &heirs), |_| true, |decision| removal(said.as_deref(), decision)))
 }
 
 /// What becomes of a unit's objects when its Application is deleted: as the annotation says, else as its policy prunes.
@@ -142,11 +144,10 @@ fn is_more(now: &Part, shown: &[Part]) -> bool {
 
 fn sum(parts: &[Part]) -> String {
     let members: BTreeSet<_> = parts.iter().map(|part| &part.member).collect();
-    let stays = match list::staying(parts) {
-        0 => String::new(),
-        stays => format!(", {} left there", counted(stays, "object")),
-    };
-    format!("{} in {} deleted{stays}", counted(list::going(parts), "object"), counted(members.len(), "member"))
+    let unknown: BTreeSet<MemberName> = list::unknown(parts).into_iter().map(|part| part.member.clone()).collect();
+    let unknown =
+        if unknown.is_empty() { String::new() } else { format!(", and unseen what {} has there", named(&unknown)) };
+    format!("{} in {}{unknown}", list::numbers(parts).in_words(), counted(members.len(), "member"))
 }
 
 async fn fleet(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {

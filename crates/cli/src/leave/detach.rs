@@ -11,7 +11,7 @@ use api::condition;
 use api::delivery::{Origin, Removal, UnitId};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE};
+use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE, REMOVE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
@@ -20,7 +20,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use model::{MemberName, ObjectKey};
-use plan::departure::{Objects, Stays};
+use plan::departure::{Objects, Stays, says_what_is_there};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -127,32 +127,39 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
         ask::confirm_facts(common.output, &question, "nothing was changed", &command, facts)?;
     }
     let began = Instant::now();
-    let mut left = Vec::new();
+    let mut said = Vec::new();
     for exit in &exits {
-        let apps = exit.apps();
-        let said = exit.left(&apps).await;
-        exit.edit().await?;
+        said.push((exit, exit.apps()));
+        exit.consent().await?;
+    }
+    let mut before = Vec::new();
+    for (exit, apps) in &said {
+        before.push((*exit, exit.left(apps).await));
+    }
+    parting.begin(how).await?;
+    let mut left = Vec::new();
+    for (exit, before) in before.iter().filter(|_| !what.ask.wait.no_wait) {
         let end = exit.wait(&what.ask).await?;
         // At once: what comes after may fail.
-        let stayed = exit.left_since(&said).await;
+        let stayed = exit.left_since(before).await;
         left::print(&stayed);
         left.extend(stayed);
+        let goes_on = format!("the hub goes on without this command; see `kurator status member/{}`", what.member);
         match end {
             End::Done(away) if away.is_empty() => {}
             End::Done(_) => bail!(
-                "member/{} was taken out of fleet/{} and does not answer any more: it is still attached; detach it again when it \
-                 answers",
-                what.member,
-                exit.fleet
+                "member/{0} does not answer any more: {goes_on}; `kurator detach {0} --keep` lets it go as it is",
+                what.member
             ),
-            End::Unseen(why) => bail!(
-                "member/{}: it is still attached, since it cannot be seen whether fleet/{} is left: {why}",
-                what.member,
-                exit.fleet
-            ),
+            End::Unseen(why) => {
+                bail!(
+                    "member/{}: it cannot be seen whether fleet/{} is left: {why}; {goes_on}",
+                    what.member,
+                    exit.fleet
+                )
+            }
         }
     }
-    parting.begin(how).await?;
     let is_done =
         if what.ask.wait.no_wait { None } else { Some(parting.until_gone(how, what.ask.wait.timeout).await?) };
     let said = is_done.clone().flatten();
@@ -224,16 +231,15 @@ impl Parting {
         Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted })
     }
 
-    /// Refuses a member that does not answer: nothing can be given back or removed there.
+    /// Refuses a member that is away: nothing can be given back or removed there.
     async fn answers(&self) -> anyhow::Result<()> {
         let place = Place { client: &self.client, namespace: &self.origin.namespace, name: "" };
         let away = place.away(&BTreeSet::from([self.member.clone()])).await;
-        if away.map_err(|why| anyhow::anyhow!(why.into_words()))?.is_empty() {
-            return Ok(());
-        }
+        let away = away.map_err(|why| anyhow::anyhow!(why.into_words()))?;
+        let Some(why) = away.get(&self.member) else { return Ok(()) };
         bail!(
-            "member/{0} does not answer, so that nothing can be given back or removed there, and nothing was changed; when it \
-             answers, try again, or let the hub forget it with `kurator detach {0} --keep`",
+            "member/{0} is away ({why}), so that nothing can be given back or removed there, and nothing was changed; when that is \
+             over, try again, or let the hub forget it with `kurator detach {0} --keep`; see `kurator status member/{0}`",
             self.member
         )
     }
@@ -245,7 +251,7 @@ impl Parting {
         for fleet in left {
             let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
             if how == How::Remove {
-                exit.show(all).await?;
+                exit.show(all)?;
                 exits.push(exit);
             } else {
                 exit.check_reported("try again in a moment")?;
@@ -271,7 +277,12 @@ impl Parting {
             lines.push(format!("  it leaves fleet {}", fleets.join(", ")));
         }
         let units = counted(self.units.len(), "unit");
-        let has = format!("{} of {units}", counted(self.objects().count(), "object"));
+        // Nothing is counted of what is not known.
+        let is_known = self.units.iter().all(says_what_is_there);
+        let has = match is_known {
+            true => format!("{} of {units}", counted(self.objects().count(), "object")),
+            false => format!("the objects of {units}, not all of which are known,"),
+        };
         lines.push(match how {
             How::Keep if self.units.is_empty() && !self.orphans.is_empty() => {
                 "  in the member nothing is touched".to_owned()
@@ -308,12 +319,17 @@ impl Parting {
         lines
     }
 
-    /// The same for programs. What is deleted first is said of its fleet.
-    fn object_facts(&self, how: How) -> Vec<Value> {
+    /// The same for programs; null where not all is known. What is deleted first is said of its fleet.
+    fn object_facts(&self, how: How) -> Option<Vec<Value>> {
+        if how != How::Remove && !self.units.iter().all(says_what_is_there) {
+            return None;
+        }
         let keys: BTreeSet<ObjectKey> = self.objects().filter(|_| how != How::Remove).map(|(key, _)| key).collect();
-        keys.iter()
+        let all = keys
+            .iter()
             .map(|key| json!({"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}))
-            .collect()
+            .collect();
+        Some(all)
     }
 
     /// What becomes of units that no Application delivers, in words.
@@ -332,7 +348,8 @@ impl Parting {
 
     /// What the hub has in the member, and why it stays when everything is given back.
     fn objects(&self) -> impl Iterator<Item = (ObjectKey, Stays)> {
-        self.units.iter().flat_map(|unit| Objects::of_report(unit, Removal::Release).stays)
+        let known = self.units.iter().filter_map(|unit| Objects::of_report(unit, Removal::Release));
+        known.flat_map(|objects| objects.stays)
     }
 
     /// The objects from which our labels cannot be taken off, in words.
@@ -409,6 +426,10 @@ impl Parting {
     /// interrupted would leave the entry behind. It deletes nothing, since the entry makes no member from here on.
     async fn begin(&self, how: How) -> anyhow::Result<()> {
         self.tell_hub(how).await?;
+        if how == How::Remove {
+            // The hub takes the entry out, and all that follows is its own, too.
+            return Ok(());
+        }
         let fleets: Api<Fleet> = Api::namespaced(self.client.clone(), &self.origin.namespace);
         for fleet in &self.fleets {
             take_out(&fleets, fleet, &self.origin.name).await?;
@@ -416,7 +437,7 @@ impl Parting {
         Ok(())
     }
 
-    /// Tells the hub: how, and that it is to go. The credential goes with the AttachedCluster, since that owns it from now on.
+    /// Tells the hub by one write: how, and that it is to go. With what was delivered it goes when that has left. The credential goes with the AttachedCluster, since that owns it from now on.
     async fn tell_hub(&self, how: How) -> anyhow::Result<()> {
         let Origin { namespace, name, .. } = &self.origin;
         if !self.shares_secret().await? {
@@ -425,8 +446,12 @@ impl Parting {
         let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("AttachedCluster {namespace}/{name}");
         let is_going = self.attached.metadata.deletion_timestamp.is_some();
-        let mut metadata =
-            json!({"uid": self.attached.uid(), "annotations": {ON_DETACH: (how != How::Keep).then_some(RELEASE)}});
+        let said = match how {
+            How::Keep => None,
+            How::Release => Some(RELEASE),
+            How::Remove => Some(REMOVE),
+        };
+        let mut metadata = json!({"uid": self.attached.uid(), "annotations": {ON_DETACH: said}});
         if how != How::Keep && !is_going {
             let mut finalizers = self.attached.finalizers().to_vec();
             finalizers.retain(|finalizer| finalizer != DETACH_FINALIZER);
@@ -435,6 +460,10 @@ impl Parting {
         }
         let patch = json!({"metadata": metadata});
         api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot write {what}")))?;
+        if how == How::Remove && !self.fleets.is_empty() {
+            // The hub deletes it when what was delivered has left.
+            return Ok(());
+        }
         let only = Preconditions { uid: self.attached.uid(), resource_version: None };
         let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
         api.delete(name, &delete).await.map(drop).map_err(asked(&format!("cannot delete {what}")))

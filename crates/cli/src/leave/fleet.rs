@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
-use crate::approve::wait::Place;
+use crate::approve::wait::{Away, Place};
 use crate::args::{Asking, Common, FleetRemove, Format, Target};
 use crate::ask;
 use crate::connect::{self, Api, asked};
@@ -40,7 +40,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     let end = exit.carry_out(common.output, &what.ask, verbose, &command).await?;
     let (member, fleet) = (&exit.member, &exit.fleet);
     let left = if end.is_some() { exit.left_since(&left).await } else { Vec::new() };
-    let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts),
+    let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts, &exit.away),
         "done": matches!(&end, Some(End::Done(away)) if away.is_empty()), "left": left});
     if output::structured(common.output, &facts)? {
         return Ok(());
@@ -68,6 +68,8 @@ pub(crate) struct Exit {
     /// The object that made the member: what the fleet lists.
     entry: String,
     parts: Vec<Part>,
+    /// The member, while it cannot be looked at, and why.
+    away: Away,
     /// By Application, the placements of its policies: a consent is of one that is still there.
     open: BTreeMap<String, Open>,
 }
@@ -109,21 +111,22 @@ impl Exit {
             let place = Place { client, namespace: &namespace, name };
             decisions.extend(place.decisions().await.map_err(|why| anyhow::anyhow!(why.into_words()))?);
         }
-        let reports = list::reports(client, &format!("membertrees/{member}")).await?;
+        let (reports, heirs) = list::reports_and_heirs(client, &format!("membertrees/{member}")).await?;
         let by_prune = |decision: &DecisionSpec| if decision.prune { Removal::Prune } else { Removal::Release };
-        let parts = list::parts(&decisions, &reports, |name| *name == member, by_prune);
+        let parts = list::parts(&decisions, (&reports, &heirs), |name| *name == member, by_prune);
+        let away = list::away(client, &namespace, &parts).await;
         let (fleet, entry) = (fleet.to_owned(), origin.name.clone());
-        Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts, open: open(&decisions) })
+        Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts, away, open: open(&decisions) })
     }
 
     /// Shows the list, asks, writes the consents and then the fleet, and waits.
     async fn carry_out(&self, format: Format, how: &Asking, all: bool, command: &str) -> anyhow::Result<Option<End>> {
-        let away = self.show(all).await?;
+        self.show(all)?;
         if !how.yes {
             let question = format!("Take member/{} out of fleet/{}?", self.member, self.fleet);
             let facts = || {
                 json!({"member": self.member, "fleet": self.fleet, "namespace": self.namespace,
-                    "units": list::facts(&self.parts), "away": away})
+                    "units": list::facts(&self.parts, &self.away), "away": self.away.keys().collect::<Vec<_>>()})
             };
             ask::confirm_facts(format, &question, "nothing was changed", command, facts)?;
         }
@@ -131,25 +134,23 @@ impl Exit {
         if how.wait.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
     }
 
-    /// Prints what goes and what stays: every object, when all are asked for. Returns the member while it does not answer and
-    /// has something.
+    /// Prints what goes and what stays: every object, when all are asked for.
     ///
     /// # Errors
     /// It is not known what the member has: what is not shown cannot be agreed to.
-    pub(crate) async fn show(&self, all: bool) -> anyhow::Result<BTreeSet<MemberName>> {
+    pub(crate) fn show(&self, all: bool) -> anyhow::Result<()> {
         let (member, fleet) = (&self.member, &self.fleet);
         output::print_stderr(format_args!("member/{member} would leave fleet/{fleet}:"));
         if self.parts.is_empty() {
             output::print_stderr("  no application of the fleet has anything there");
         }
-        list::lines(&self.parts, all).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
-        let away = list::away(&self.client, &self.namespace, &self.parts).await;
-        list::away_line(&away).into_iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+        list::lines(&self.parts, &self.away, all)
+            .iter()
+            .for_each(|line| output::print_stderr(format_args!("  {line}")));
         self.check_reported(&format!(
             "try again when it answers, or take {} out of fleet/{fleet} by hand and approve what is held then",
             self.entry
-        ))?;
-        Ok(away)
+        ))
     }
 
     /// Refuses when it is not known what the member has. `advice`: what else to do.
@@ -166,19 +167,23 @@ impl Exit {
 
     /// What becomes of it, in one line.
     pub(crate) fn sum(&self) -> String {
-        let (goes, stays) = (list::going(&self.parts), list::staying(&self.parts));
-        let stays = if stays > 0 { format!(", {} left there", counted(stays, "object")) } else { String::new() };
-        format!("{} deleted{stays}", counted(goes, "object"))
+        list::numbers(&self.parts).in_words()
     }
 
     /// Writes the consents of the Applications, and then the fleet.
-    pub(crate) async fn edit(&self) -> anyhow::Result<()> {
+    async fn edit(&self) -> anyhow::Result<()> {
+        self.consent().await?;
+        take_out(&Api::namespaced(self.client.clone(), &self.namespace), &self.fleet, &self.entry).await
+    }
+
+    /// Writes the consents of the Applications. They do nothing before the fleet is edited, and lapse after a day.
+    pub(crate) async fn consent(&self) -> anyhow::Result<()> {
         let given = hub::SystemClock.now();
         for (app, consent) in consents(&self.parts, given)? {
             let open = self.open.get(&app).cloned().unwrap_or_default();
             write_consent(&Api::namespaced(self.client.clone(), &self.namespace), &app, &consent, &open).await?;
         }
-        take_out(&Api::namespaced(self.client.clone(), &self.namespace), &self.fleet, &self.entry).await
+        Ok(())
     }
 
     /// The Applications that have something there.
@@ -198,7 +203,7 @@ impl Exit {
 
     /// What goes and what stays, for programs.
     pub(crate) fn facts(&self) -> Value {
-        json!({"fleet": self.fleet, "units": list::facts(&self.parts)})
+        json!({"fleet": self.fleet, "units": list::facts(&self.parts, &self.away)})
     }
 
     /// Waits until everything has left.

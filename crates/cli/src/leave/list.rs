@@ -10,9 +10,10 @@ use model::{MemberName, ObjectKey, Timestamp, Uid};
 use plan::departure::Objects;
 use serde_json::{Value, json};
 
-use crate::approve::wait::{Place, named};
+use crate::approve::wait::{Away, Place};
 use crate::connect::asked;
-use crate::objects;
+use crate::objects::{self, Numbers};
+use crate::reach;
 use crate::status::held::count;
 
 /// A unit in a member, which it would leave.
@@ -48,6 +49,44 @@ pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<U
     units(&tree(client, path).await?)
 }
 
+/// The units that wait for objects of others in a member, and take them over: by unit and member.
+pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, UnitId>>;
+
+/// The same, with who takes over what when it goes.
+pub(super) async fn reports_and_heirs(client: &Client, path: &str) -> anyhow::Result<(Vec<UnitReport>, Heirs)> {
+    let tree = tree(client, path).await?;
+    Ok((units(&tree)?, heirs(&tree)))
+}
+
+fn heirs(tree: &Value) -> Heirs {
+    let mut out = Heirs::new();
+    for unit in tree["units"].as_array().into_iter().flatten() {
+        let named = |field: &str| unit[field].as_str().unwrap_or_default();
+        let (Ok(id), Ok(member)) = (named("unit").parse::<UnitId>(), named("member").parse::<MemberName>()) else {
+            continue;
+        };
+        let rows = unit["details"].as_array().into_iter().flatten();
+        let wanted = rows.filter_map(|row| {
+            let heir = row["wantedBy"].as_str()?.parse::<UnitId>().ok()?;
+            Some((serde_json::from_value::<ObjectKey>(row["key"].clone()).ok()?, heir))
+        });
+        let wanted: BTreeMap<ObjectKey, UnitId> = wanted.collect();
+        if !wanted.is_empty() {
+            out.insert((id, member), wanted);
+        }
+    }
+    out
+}
+
+/// What a unit is called beside another one.
+fn called(heir: &UnitId, beside: &UnitId) -> String {
+    match heir.policy.as_deref() {
+        Some(policy) if heir.owner() == beside.owner() => format!("policy {policy}"),
+        _ if heir.namespace == beside.namespace => format!("app/{}", heir.name),
+        _ => format!("app/{} in namespace {}", heir.name, heir.namespace),
+    }
+}
+
 /// What a member has, unit by unit, and the units that it has of this hub and that no Application delivers any more.
 pub(super) async fn member(client: &Client, member: &MemberName) -> anyhow::Result<(Vec<UnitReport>, Vec<UnitId>)> {
     let tree = tree(client, &format!("membertrees/{member}")).await?;
@@ -79,25 +118,33 @@ fn report(unit: Value) -> serde_json::Result<UnitReport> {
 /// The parts that these decisions place, of the members that are meant. `removal` says what becomes of the objects of a unit.
 pub(super) fn parts(
     decisions: &[DecisionSpec],
-    reports: &[UnitReport],
+    (reports, heirs): (&[UnitReport], &Heirs),
     is_meant: impl Fn(&MemberName) -> bool,
     removal: impl Fn(&DecisionSpec) -> Removal,
 ) -> Vec<Part> {
     let known: BTreeMap<(&UnitId, &MemberName), &UnitReport> =
         reports.iter().map(|report| ((&report.unit, &report.member), report)).collect();
     let mut out = Vec::new();
+    // What leaves too takes nothing over.
+    let leaves = |heir: &UnitId| decisions.iter().any(|decision| decision.unit == *heir);
     for decision in decisions {
         let removal = removal(decision);
         for (member, entry) in decision.members.iter().filter(|(member, _)| is_meant(member)) {
             // What leaves already is as it was agreed to.
             let removal = if entry.removal.is_none() { removal } else { entry.removal };
+            let report = known.get(&(&decision.unit, member));
+            let mut objects = report.and_then(|report| Objects::of_report(report, removal));
+            let heirs = heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
+            for (key, heir) in heirs.filter(|(_, heir)| !leaves(heir)) {
+                objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &called(heir, &decision.unit)));
+            }
             out.push(Part {
                 app: decision.unit.name.clone(),
                 policy: decision.unit.policy.clone().unwrap_or_default(),
                 member: member.clone(),
                 placed: entry.placed,
-                objects: known.get(&(&decision.unit, member)).map(|report| Objects::of_report(report, removal)),
-                uids: known.get(&(&decision.unit, member)).map(|report| uids(report)).unwrap_or_default(),
+                objects,
+                uids: report.map(|report| uids(report)).unwrap_or_default(),
             });
         }
     }
@@ -110,14 +157,13 @@ fn uids(report: &UnitReport) -> BTreeMap<ObjectKey, Uid> {
     rows.filter_map(|(row, uid)| Some((ObjectKey::clone(&row.key), uid.clone()?))).collect()
 }
 
-/// How many objects go in all members.
-pub(super) fn going(parts: &[Part]) -> usize {
-    parts.iter().filter_map(|part| part.objects.as_ref()).map(|objects| objects.goes.len()).sum()
-}
-
-/// How many stay.
-pub(super) fn staying(parts: &[Part]) -> usize {
-    parts.iter().filter_map(|part| part.objects.as_ref()).map(|objects| objects.stays.len()).sum()
+/// How many go, stay, and are taken over in all members.
+pub(super) fn numbers(parts: &[Part]) -> Numbers {
+    let mut all = Numbers::default();
+    for objects in parts.iter().filter_map(|part| part.objects.as_ref()) {
+        all.add(objects::numbers(&objects::listed(objects)), 1);
+    }
+    all
 }
 
 /// Does a Namespace or definition go?
@@ -131,24 +177,30 @@ pub(super) fn unknown(parts: &[Part]) -> Vec<&Part> {
 }
 
 /// What goes and what stays, for people: members with the same list are one block. A long block is cut unless all is asked for.
-pub(super) fn lines(parts: &[Part], all: bool) -> Vec<String> {
+/// `away`: the members that cannot be looked at.
+pub(super) fn lines(parts: &[Part], away: &Away, all: bool) -> Vec<String> {
+    type Block<'a> = (&'a str, &'a str, Option<&'a Objects>, Option<&'a str>);
     let mut lines = Vec::new();
-    let mut blocks: BTreeMap<(&str, &str, Option<&Objects>), BTreeSet<MemberName>> = BTreeMap::new();
+    let mut blocks: BTreeMap<Block<'_>, BTreeSet<MemberName>> = BTreeMap::new();
     for part in parts {
-        let block = blocks.entry((&part.app, &part.policy, part.objects.as_ref())).or_default();
+        let why = away.get(&part.member).map(String::as_str);
+        let block = blocks.entry((&part.app, &part.policy, part.objects.as_ref(), why)).or_default();
         block.insert(part.member.clone());
     }
     let mut has_containers = false;
-    for ((app, policy, objects), members) in blocks {
+    for ((app, policy, objects, away), members) in blocks {
         let members: Vec<MemberName> = members.into_iter().collect();
         let head = format!("app/{app}, policy {policy}, in {}:", objects::members(&members));
         let Some(objects) = objects else {
-            lines.push(format!("{head} what it has there is not known"));
+            let why = away.map_or_else(String::new, |why| format!("; away ({why})"));
+            lines.push(format!("{head} what it has there is not known{why}"));
             continue;
         };
         has_containers |= objects.has_containers();
         let listed = objects::listed(objects);
-        lines.push(format!("{head} {}", objects::summary(&listed)));
+        let away =
+            away.map_or_else(String::new, |why| format!("; away ({why}): {}", reach::done_when(why, members.len())));
+        lines.push(format!("{head} {}{away}", objects::summary(&listed)));
         lines.extend(objects::lines(&listed, all));
     }
     if has_containers {
@@ -157,16 +209,10 @@ pub(super) fn lines(parts: &[Part], all: bool) -> Vec<String> {
     lines
 }
 
-/// Which of their members do not answer: what they have there goes when they do. Who may not read members is told nothing.
-pub(super) async fn away(client: &Client, namespace: &str, parts: &[Part]) -> BTreeSet<MemberName> {
+/// Which of their members cannot be looked at: what they have there goes when they can. Who may not read members is told nothing.
+pub(super) async fn away(client: &Client, namespace: &str, parts: &[Part]) -> Away {
     let members = parts.iter().map(|part| part.member.clone()).collect();
     Place { client, namespace, name: "" }.away(&members).await.unwrap_or_default()
-}
-
-/// Says of members that do not answer when what was agreed to is done there.
-pub(super) fn away_line(away: &BTreeSet<MemberName>) -> Option<String> {
-    let (do_not, it_does) = if away.len() == 1 { ("does not", "it does") } else { ("do not", "they do") };
-    (!away.is_empty()).then(|| format!("{} {do_not} answer: it is done there as soon as {it_does}", named(away)))
 }
 
 /// So many of something, in words.
@@ -174,16 +220,16 @@ pub(crate) fn counted(number: usize, word: &str) -> String {
     count(u32::try_from(number).unwrap_or(u32::MAX), word)
 }
 
-/// What goes and what stays, for programs: every object in each member. `objects` is absent where nothing is known.
-pub(super) fn facts(parts: &[Part]) -> Value {
+/// What goes and what stays, for programs: every object in each member. `objects` is null where nothing is known.
+pub(super) fn facts(parts: &[Part], away: &Away) -> Value {
     let part = |part: &Part| {
         let uid = |object: &ObjectKey| part.uids.get(object).map(ToString::to_string);
         let one = |object| {
             let uid = uid(&objects::key(&object));
-            objects::value(&part.member, false, &object, uid.as_deref())
+            objects::value(&part.member, away.contains_key(&part.member), &object, uid.as_deref())
         };
         let all = part.objects.as_ref().map(|all| objects::listed(all).into_iter().map(one).collect::<Vec<_>>());
-        json!({"app": part.app, "policy": part.policy, "member": part.member, "objects": all})
+        json!({"app": part.app, "policy": part.policy, "member": part.member, "away": away.get(&part.member), "objects": all})
     };
     parts.iter().map(part).collect()
 }

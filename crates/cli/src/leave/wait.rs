@@ -132,7 +132,7 @@ impl Leave<'_> {
             let place = Place { client: self.client, namespace: self.namespace, name };
             let app = api.get_opt(name).await.map_err(Unread::of("cannot read the application"))?;
             let seen = read_application(name, app.as_ref(), &place.decisions().await?, self.member, self.deleted);
-            away.extend(place.away(&seen.members).await?);
+            away.extend(place.away(&seen.members).await?.into_keys());
             all.left += seen.left;
             all.members.extend(seen.members);
             all.held.extend(seen.held);

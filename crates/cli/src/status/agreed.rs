@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{Decision, LeavingCause, MemberDecision, MemberLink, MemberStatus, Removal, UnitId, UnitStatus};
+use api::delivery::{
+    Decision, DeletionState, Deletions, LeavingCause, MemberDecision, MemberLink, MemberStatus, Removal, UnitId,
+    UnitStatus,
+};
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::api::ListParams;
 use kube::{Client, ResourceExt};
@@ -36,7 +39,13 @@ pub(crate) fn said(unit: &UnitId, entry: &MemberDecision, status: Option<&UnitSt
         (Removal::None, Some(list)) => {
             Some(format!("{} of policy {policy} will be deleted", held::count(list.count, "object")))
         }
-        (Removal::None, None) => None,
+        // It said what it would delete, and was away when that was approved.
+        (Removal::None, None) => {
+            let waits = |held: &&Deletions| held.state == DeletionState::Waiting && entry.granted == Some(held.digest);
+            let status = status.filter(|status| status.epoch == entry.epoch)?;
+            let list = status.held.as_ref().filter(waits)?;
+            Some(format!("{} of policy {policy} will be deleted", held::count(list.count, "object")))
+        }
     }
 }
 
@@ -80,10 +89,9 @@ async fn read_all(
     let mut decisions = api.list(&all).await?.items;
     for decision in &mut decisions {
         let unit = &decision.spec.unit;
-        decision
-            .spec
-            .members
-            .retain(|member, entry| is_meant(unit, member.as_str()) && said(unit, entry, None).is_some());
+        decision.spec.members.retain(|member, entry| {
+            is_meant(unit, member.as_str()) && (entry.granted.is_some() || said(unit, entry, None).is_some())
+        });
     }
     let members: BTreeSet<String> =
         decisions.iter().flat_map(|decision| decision.spec.members.keys()).map(ToString::to_string).collect();
@@ -114,6 +122,31 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// As when a member was unplugged after it had said what it would delete, and that was approved.
+    #[test]
+    fn what_was_approved_after_the_member_had_listed_it_is_said_to_be_agreed_to() {
+        let digest = |n: usize| format!("sha256:{}", n.to_string().repeat(64));
+        let status = |epoch: u64, state: &str| -> UnitStatus {
+            serde_json::from_value(json!({"revision": "r", "epoch": epoch, "phase": "DeletionsHeld", "health": "Unknown",
+                "objects": {"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 3},
+                "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "since": "2026-01-01T00:00:00Z",
+                "held": {"digest": digest(1), "count": 2, "sample": [], "guarded": 0, "state": state, "released": 0}}))
+            .unwrap()
+        };
+        let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("p"));
+        for (granted, status, expect) in [
+            (Some(1), status(1, "Waiting"), Some("2 objects of policy p will be deleted")),
+            (Some(2), status(1, "Waiting"), None),
+            (None, status(1, "Waiting"), None),
+            (Some(1), status(2, "Waiting"), None),
+            (Some(1), status(1, "Released"), None),
+        ] {
+            let entry = json!({"revision": "r", "epoch": 1, "reason": "", "granted": granted.map(digest)});
+            let said = said(&unit, &serde_json::from_value(entry).unwrap(), Some(&status));
+            assert_eq!(said.as_deref(), expect, "{granted:?}");
+        }
+    }
 
     #[test]
     fn only_what_deletes_or_lets_go_is_said_to_be_agreed_to() {

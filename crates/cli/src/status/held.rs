@@ -113,8 +113,8 @@ fn what_of(all: &[&HeldDeletions]) -> String {
     let sum = |of: fn(&HeldDeletions) -> u32| all.iter().map(|list| of(list)).fold(0, u32::saturating_add);
     let is_kept = all.iter().all(|list| is_edit(list));
     let what = match (is_kept, all) {
-        (true, [one]) => format!("kept in {} with {}", count(members(one), "member"), count(objects(one), "object")),
-        (true, _) => format!("kept in their members with {}", count(sum(objects), "object")),
+        (true, [one]) => format!("kept in {}{}", count(members(one), "member"), with(objects(one))),
+        (true, _) => format!("kept in their members{}", with(sum(objects))),
         (false, [one]) => format!("{} held in {}", count(one.count, "deletion"), count(members(one), "member")),
         (false, _) => format!("{} held in their members", count(sum(|list| list.count), "deletion")),
     };
@@ -127,6 +127,11 @@ fn what_of(all: &[&HeldDeletions]) -> String {
         _ => ", some of which do not answer",
     };
     format!("{word} {}{more}: {what}{absent}", names.join(", "))
+}
+
+/// With how many objects; nothing is said of none.
+fn with(objects: u32) -> String {
+    if objects == 0 { String::new() } else { format!(" with {}", count(objects, "object")) }
 }
 
 /// What the causes that are listed leave out: a list of them is cut, and each may concern other members.
@@ -153,13 +158,17 @@ fn members_and_objects(cause: &HeldCause) -> String {
 /// What would happen.
 pub(crate) fn what(held: &HeldDeletions) -> String {
     if !is_edit(held) {
-        return count(held.count, "deletion");
+        return match held.count {
+            0 => "nothing that would be deleted".to_owned(),
+            number => count(number, "deletion"),
+        };
     }
     let members = count(members(held), "member");
-    if held.count > 0 {
-        format!("{} in {members} that it would leave", count(held.count, "deletion"))
-    } else {
-        format!("it would leave {members}; {} stay there, without Kurator", count(objects(held), "object"))
+    match (held.count, objects(held)) {
+        (0, 0) => format!("it would leave {members}; nothing is deleted there"),
+        (0, 1) => format!("it would leave {members}; 1 object stays there, without Kurator"),
+        (0, objects) => format!("it would leave {members}; {objects} objects stay there, without Kurator"),
+        (deletions, _) => format!("{} in {members} that it would leave", count(deletions, "deletion")),
     }
 }
 

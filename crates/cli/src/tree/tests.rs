@@ -104,3 +104,25 @@ fn what_was_agreed_to_and_waits_for_a_member_comes_last() {
         "  app/shop in namespace default (policy large): policy large leaves it: 4 objects there will be deleted",
     );
 }
+
+#[test]
+fn what_is_not_known_is_not_called_nothing() {
+    let rows = |state: (&str, &str, &str), phase: &str, inventory: u32| {
+        let mut one = unit("beijing", "large", state, vec![]);
+        one["phase"] = json!(phase);
+        one["objects"] = json!({"inventory": inventory});
+        output::text(&lines("app/shop", &json!({"units": [one]}), false))
+    };
+    let ready = ("Ready", "ReconciliationSucceeded", "");
+    let blocked = ("NotReady", "MemberBlocked", "another cluster answers");
+    for (state, phase, inventory, is_known) in [
+        (ready, "Applied", 0, true),
+        (ready, "Applied", 4, false),
+        (blocked, "Unknown", 0, false),
+        (ready, "Failed", 0, false),
+    ] {
+        let said = rows(state, phase, inventory);
+        assert_eq!(said.contains("no objects"), is_known, "{said}");
+        assert_eq!(said.contains("what it has there is not known"), !is_known, "{said}");
+    }
+}

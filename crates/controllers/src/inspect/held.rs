@@ -15,6 +15,7 @@ use client::NamespacedName;
 use kube::ResourceExt;
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 use plan::departure::{Known, Objects, grouped};
+use plan::prepare::Bundle;
 use plan::unit;
 
 use super::{InspectError, Inspector, Placed, turn_of};
@@ -105,7 +106,10 @@ impl Inspector {
                 (Some(going), _) => Ok(Objects::of_list(&going.objects).with_report(report.map(Arc::as_ref))),
                 // It says otherwise by now.
                 (None, _) if list.is_some() && !self.is_away(member) => return None,
-                (None, Some(digest)) => self.lost(placed, member, entry, digest, &mut known).await,
+                (None, Some(digest)) => {
+                    let lost = self.lost(placed, member, entry, digest, &mut known).await;
+                    lost.map(|objects| objects.with_report(report.map(Arc::as_ref)))
+                }
                 (None, None) => return None,
             };
             let uids = report.map(|report| uids(report)).unwrap_or_default();
@@ -154,9 +158,9 @@ impl Inspector {
         for (placed, member, entry) in world.entries(unit).filter(|(_, _, entry)| entry.kept().is_some()) {
             let removal = removal(&placed.decision.spec);
             let report = world.report(unit, member);
-            let known = match report {
-                Some(report) if !report.details.is_empty() => Ok(Objects::of_report(report, removal)),
-                _ => {
+            let known = match report.and_then(|report| Objects::of_report(report, removal)) {
+                Some(objects) => Ok(objects),
+                None => {
                     let bundle = self.bundle(&placed.decision, entry).await;
                     bundle.map(|bundle| Objects::of_bundle(&bundle, removal, &self.rights(member)))
                 }
@@ -178,10 +182,15 @@ impl Inspector {
             let entry = placed.decision.spec.members.get(member);
             let Some(entry) = entry.filter(|entry| entry.removal.is_none() && entry.kept().is_none()) else { continue };
             if let Ok(bundle) = self.bundle(&placed.decision, entry).await {
-                objects.hand_over(&bundle.keys, &placed.policy());
+                objects.hand_over(|key| has(&bundle, key), &format!("policy {}", placed.policy()));
             }
         }
     }
+}
+
+/// Does a payload have an object?
+pub(super) fn has(bundle: &Bundle, key: &ObjectKey) -> bool {
+    bundle.keys.contains(&HashedKey::from(key.clone()))
 }
 
 fn removal(decision: &DecisionSpec) -> Removal {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::{Artifact, DecisionSpec, Inputs, MemberDecision, Removal, RevisionSpec, UnitId};
+use api::feed::UnitReport;
 use api::kurator::apps::v1alpha1::Application;
 use api::view::{Differences, ObjectChange, ObjectDifference, Placing, PreviewSpec};
 use client::NamespacedName;
 use model::{Digest, HashedKey, MemberName};
 use plan::application::SourceFacts;
+use plan::departure::{Objects, Stays, why_it_stays};
 use plan::difference::hidden::Hider;
 use plan::difference::{self, Loss, group, placing};
 use plan::prepare::Bundle;
@@ -19,7 +21,7 @@ use source::{GitReference, GitSpec};
 use tokio::time::Instant;
 
 use super::edit::Edits;
-use super::{InspectError, Inspector};
+use super::{InspectError, Inspector, held};
 use crate::application::{Reader, World, git_spec};
 use crate::index::{ENTRY, FLEET};
 use crate::record::{OWNER, owner_of_application};
@@ -352,24 +354,65 @@ impl Preview<'_> {
                 let removal = after.map_or(Removal::None, |after| after.removal);
                 // A member whose record is gone is left as it is.
                 let leaves = match removal {
-                    Removal::Prune => difference::all(&bundle, ObjectChange::Delete),
-                    Removal::Release => difference::all(&bundle, ObjectChange::Release),
+                    Removal::Prune | Removal::Release => self.leaving(unit, member, &bundle, removal).await,
                     Removal::None => Vec::new(),
                 };
                 Ok(change(from, String::new(), leaves, false))
             }
             (Some(Placing::Held), Some(entry), _) => {
                 let bundle = self.bundle(unit, entry).await?;
-                let leaves = if self.prunes(unit) { ObjectChange::Delete } else { ObjectChange::Release };
-                Ok(change(from, String::new(), difference::all(&bundle, leaves), true))
+                let removal = if self.prunes(unit) { Removal::Prune } else { Removal::Release };
+                Ok(change(from, String::new(), self.leaving(unit, member, &bundle, removal).await, true))
             }
             (_, Some(was), Some(is)) if was.removal.is_none() && is.removal.is_none() && was.digest != is.digest => {
                 let (old, new) = (self.bundle(unit, was).await?, self.bundle(unit, is).await?);
                 let objects = self.difference(unit, &old, &new);
+                let stays = self.staying(unit, member);
+                let is_spared = |object: &ObjectDifference| {
+                    object.change == ObjectChange::Delete && stays.contains_key(&object.object)
+                };
+                let objects = match objects.iter().any(is_spared) {
+                    true => Arc::new(difference::spare(&objects, &stays)),
+                    false => objects,
+                };
                 Ok(Some(Change { member: member.clone(), from, to, objects, both: Some((old, new)), held: false }))
             }
             _ => Ok(None),
         }
+    }
+
+    fn report(&self, unit: &UnitId, member: &MemberName) -> Option<Arc<UnitReport>> {
+        self.inspector.feed.reports_of(unit).into_iter().find(|report| report.member == *member)
+    }
+
+    /// What becomes of a unit's objects in a member that it leaves: the list that `kurator approve` has.
+    async fn leaving(
+        &mut self,
+        unit: &UnitId,
+        member: &MemberName,
+        bundle: &Bundle,
+        removal: Removal,
+    ) -> Vec<ObjectDifference> {
+        let reported = self.report(unit, member).and_then(|report| Objects::of_report(&report, removal));
+        let rights = self.inspector.rights(member);
+        let mut objects = reported.unwrap_or_else(|| Objects::of_bundle(bundle, removal, &rights));
+        let decided = self.decided;
+        for decision in decided.values().filter(|decision| decision.unit != *unit) {
+            let entry = decision.members.get(member);
+            let Some(entry) = entry.filter(|entry| entry.removal.is_none() && entry.kept().is_none()) else { continue };
+            if let Ok(theirs) = self.bundle(&decision.unit, entry).await {
+                let policy = decision.unit.policy.as_deref().unwrap_or_default();
+                objects.hand_over(|key| held::has(&theirs, key), &format!("policy {policy}"));
+            }
+        }
+        objects.differences()
+    }
+
+    /// The objects of a unit in a member that would be given back, by the words for them, as far as the member said so.
+    fn staying(&self, unit: &UnitId, member: &MemberName) -> BTreeMap<String, Stays> {
+        let report = self.report(unit, member);
+        let rows = report.iter().flat_map(|report| &report.details);
+        rows.filter_map(|row| Some((row.key.to_string(), why_it_stays(row)?))).collect()
     }
 
     fn difference(&mut self, unit: &UnitId, old: &Bundle, new: &Bundle) -> Arc<Vec<ObjectDifference>> {
@@ -385,7 +428,9 @@ impl Preview<'_> {
         }
         let loss = |change: &'_ Change| -> Option<(MemberName, u64, u64, Vec<Arc<HashedKey>>)> {
             let (old, new) = change.both.as_ref()?;
+            let stays = self.staying(unit, &change.member);
             let gone = old.objects().filter(|object| new.get(&object.key).is_none() && !object.stays);
+            let gone = gone.filter(|object| !stays.contains_key(&object.key.to_string()));
             let status = self.observed.statuses.get(&(unit.clone(), change.member.clone()));
             let inventory = status.map_or(old.keys.len() as u64, |status| u64::from(status.objects.inventory));
             Some((change.member.clone(), inventory, new.keys.len() as u64, gone.map(|o| o.key.clone()).collect()))

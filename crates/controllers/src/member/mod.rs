@@ -1,9 +1,10 @@
 //! Member: an AttachedCluster becomes a member of the hub, and is watched from then on.
 //!
-//! Reads the Secret, the member, and whether its applier gets through. Writes the Cluster record (spec by server-side apply, all of its status) and
+//! Reads the Secret, the member, and whether its applier gets through; of one that leaves, what is decided for it. Writes the Cluster record (spec by server-side apply, all of its status) and
 //! `AttachedCluster.status`; takes `spec.takeOver` away when that is done. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
 //! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there; then the
-//! account goes that `kurator attach` made there, and what became of it is an Event.
+//! account goes that `kurator attach` made there, and what became of it is an Event. One that is not deleted and says
+//! `kurator.dev/on-detach: remove` is taken out of its Fleets, and deleted when what they delivered has left (`leave`).
 //!
 //! | step | what |
 //! |---|---|
@@ -20,6 +21,7 @@
 
 mod account;
 mod apply;
+mod leave;
 mod observe;
 mod probe;
 mod registry;
@@ -27,9 +29,11 @@ mod status;
 
 use std::sync::Arc;
 
-use api::delivery::{HubId, MemberStatus};
+use api::delivery::{Decision, HubId, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, Trust};
 use kube::ResourceExt;
 use model::{Clock, MemberName, Timestamp};
@@ -63,6 +67,9 @@ struct Ctx {
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
     statuses: Arc<Store<MemberStatus>>,
+    applications: Arc<Store<Application>>,
+    fleets: Arc<Store<Fleet>>,
+    decisions: Arc<Store<Decision>>,
     hub: HubId,
     origins: Origins,
     connections: Arc<Connections>,
@@ -84,6 +91,9 @@ fn context(deps: &Deps) -> Arc<Ctx> {
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),
         statuses: deps.stores.statuses.clone(),
+        applications: deps.stores.applications.clone(),
+        fleets: deps.stores.fleets.clone(),
+        decisions: deps.stores.decisions.clone(),
         hub: deps.hub.clone(),
         origins: Origins::new(&deps.stores.attached),
         connections: deps.connections.clone(),
@@ -175,6 +185,9 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
             return Ok(Next::After(again));
         }
         apply::let_go(ctx, key, &attached).await?; // client
+    }
+    if let Some(emptying) = &observed.emptying {
+        return leave::go_on(ctx, key, &attached, emptying).await; // client
     }
     Ok(Next::Wait.or_after(observed.standing.unused.as_ref().map(|_| TRIED_AGAIN)))
 }

@@ -1,6 +1,8 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::{APPROVE_IDENTITY, APPROVE_TAKE_OVER, DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
+use api::kurator::annotation::{
+    APPROVE_IDENTITY, APPROVE_TAKE_OVER, DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE, REMOVE,
+};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::Minted;
 use api::reason;
@@ -11,7 +13,7 @@ use model::MemberName;
 use plan::credential::Standing;
 use plan::member::{CredentialRef, Going, Observed, Problem, Record, TakeOverWish};
 
-use super::Ctx;
+use super::{Ctx, leave};
 use crate::connection::Prepared;
 use crate::credential::kubeconfig::Made;
 use crate::index::IDENTITY;
@@ -49,6 +51,7 @@ pub(super) async fn observe(
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
     let going = going(ctx, attached, name);
+    let emptying = leave::emptying(ctx, attached, key, own);
     let take_over = take_over(ctx, attached, name);
     let is_probed = match (&prepared, name) {
         (Some(Prepared::Open(open)), Some(name)) => ctx.probes.is_probed(name, open.serial),
@@ -80,6 +83,7 @@ pub(super) async fn observe(
         link,
         alive_before: ctx.alive_before,
         going,
+        emptying,
         take_over,
     };
     Ok((observed, prepared))
@@ -102,7 +106,8 @@ fn going(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> 
     if !is_going || !waits {
         return None;
     }
-    let is_released = attached.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE);
+    let is_released =
+        attached.annotations().get(ON_DETACH).is_some_and(|how| [RELEASE, REMOVE].contains(&how.as_str()));
     let Some(member) = member.filter(|_| is_released) else { return Some(Going::Keep) };
     let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let progress =

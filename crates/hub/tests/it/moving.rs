@@ -1,10 +1,11 @@
 //! Members that leave a fleet or the hub, as commands make them.
 
 use api::delivery::{Decision, LeavingCause, ObjectSet, label};
-use api::kurator::annotation::{CONSENT, DETACH_FINALIZER, ON_DETACH, RELEASE};
+use api::kurator::annotation::{CONSENT, DETACH_FINALIZER, ON_DETACH, RELEASE, REMOVE};
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::consent::{Consent, ConsentScope};
+use api::kurator::fleet::v1alpha1::Fleet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -201,4 +202,44 @@ async fn a_release_goes_on_in_the_next_process_and_waits_for_a_member_that_does_
     spare.stop().await;
     stage.member("a").plug().await.unwrap();
     is_detached(&stage, "a").await;
+}
+
+/// The command may be interrupted after any of its writes: what was agreed to does nothing by itself, and all else follows from one
+/// annotation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_is_carried_out_from_one_write_and_goes_on_in_the_next_process() {
+    let mut stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    agree(&stage, "b", &["settings"]).await;
+    stage.member("b").unplug().await;
+    let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let metadata = json!({"annotations": {ON_DETACH: REMOVE}, "finalizers": [DETACH_FINALIZER]});
+    merge(&api, "b", json!({"metadata": metadata})).await;
+    let fleets: Api<Fleet> = Api::namespaced(stage.client(), "default");
+    until("the hub to take it out of the fleet, and to say so", async || {
+        let lists = fleets.get("f").await.unwrap().spec.clusters.iter().any(|entry| entry.name == "b");
+        let conditions = api.get("b").await.unwrap().status.unwrap_or_default().conditions;
+        let said = api::condition::find(&conditions, api::condition::DETACHING).cloned();
+        match said {
+            Some(said) if !lists && said.message.contains("1 unit is still there") => Ok(()),
+            said => Err(format!("{lists} {said:?}")),
+        }
+    })
+    .await;
+    assert!(api.get("b").await.unwrap().metadata.deletion_timestamp.is_none(), "what was delivered goes first");
+    drop((api, fleets));
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    stage.member("b").plug().await.unwrap();
+    let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    until("the member to be gone", async || match api.get_opt("b").await.unwrap() {
+        None => Ok(()),
+        Some(attached) => Err(format!("{:?}", attached.status)),
+    })
+    .await;
+    assert!(maps(&stage, "b").get_opt("settings").await.unwrap().is_none());
+    assert!(maps(&stage, "a").get_opt("settings").await.unwrap().is_some());
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Statement};
-use api::delivery::{DecisionSpec, MemberDecision, ObjectsWaiting, UnitId, WaitingCause};
+use api::delivery::{DecisionSpec, MemberDecision, ObjectsWaiting, UnitCounts, UnitId, WaitingCause};
 use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
 use api::reason;
 use model::{Digest, MemberName, words};
@@ -130,16 +130,56 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     })
 }
 
+/// What becomes of a unit's objects in a member that it leaves, as far as inventories are counted. The list by name
+/// ([`crate::departure`]) also knows Namespaces that stay since something in them does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Numbers {
+    goes: u32,
+    stays: u32,
+    taken: u32,
+}
+
+impl Numbers {
+    /// What was adopted is let go of in any case, and what another policy waits for is handed over.
+    fn of(objects: UnitCounts, taken: u32, prune: bool) -> Self {
+        let adopted = objects.adopted.min(objects.inventory);
+        let taken = taken.min(objects.inventory);
+        let goes = if prune { objects.inventory.saturating_sub(adopted).saturating_sub(taken) } else { 0 };
+        Self { goes, taken, stays: objects.inventory.saturating_sub(goes).saturating_sub(taken) }
+    }
+
+    fn in_words(self) -> String {
+        let what = match (self.goes, self.stays) {
+            (0, 0) => None,
+            (0, 1) => Some("1 object that stays".to_owned()),
+            (0, many) => Some(format!("{many} objects that stay")),
+            (1, _) => Some("1 object".to_owned()),
+            (many, _) => Some(format!("{many} objects")),
+        };
+        let taken = match self.taken {
+            0 => None,
+            1 => Some("1 that another policy takes over".to_owned()),
+            many => Some(format!("{many} that other policies take over")),
+        };
+        match (what, taken) {
+            (None, None) => "no objects".to_owned(),
+            (what, taken) => what.into_iter().chain(taken).collect::<Vec<_>>().join(", and "),
+        }
+    }
+}
+
 /// Members that an edit takes a unit out of.
 fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let kept = facts.kept(unit);
     let held = |decision: &DecisionSpec| -> Option<(Digest, bool)> { Some((decision.held?, decision.prune)) };
     let (digest, prune) = facts.slices(unit).find_map(held).filter(|_| !kept.is_empty())?;
     let objects = |member: &MemberName| {
-        let objects = facts.statuses.get(&(unit.clone(), member.clone())).map(|status| status.objects);
-        // What was adopted is let go of in any case, and what another policy waits for is handed over.
-        objects.map(|all| all.inventory.saturating_sub(all.adopted).saturating_sub(facts.taken_over(unit, member)))
+        let objects = facts.statuses.get(&(unit.clone(), member.clone())).map(|status| status.objects)?;
+        Some(Numbers::of(objects, facts.taken_over(unit, member), prune))
     };
+    // Where nothing goes from any member, what is concerned is what stays.
+    let deletions = total(kept.keys().filter_map(|member| Some(objects(member)?.goes)));
+    let concerned = |numbers: Numbers| if deletions > 0 { numbers.goes } else { numbers.stays };
     let mut causes: BTreeMap<(String, &str), HeldCause> = BTreeMap::new();
     for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.kept()?))) {
         let cause = causes.entry((why.cause.to_string(), why.message.as_str())).or_insert_with(|| HeldCause {
@@ -148,23 +188,13 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
             ..HeldCause::default()
         });
         cause.members += 1;
-        cause.objects = cause.objects.saturating_add(objects(member).unwrap_or_default());
+        cause.objects = cause.objects.saturating_add(concerned(objects(member).unwrap_or_default()));
     }
     let is_away = |member: &MemberName| facts.members.get(member).is_some_and(|facts| !facts.reports());
     let away: Vec<String> = kept.keys().filter(|member| is_away(member)).map(ToString::to_string).collect();
     let tells = causes.len() > 1;
     let line = |member: &MemberName, entry: &MemberDecision| {
-        let stay = if prune { "" } else { " that stay" };
-        let what = match objects(member) {
-            None => "nothing reported yet".to_owned(),
-            Some(1) => format!("1 object{}", if prune { "" } else { " that stays" }),
-            Some(count) => format!("{count} objects{stay}"),
-        };
-        let what = match facts.taken_over(unit, member) {
-            0 => what,
-            1 => format!("{what}, and 1 that another policy takes over"),
-            many => format!("{what}, and {many} that other policies take over"),
-        };
+        let what = objects(member).map_or_else(|| "nothing reported yet".to_owned(), Numbers::in_words);
         let why = entry.kept().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
         let absent = if is_away(member) { AWAY } else { "" };
         format!("{member}: {what}{why}{absent}")
@@ -174,7 +204,7 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         policy: unit.policy.clone().unwrap_or_default(),
         digest: digest.to_string(),
         reason: reason::EDIT_REMOVES_MEMBERS.to_owned(),
-        count: if prune { object_count } else { 0 },
+        count: deletions,
         member_count: u32::try_from(kept.len()).unwrap_or(u32::MAX),
         object_count,
         members: kept.iter().take(HELD_SHOWN).map(|(member, entry)| line(member, entry)).collect(),

@@ -55,8 +55,8 @@ fn what_another_policy_has_too_is_handed_over() {
         ],
         Removal::Prune,
     );
-    let theirs: KeySet = [Arc::<HashedKey>::from(key("ConfigMap", "shop", "a"))].into_iter().collect();
-    all.hand_over(&theirs, "web");
+    let theirs = key("ConfigMap", "shop", "a");
+    all.hand_over(|key| *key == theirs, "policy web");
     let expect =
         ["- ConfigMap x/b", "= ConfigMap shop/a: policy web takes it over", "= Namespace shop: something in it stays"];
     assert_eq!(words(&all), expect);
@@ -113,7 +113,7 @@ fn what_the_member_gives_no_rights_to_stays_and_what_was_never_sent_is_not_there
     .unwrap();
     let stays = |name: &str| format!("= ConfigMap other/{name}: the member gives no rights in namespace other");
     let leaves = [String::from("- ConfigMap shop/a"), stays("lost"), stays("was-sent")];
-    assert_eq!(words(&Objects::of_report(&report, Removal::Prune)), leaves);
+    assert_eq!(words(&Objects::of_report(&report, Removal::Prune).unwrap()), leaves);
     // Of a list of a unit that stays, what it has lost besides is named.
     let listed = Objects::of_list(&[Arc::<HashedKey>::from(key("ConfigMap", "shop", "a"))]).with_report(Some(&report));
     assert_eq!(words(&listed), [String::from("- ConfigMap shop/a"), stays("lost")]);
@@ -144,8 +144,67 @@ fn an_object_that_asks_to_stay_in_the_member_stays_and_one_that_was_never_made_i
         "= ConfigMap shop/settings: an annotation on it asks that it stays",
         "= Namespace shop: something in it stays",
     ];
-    assert_eq!(words(&Objects::of_report(&report, Removal::Prune)), expect);
+    assert_eq!(words(&Objects::of_report(&report, Removal::Prune).unwrap()), expect);
     // The same of a list that the member made, whose digest says nothing of what the objects ask.
     let going = report.details.iter().take(3).map(|row| &row.key);
     assert_eq!(words(&Objects::of_list(going).with_report(Some(&report))), expect);
+}
+
+#[test]
+fn what_was_adopted_is_in_no_list_as_something_that_goes_also_where_only_its_key_is_known() {
+    let row = |name: &str, extra: serde_json::Value| {
+        let mut row = serde_json::json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": name}, "version": "v1",
+            "sync": "Synced", "health": "Healthy"});
+        row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+        row
+    };
+    let rows = vec![row("a", serde_json::json!({})), row("theirs", serde_json::json!({"adopted": true}))];
+    let counts = serde_json::json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 2});
+    let report: UnitReport = serde_json::from_value(serde_json::json!({"member": "beijing",
+        "unit": "apps.kurator.dev/Application/default/shop/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Unknown", "health": "Unknown", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+    .unwrap();
+    let expect = ["- ConfigMap shop/a", "= ConfigMap shop/theirs: it was there before Kurator"];
+    let reported = Objects::of_report(&report, Removal::Prune).unwrap();
+    assert_eq!(words(&reported), expect);
+    let keys = report.details.iter().map(|row| &row.key);
+    assert_eq!(words(&Objects::of_list(keys).with_report(Some(&report))), expect, "a list that is made of revisions");
+    let differences: Vec<_> = reported.differences().into_iter().map(|d| (d.object, d.change, d.note)).collect();
+    let stays = "it was there before Kurator".to_owned();
+    assert_eq!(
+        differences,
+        [
+            ("ConfigMap shop/a".to_owned(), ObjectChange::Delete, String::new()),
+            ("ConfigMap shop/theirs".to_owned(), ObjectChange::Release, stays),
+        ]
+    );
+}
+
+#[test]
+fn what_two_units_want_is_in_the_list_of_the_one_that_has_it_and_goes_to_the_other() {
+    let report = |unit: &str, extra: &[serde_json::Value]| -> UnitReport {
+        let row = |(name, extra): (&str, &serde_json::Value)| {
+            let mut row = serde_json::json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": name}, "version": "v1",
+                "sync": "Synced", "health": "Healthy"});
+            row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+            row
+        };
+        let counts = serde_json::json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 2});
+        let rows: Vec<_> = ["a", "b", "c"].into_iter().zip(extra).map(row).collect();
+        serde_json::from_value(serde_json::json!({"member": "beijing", "unit": unit, "revision": "r", "epoch": 1,
+            "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Applied", "health": "Healthy", "objects": counts,
+            "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+        .unwrap()
+    };
+    let (shop, bad) = ("apps.kurator.dev/Application/default/shop/p", "apps.kurator.dev/Application/default/bad8/p");
+    let plain = serde_json::json!({});
+    let conflict = serde_json::json!({"sync": "Failed", "reason": "Conflict"});
+    let both = serde_json::json!({"notes": [format!("unit {shop} delivers it, for this one too")]});
+    let all = [report(shop, &[plain.clone(), plain.clone(), plain.clone()]), report(bad, &[conflict, both, plain])];
+    let heirs = heirs(&all[0].unit, &all);
+    assert_eq!(heirs.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ConfigMap shop/a", "ConfigMap shop/b"]);
+    assert!(heirs.values().all(|heir| *heir == all[1].unit));
+    assert!(super::heirs(&all[1].unit, &all).is_empty());
+    assert_eq!(words(&Objects::of_report(&all[1], Removal::Prune).unwrap()), ["- ConfigMap shop/c"]);
 }

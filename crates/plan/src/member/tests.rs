@@ -28,6 +28,7 @@ fn observed() -> Observed {
         link: None,
         alive_before: None,
         going: None,
+        emptying: None,
         take_over: None,
     }
 }
@@ -428,4 +429,21 @@ fn a_wish_to_take_over_that_is_done_is_taken_away_and_stays_said() {
     let (held, _) = plan(&with(wish(TakeOverState::Held)), Some(1), now());
     let (after, _) = plan(&Observed { conditions: held.origin_status.conditions, ..with(None) }, Some(2), now());
     assert_eq!(said(&after.origin_status.conditions), None, "what was not done is not said any more");
+}
+
+#[test]
+fn a_member_that_goes_with_what_was_delivered_says_so_until_that_has_left() {
+    for (fleets, units, expect) in [
+        (vec!["demo", "eu"], 2, "it leaves fleet demo, eu first"),
+        (vec![], 2, "2 units are still there"),
+        (vec![], 1, "1 unit is still there"),
+        (vec![], 0, "the rest is given back next"),
+    ] {
+        let emptying = Some(Emptying { fleets: fleets.into_iter().map(str::to_owned).collect(), units });
+        let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), emptying, ..observed() };
+        let (plan, _) = plan(&o, Some(1), now());
+        let said = condition::find(&plan.origin_status.conditions, condition::DETACHING).unwrap();
+        assert!(said.message.contains(expect) && said.reason == reason::RELEASING, "{}", said.message);
+        assert!(!plan.let_go && plan.record.unwrap()["metadata"]["annotations"].get(ON_DETACH).is_none());
+    }
 }

@@ -67,3 +67,39 @@ async fn only_a_hub_that_has_no_such_lists_is_one_of_an_earlier_version() {
     let missing = status("heldlists \"shop\" not found", json!({"name": "shop", "kind": "heldlists"}));
     assert!(matches!(read(missing).await, Named::Missing(why) if why.contains("not found")));
 }
+
+#[test]
+fn the_heading_has_the_numbers_of_the_list() {
+    let object =
+        |name: &str, stays: &str| json!({"kind": "ConfigMap", "namespace": "shop", "name": name, "stays": stays});
+    let list = |reason: &str| -> HeldDeletions {
+        serde_json::from_value(
+            json!({"policy": "web", "digest": "sha256:1", "reason": reason, "count": 4, "memberCount": 2,
+            "objectCount": 4, "causes": [{"cause": "Empties", "message": "why", "members": 2, "objects": 4}]}),
+        )
+        .unwrap()
+    };
+    let named = |objects: &[Value]| -> HeldObjects {
+        serde_json::from_value(json!({"policy": "web", "digest": "sha256:1",
+            "groups": [{"members": ["a", "b"], "objects": objects}]}))
+        .unwrap()
+    };
+    let (goes, kept) = (object("a", ""), object("b", "an annotation on it asks that it stays"));
+    let (taken, adopted) = (object("c", "policy new takes it over"), object("d", "it was there before Kurator"));
+    let (source, edit) = ("SourceRemovesObjects", "EditRemovesMembers");
+    for (reason, objects, expect) in [
+        (source, vec![goes.clone(), kept.clone()], "2 deletions"),
+        (source, vec![kept.clone()], "nothing that would be deleted"),
+        (edit, vec![goes.clone(), adopted.clone()], "2 deletions in 2 members that it would leave"),
+        (edit, vec![taken.clone(), adopted], "it would leave 2 members; 2 objects stay there, without Kurator"),
+        (edit, vec![taken], "it would leave 2 members; nothing is deleted there"),
+    ] {
+        let (list, named) = (list(reason), named(&objects));
+        assert_eq!(held::what(&numbered(&list, Some(&named))), expect);
+        assert!(lines(&list, &named, false)[0].contains(expect));
+    }
+    let mut part = named(&[goes]);
+    part.unnamed = serde_json::from_value(json!([{"members": ["lima"], "why": "not known"}])).unwrap();
+    assert_eq!(numbered(&list(source), Some(&part)).count, 4, "not everything is named");
+    assert_eq!(numbered(&list(source), None).count, 4);
+}

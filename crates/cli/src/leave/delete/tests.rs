@@ -38,3 +38,10 @@ fn what_comes_in_between_is_more_than_was_shown() {
         assert_eq!(is_more(&now, std::slice::from_ref(&shown)), expect, "{now:?} {shown:?}");
     }
 }
+
+#[test]
+fn what_goes_unseen_is_not_counted_as_nothing() {
+    assert_eq!(sum(&[part("paris", Some(2))]), "2 objects deleted in 1 member");
+    let all = sum(&[part("paris", Some(2)), part("rome", None)]);
+    assert_eq!(all, "2 objects deleted in 2 members, and unseen what rome has there");
+}

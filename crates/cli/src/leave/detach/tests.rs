@@ -176,8 +176,14 @@ async fn what_will_be_done_is_said_before() {
     assert_eq!((named.len(), named[0].as_str()), (NAMED_MAX + 1, "    = ConfigMap shop/c00"));
     assert_eq!(named[NAMED_MAX], "    and 3 more: -v shows them");
     assert_eq!(parting.named(true).len(), 23);
-    assert_eq!(parting.object_facts(How::Keep).len(), 23);
-    assert!(parting.object_facts(How::Remove).is_empty());
+    assert_eq!(parting.object_facts(How::Keep).unwrap().len(), 23);
+    assert_eq!(parting.object_facts(How::Remove), Some(Vec::new()));
+    // Its applier has not seen the member: nothing is counted.
+    let unseen = UnitReport { phase: api::delivery::UnitPhase::Unknown, details: Vec::new(), ..report("q") };
+    parting.units = vec![report("p"), unseen];
+    let lines = said(&parting, How::Keep, false);
+    assert!(lines.contains("nothing is touched: the objects of 2 units, not all of which are known, stay"), "{lines}");
+    assert_eq!(parting.object_facts(How::Keep), None);
 }
 
 #[tokio::test]
@@ -228,11 +234,27 @@ async fn what_a_member_has_not_reported_is_not_given_back_unseen() {
         "spec": {"unit": "apps.kurator.dev/Application/default/shop/p", "slice": 0,
             "members": {"beijing": {"revision": "r", "epoch": 1, "reason": "", "removal": "None"}}}});
     let list = |item: serde_json::Value| json!({"apiVersion": item["apiVersion"], "kind": "List", "metadata": {}, "items": [item]});
-    let hub = Hub::new([(200, list(app)), (200, list(decision)), (404, refusal(404, "no tree"))]);
+    let hub =
+        Hub::new([(200, list(app)), (200, list(decision)), (404, refusal(404, "no tree")), (403, refusal(403, "no"))]);
     let error = parting(hub.client(), &["all"]).show(How::Release, false).await.err().unwrap().to_string();
     assert_eq!(
         error,
         "member/beijing has not reported what app/shop has there, so that it cannot be listed, and nothing was changed; try again \
          in a moment"
     );
+}
+
+/// Whatever is interrupted after it, the hub goes on: the fleet and the deletion are its own.
+#[tokio::test]
+async fn a_removal_is_one_write() {
+    let one = serde_json::to_value(attached()).unwrap();
+    let all = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedClusterList", "metadata": {}, "items": [one]});
+    let hub = Hub::new([(200, all), (404, refusal(404, "no Secret")), (200, one)]);
+    parting(hub.client(), &["production"]).begin(How::Remove).await.unwrap();
+    let asked = hub.asked.lock().unwrap();
+    let writes: Vec<_> = asked.iter().filter(|(what, _)| !what.starts_with("GET ")).collect();
+    assert_eq!(writes.len(), 1, "{writes:?}");
+    let metadata = &writes[0].1["metadata"];
+    assert_eq!(metadata["annotations"][ON_DETACH], REMOVE);
+    assert_eq!(metadata["finalizers"], json!([DETACH_FINALIZER]));
 }

@@ -53,17 +53,17 @@ fn shown() -> Vec<Part> {
         ["beijing", "hangzhou", "shanghai"].iter().map(|member| report("web", member, &rows())).collect();
     reports[2].details.truncate(2);
     reports.push(report("docs", "beijing", &rows()[..2]));
-    parts(&decisions, &reports, |_| true, by_prune)
+    parts(&decisions, (&reports, &Heirs::new()), |_| true, by_prune)
 }
 
 #[test]
 fn a_list_names_what_goes_what_stays_and_why_and_members_with_the_same_are_one_block() {
-    insta::assert_snapshot!("list", lines(&shown(), false).join("\n"));
+    insta::assert_snapshot!("list", lines(&shown(), &Away::new(), false).join("\n"));
 }
 
 #[test]
 fn a_list_for_programs_has_every_object() {
-    insta::assert_snapshot!("facts", format!("{:#}", facts(&shown())));
+    insta::assert_snapshot!("facts", format!("{:#}", facts(&shown(), &Away::new())));
 }
 
 #[test]
@@ -71,10 +71,13 @@ fn only_members_that_are_meant_are_in_it_and_a_long_list_is_cut() {
     let decisions = [decision("web", true, &["beijing", "shanghai"])];
     let many: Vec<Value> = (0..150).map(|n| row("ConfigMap", "shop", &format!("c{n:03}"), &json!({}))).collect();
     let reports = [report("web", "beijing", &many)];
-    let parts = parts(&decisions, &reports, |member| member.as_str() == "beijing", by_prune);
-    assert_eq!((parts.len(), going(&parts), staying(&parts), unknown(&parts).len()), (1, 150, 0, 0));
-    let whole = lines(&parts, true);
-    let lines = lines(&parts, false);
+    let parts = parts(&decisions, (&reports, &Heirs::new()), |member| member.as_str() == "beijing", by_prune);
+    assert_eq!(
+        (parts.len(), numbers(&parts).in_words().as_str(), unknown(&parts).len()),
+        (1, "150 objects deleted", 0)
+    );
+    let whole = lines(&parts, &Away::new(), true);
+    let lines = lines(&parts, &Away::new(), false);
     assert_eq!((lines.len(), lines.last().unwrap().as_str()), (102, "  and 50 more: -v shows them"));
     assert_eq!(whole.len(), 151);
 }
@@ -83,14 +86,72 @@ fn only_members_that_are_meant_are_in_it_and_a_long_list_is_cut() {
 fn what_leaves_already_is_as_it_was_agreed_to() {
     let mut decision = decision("web", true, &["beijing"]);
     decision.members.get_mut(&"beijing".parse::<MemberName>().unwrap()).unwrap().removal = Removal::Release;
-    let parts = parts(&[decision], &[report("web", "beijing", &rows()[..2])], |_| true, by_prune);
-    assert_eq!((going(&parts), staying(&parts)), (0, 2));
+    let parts = parts(&[decision], (&[report("web", "beijing", &rows()[..2])], &Heirs::new()), |_| true, by_prune);
+    assert_eq!(numbers(&parts).in_words(), "2 objects left there");
+}
+
+/// Every reason that a member's record can have, and both of its link.
+#[test]
+fn what_a_member_that_is_away_has_is_listed_or_not_known_whatever_the_reason_is() {
+    use api::delivery::{LinkState, MemberLink, UnitPhase};
+    let record = |reason: &str| -> api::karmada::cluster::v1alpha1::Cluster {
+        let status = if reason == api::reason::CLUSTER_READY { "True" } else { "False" };
+        serde_json::from_value(json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "beijing"},
+            "spec": {"syncMode": "Push"}, "status": {"conditions": [{"type": "Ready", "status": status, "reason": reason,
+            "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}))
+        .unwrap()
+    };
+    let link = |state| MemberLink { state, message: String::new(), since: "2026-01-01T00:00:00Z".parse().unwrap() };
+    let mut seen: Vec<Option<String>> =
+        api::reason::ALL.iter().map(|reason| reach::away(Some(&record(reason)), None)).collect();
+    let states = [LinkState::Connected, LinkState::Unreachable, LinkState::Blocked];
+    seen.extend(states.map(|state| reach::away(Some(&record(api::reason::CLUSTER_READY)), Some(&link(state)))));
+    seen.push(reach::away(None, None));
+    let decisions = [decision("web", true, &["beijing"])];
+    let member: MemberName = "beijing".parse().unwrap();
+    let blank = || UnitReport { phase: UnitPhase::Unknown, ..report("web", "beijing", &[]) };
+    let failed = || UnitReport { phase: UnitPhase::Failed, ..report("web", "beijing", &[]) };
+    for why in seen.into_iter().flatten() {
+        let away = Away::from([(member.clone(), why.clone())]);
+        for reports in [vec![], vec![blank()], vec![failed()]] {
+            let parts = parts(&decisions, (&reports, &Heirs::new()), |_| true, by_prune);
+            assert_eq!(unknown(&parts).len(), 1, "{why}");
+            let expect =
+                format!("app/shop, policy web, in member beijing: what it has there is not known; away ({why})");
+            assert_eq!(lines(&parts, &away, false), [expect]);
+            assert_eq!(facts(&parts, &away)[0]["objects"], Value::Null);
+        }
+        let last = UnitReport { phase: UnitPhase::Unknown, ..report("web", "beijing", &rows()[..2]) };
+        let parts = parts(&decisions, (&[last], &Heirs::new()), |_| true, by_prune);
+        let shown = lines(&parts, &away, false);
+        assert!(shown[0].contains(&format!("2 objects deleted; away ({why}): done when it")), "{shown:?}");
+        assert_eq!(facts(&parts, &away)[0]["objects"][0]["away"], true);
+    }
+    let nothing = [report("web", "beijing", &[])];
+    let parts = parts(&decisions, (&nothing, &Heirs::new()), |_| true, by_prune);
+    assert_eq!(lines(&parts, &Away::new(), false), ["app/shop, policy web, in member beijing: nothing"], "it said so");
 }
 
 #[test]
-fn members_that_do_not_answer_are_named_before_anything_is_asked() {
-    let line = |names: &[&str]| away_line(&names.iter().map(|name| name.parse().unwrap()).collect());
-    assert_eq!(line(&[]), None);
-    assert_eq!(line(&["a"]).as_deref(), Some("a does not answer: it is done there as soon as it does"));
-    assert_eq!(line(&["a", "b"]).as_deref(), Some("a, b do not answer: it is done there as soon as they do"));
+fn what_another_application_takes_over_is_not_deleted_unless_it_leaves_too() {
+    let decisions = [decision("web", true, &["beijing"])];
+    let reports = [report("web", "beijing", &rows()[..2])];
+    let tree = |heir: &str| {
+        let mut row = rows()[1].clone();
+        row["wantedBy"] = json!(format!("apps.kurator.dev/Application/{heir}"));
+        json!({"units": [{"unit": "apps.kurator.dev/Application/default/shop/web", "member": "beijing", "details": [row]}]})
+    };
+    for (heir, expect) in [
+        ("default/bad8/web", "  = ConfigMap shop/settings stays: app/bad8 takes it over"),
+        ("other/bad8/web", "  = ConfigMap shop/settings stays: app/bad8 in namespace other takes it over"),
+        ("default/shop/docs", "  = ConfigMap shop/settings stays: policy docs takes it over"),
+        ("default/shop/web", "  - ConfigMap shop/settings"),
+    ] {
+        let parts = parts(&decisions, (&reports, &heirs(&tree(heir))), |_| true, by_prune);
+        let lines = lines(&parts, &Away::new(), false);
+        assert!(lines.iter().any(|line| line == expect), "{lines:?}");
+        let is_taken = expect.contains("takes");
+        let sum = if is_taken { "1 object taken over by others, 1 object left there" } else { "2 objects deleted" };
+        assert_eq!(numbers(&parts).in_words(), sum);
+    }
 }

@@ -105,7 +105,7 @@ fn what_does_not_prune_is_told_to_stay() {
     world.step();
     let status = status(&world);
     assert_eq!((status.held[0].count, status.summary.clone().unwrap().held), (0, 0));
-    assert_eq!(status.held[0].members, ["b: 11 objects that stay"]);
+    assert_eq!(status.held[0].members, ["b: 12 objects that stay"]);
     let message = condition(&world).unwrap().1;
     assert!(
         message.starts_with("what an edit takes out of members waits for approval (fleet f does not list it): b: ")
@@ -263,6 +263,29 @@ fn what_another_policy_takes_over_is_no_deletion() {
     let list = &self::status(&world).held[0];
     assert_eq!((list.count, list.object_count), (3, 3));
     assert_eq!(list.members, ["b: 3 objects, and 8 that other policies take over"]);
+}
+
+/// The same numbers in the heading and in the line: what was adopted stays, and what is taken over is neither.
+#[test]
+fn what_stays_where_nothing_goes_is_counted() {
+    for (taken, adopted, expect, counts) in [
+        (9, 3, "b: 3 objects that stay, and 9 that other policies take over", (0, 3)),
+        (11, 1, "b: 1 object that stays, and 11 that other policies take over", (0, 1)),
+        (12, 0, "b: 12 that other policies take over", (0, 0)),
+        (9, 1, "b: 2 objects, and 9 that other policies take over", (2, 2)),
+    ] {
+        let mut world = running(one_policy());
+        world.fleet = FleetFacts::Found(vec![candidate("a")]);
+        let unit = world.unit();
+        let other = unit.owner().unit(Some("q"));
+        let waiting = json!([{"cause": "OtherUnit", "count": taken, "detail": unit.to_string()}]);
+        let status = UnitStatus { waiting: serde_json::from_value(waiting).unwrap(), ..world.status() };
+        world.statuses.insert((other, name("b")), status);
+        world.statuses.get_mut(&(unit, name("b"))).unwrap().objects.adopted = adopted;
+        world.step();
+        let list = &self::status(&world).held[0];
+        assert_eq!((list.members[0].as_str(), (list.count, list.object_count)), (expect, counts));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod unit;
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{Decision, MemberLink, MemberStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -260,7 +260,7 @@ fn waiting(facts: &Facts, members: &BTreeMap<&str, Known<'_>>) -> Vec<Finding> {
     let is_away = |member: &str| members.get(member).is_some_and(|known| !known.answers);
     let all = agreed::agreed(&facts.decisions, is_away, |unit, member| reported.get(&(unit, member)).copied());
     let one = |Agreed { unit, member, said }: Agreed| {
-        let (object, names) = unit_in(&unit, &member);
+        let (object, names) = unit::unit_in(&unit, &member);
         found(Place::Unit, &object, names, fault::WAITS_FOR_MEMBER, &format!("when {member} answers: {said}"))
     };
     all.into_iter().map(one).collect()

@@ -11,6 +11,7 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::reason;
 use model::Timestamp;
+use plan::report::RECORD_LOST;
 
 use super::fault::{self, Fault, Names, Place, Severity};
 use super::remedy;
@@ -439,7 +440,7 @@ fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Findi
     let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
     let broken = match status.phase {
         UnitPhase::Failed => true,
-        UnitPhase::Applied => status.reason == reason::CONTESTED,
+        UnitPhase::Applied => [reason::CONTESTED, RECORD_LOST].contains(&status.reason.as_str()),
         UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => {
             long || status.reason == reason::CONTESTED
         }

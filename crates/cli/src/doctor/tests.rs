@@ -112,7 +112,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
     use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
     // Reasons that the document explains though nothing is wrong there, or the same is said in another place.
     let sections: [(&str, &[Place], &[&str]); 4] = [
-        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "NotAsked", "RecordLost"]),
+        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "NotAsked"]),
         (
             "Application",
             &[Application, Source],

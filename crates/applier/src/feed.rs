@@ -45,11 +45,28 @@ pub struct MemberReport {
     pub moving: MemberMove,
 }
 
+/// The inventory of a unit was gone, and is written again from what the hub knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The member.
+    pub member: MemberName,
+    /// The unit.
+    pub unit: UnitId,
+    /// How many objects it had, by the last report.
+    pub objects: u32,
+    /// How many were found and are the unit's own.
+    pub own: u32,
+    /// How many were found and existed before us.
+    pub adopted: u32,
+}
+
 /// A report that goes from an applier through its feed to the hub.
 #[derive(Clone, Debug)]
 pub enum FeedReport {
     /// Of its member.
     Member(MemberReport),
+    /// Of an inventory that was gone.
+    Restored(Restored),
     /// Of a unit in its member; replaces the last one.
     Unit(Arc<UnitReport>),
 }

@@ -33,9 +33,9 @@ mod watch;
 
 pub use client::Jitter;
 pub use error::Error;
-pub use feed::{Feed, FeedError, FeedReport, Link, MemberReport};
+pub use feed::{Feed, FeedError, FeedReport, Link, MemberReport, Restored};
 pub use limit::Limits;
-pub use member::{Applier, Ctx, KeyOf};
+pub use member::{Applier, Ctx, KeyOf, Recollect};
 pub use push::PushFeed;
 pub use release::who_stays;
 pub use shared::Shared;

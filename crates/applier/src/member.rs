@@ -16,6 +16,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, MemberName};
 use plan::authenticator::MemberKey;
+use plan::inventory::Recollection;
 use plan::rights::Rights;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -39,6 +40,9 @@ pub(crate) type Passes = FuturesUnordered<BoxFuture<'static, Box<Outcome>>>;
 /// Gives the key of the cluster whose kube-system namespace has this UID. An agent has one, of its own.
 pub type KeyOf = Arc<dyn Fn(&str) -> MemberKey + Send + Sync>;
 
+/// Gives what the hub knows of a unit's inventory in the member, from the report that it stored last.
+pub type Recollect = Arc<dyn Fn(&UnitId) -> Option<Recollection> + Send + Sync>;
+
 /// Name of appliers among the panics that are counted.
 pub(crate) const NAME: &str = "applier";
 
@@ -51,6 +55,8 @@ pub struct Ctx {
     pub hub: HubId,
     /// Gives the key by which it is told what this hub wrote in a cluster.
     pub key_of: KeyOf,
+    /// Asked of units of which no inventory is in the member.
+    pub recollect: Recollect,
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
@@ -71,6 +77,8 @@ pub struct Ctx {
     /// Changes when somebody else saw the member answer again, such as its prober: the next attempt need not wait out
     /// its pause. A channel that is closed says nothing.
     pub back: watch::Receiver<u64>,
+    /// Changes when a person asks to look at once: whether the inventories are there, and whether fights are over.
+    pub look: watch::Receiver<u64>,
 }
 
 /// Gets one member to hold what its feed says.
@@ -249,7 +257,7 @@ impl Applier {
             session.start(passes);
             let wake = session.wake().unwrap_or(look_at).min(look_at);
             tokio::select! {
-                found = ask(&mut look) => {
+                found = await_answer(&mut look) => {
                     look = None;
                     if let Some(names) = found {
                         session.note_inventories(&names, asked);
@@ -277,6 +285,12 @@ impl Applier {
                     Box::pin(self.finish(session, outcome)).await?;
                     Box::pin(session.refresh(&*feed)).await;
                 }
+                Ok(()) = self.ctx.look.changed() => {
+                    asked = Instant::now();
+                    look_at = asked + limit::INVENTORIES_LOOK;
+                    look = Some(look_for_inventories(session.connection()));
+                    session.end_contests();
+                }
                 () = tokio::time::sleep_until(wake) => {
                     asked = Instant::now();
                     if look_at <= asked {
@@ -291,7 +305,10 @@ impl Applier {
 
     /// Takes what came of a pass.
     async fn finish(&mut self, session: &mut Session, outcome: Box<Outcome>) -> Result<(), Error> {
-        let Outcome { unit, report, next, waits_for_others, moved, unreachable, panicked } = *outcome;
+        let Outcome { unit, report, next, waits_for_others, moved, unreachable, panicked, restored } = *outcome;
+        if let Some(restored) = restored {
+            self.feed.report(FeedReport::Restored(restored)).await;
+        }
         if let Some(error) = unreachable {
             let id = unit.id.clone();
             self.memory.insert(id, unit.into_past(&session.connection().owner.cluster));
@@ -345,7 +362,7 @@ fn look_for_inventories(connection: &Connection) -> BoxFuture<'static, Option<Ha
 }
 
 /// The answer to what is asked, if anything is.
-async fn ask<T>(question: &mut Option<BoxFuture<'static, T>>) -> T {
+async fn await_answer<T>(question: &mut Option<BoxFuture<'static, T>>) -> T {
     match question {
         Some(question) => question.await,
         None => std::future::pending().await,

@@ -173,6 +173,7 @@ impl Session {
                             fresh(hub, entry.unit.clone(), Inventory::empty(entry.unit.clone()), None, false)
                         });
                         unit.remember(past.remove(&entry.unit).unwrap_or_default(), &self.connection.owner.cluster);
+                        unit.recollect(entry, &self.connection.ctx);
                         if unit.doubted {
                             // Others must not take for free what it holds, before its first pass.
                             let mut view = self.connection.view();
@@ -339,6 +340,17 @@ impl Session {
         }
     }
 
+    /// What is left alone after a fight is tried at once, and the fight is counted from its beginning.
+    pub(crate) fn end_contests(&mut self) {
+        for slot in self.slots.values_mut() {
+            let Some(unit) = slot.unit.as_mut() else { continue };
+            for memory in unit.past.memory.values_mut().filter(|memory| memory.contested.is_some()) {
+                (memory.contested, slot.dirty) = (None, Due::All);
+                memory.history.clear();
+            }
+        }
+    }
+
     /// Begins passes over units that need one.
     pub(crate) fn start(&mut self, passes: &mut Passes) {
         let now = Instant::now();
@@ -417,6 +429,7 @@ async fn contained_pass(
         moved: false,
         unreachable: None,
         panicked: true,
+        restored: None,
     }
 }
 
@@ -439,6 +452,7 @@ fn fresh(
         failures: 0,
         seen: Instant::now(),
         doubted: false,
+        recollection: None,
         fenced: None,
         settled: None,
         claimed: None,

@@ -11,6 +11,7 @@ mod outside;
 mod quick;
 mod recall;
 mod report;
+mod restore;
 mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,14 +23,14 @@ use api::feed::{UnitEntry, UnitReport};
 use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
 use plan::apply::{self as decision, Step};
 use plan::instruction::Asked;
-use plan::inventory::Inventory;
+use plan::inventory::{Inventory, Recollection};
 use plan::prepare::{self, Bundle, Prepared};
 use plan::prune::WaitingOn;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Kind, View};
 use crate::error::Error;
-use crate::feed::FeedError;
+use crate::feed::{FeedError, Restored};
 use crate::limit;
 use crate::record::{Memory, Past};
 use crate::shard::{self, InventorySecrets};
@@ -56,6 +57,8 @@ pub(crate) struct Unit {
     pub(crate) seen: Instant,
     /// Objects that it has are not there, or the inventory comes from an earlier connection: its Secrets may be gone too.
     pub(crate) doubted: bool,
+    /// The member has no inventory of it, and had one: what the hub knows of that, until it is written again.
+    pub(crate) recollection: Option<Box<Recollection>>,
     /// Another applier wrote this epoch: keep off until the hub's is as high.
     pub(crate) fenced: Option<u64>,
     /// A whole pass found that nothing is left to do.
@@ -110,6 +113,8 @@ pub(crate) struct Outcome {
     pub(crate) moved: bool,
     /// Nothing can be asked of the member.
     pub(crate) unreachable: Option<Error>,
+    /// Its inventory was gone, and is written again.
+    pub(crate) restored: Option<Restored>,
     /// It panicked: the report says so, and nothing of the objects.
     pub(crate) panicked: bool,
 }
@@ -175,6 +180,8 @@ struct Pass {
     again: bool,
     /// Only a few objects were looked at.
     is_quick: bool,
+    /// Its inventory was gone, and is written again.
+    restored: Option<Restored>,
     /// Since when the kind is being listed that is waited for the longest.
     listing: Option<Instant>,
 }
@@ -204,6 +211,7 @@ pub(crate) async fn pass(
         wrote_for_others: false,
         again: false,
         is_quick: false,
+        restored: None,
         listing: None,
     };
     let before = pass.unit.inventory.mutations();
@@ -228,6 +236,7 @@ impl Pass {
         }
         self.keep_off()?;
         self.note_outside();
+        self.restore().await?;
         if self.watch().await? {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
             let leaving = !self.entry.removal.is_none();

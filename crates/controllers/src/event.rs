@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::delivery::MemberStatusStatus;
+use api::delivery::{MemberStatusStatus, UnitId};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
@@ -186,6 +186,13 @@ impl Recorder {
             let owner = application_of(&unit.owner()).and_then(|key| applications.get(&key));
             let Some(owner) = owner else { continue };
             events.into_iter().for_each(|event| self.send(Regarding::of(owner.as_ref()), event));
+        }
+    }
+
+    /// Records what happened to a unit, where its owner is looked at.
+    pub(crate) fn record_unit(&self, applications: &Store<Application>, unit: &UnitId, event: Event) {
+        if let Some(owner) = application_of(&unit.owner()).and_then(|key| applications.get(&key)) {
+            self.send(Regarding::of(owner.as_ref()), event);
         }
     }
 

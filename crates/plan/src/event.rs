@@ -193,6 +193,21 @@ fn condition_event(before: &[Condition], after: &[Condition], type_: &str, actio
 /// Reason of what says that objects stay in a member and are no longer looked after.
 pub const LEFT_BEHIND: &str = "LeftBehind";
 
+/// A unit's inventory was gone from a member, and is written again from what the hub knows: of the `objects` that it had, so many were
+/// found that are its own, and so many that were there before.
+pub fn restored(member: &MemberName, objects: u32, own: u32, adopted: u32) -> Event {
+    let lost = objects.saturating_sub(own.saturating_add(adopted));
+    let lost = match lost {
+        0 => String::new(),
+        lost => format!("; {lost} that it had are not known any more, and stay where they are still there"),
+    };
+    let note = format!(
+        "{member}: the inventory was gone, and is written again from what the hub knows: {own} objects are its own, {adopted} are \
+         adopted{lost}"
+    );
+    Event::new(Severity::Warning, "InventoryRestored", "Record", note)
+}
+
 /// Most units that are named of a member that is forgotten.
 const LEFT_NAMED: usize = 10;
 

@@ -7,6 +7,7 @@
 //! Order of writes (the applier's side of the promise): an entry is written before its object is applied for the first
 //! time, and dropped after its object is gone.
 
+mod recollection;
 pub mod shard;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use indexmap::IndexMap;
 use model::{Digest, GroupKind, HashedKey, KeyState, ObjectKey, Timestamp, Uid};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use recollection::{Found, Recollection};
 pub use shard::InventoryError;
 
 use crate::pool::Pools;

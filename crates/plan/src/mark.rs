@@ -11,6 +11,8 @@ use api::delivery::label;
 use model::Digest;
 use serde_json::Value;
 
+use crate::recall;
+
 /// The value of the annotation `kurator.dev/applied`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -63,6 +65,13 @@ impl Mark {
     pub fn write(&self, object: &mut Value) {
         *model::object::slot(object, &["metadata", "annotations", label::APPLIED]) = self.to_string().into();
     }
+}
+
+/// Does the object say that something else was applied to it, in an annotation that our manager owns? Only another process that works
+/// under our name writes that, such as a second hub from the same backup.
+pub fn is_of_another_apply(live: &Value, ours: &Mark) -> bool {
+    let differs = |mark: Mark| (mark.digest, mark.keyed) != (ours.digest, ours.keyed);
+    Mark::read(live).is_some_and(differs) && recall::owns_mark(live)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ fn again(object: &Prepared, live: &Value, mark: Mark, scaled: bool, left: &[(Pat
 }
 
 /// Does our manager own the annotation that it sends with every object? Otherwise its ownership was taken away.
-fn owns_mark(live: &Value) -> bool {
+pub(crate) fn owns_mark(live: &Value) -> bool {
     field::applies(live, label::FIELD_MANAGER, &["metadata", "annotations", label::APPLIED])
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use api::delivery::{
-    DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase, UnitStatus,
+    DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase, UnitStatus, label,
 };
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
@@ -385,6 +385,8 @@ pub struct Troubles<'a> {
     pub left: usize,
     /// Those of them that were there before us.
     pub adopted: usize,
+    /// How many of them bear our label, so that what was recorded of them seems to be lost.
+    pub unrecorded: usize,
 }
 
 /// A fight over an object, of which the payload's version is applied: another version is tried at once.
@@ -402,8 +404,14 @@ impl Contest<'_> {
     /// Who fights, until when nothing is done about it, and what to do.
     fn words(&self) -> String {
         let Self { key: _, manager, until } = self;
-        let whom = manager.map_or_else(|| "(Kubernetes does not record by whom)".to_owned(), |m| format!("by {m}"));
         let until = format_seconds(*until);
+        if *manager == Some(label::FIELD_MANAGER) {
+            return format!(
+                "changed again and again under Kurator's own name: probably a second hub runs from the same backup; it is left alone until {until}, \
+                 then reverted again: stop one of the two hubs, then `kurator sync` tries at once"
+            );
+        }
+        let whom = manager.map_or_else(|| "(Kubernetes does not record by whom)".to_owned(), |m| format!("by {m}"));
         format!(
             "changed again and again {whom}; it is left alone until {until}, then reverted again: let only one of the two write it"
         )
@@ -536,13 +544,23 @@ fn done(troubles: &Troubles<'_>) -> Summary {
     if let Some(hidden) = troubles.hidden_words() {
         return Summary::new(UnitPhase::Applied, NOT_VISIBLE, hidden + &kept);
     }
-    let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };
+    let reason = match (kept.is_empty(), troubles.unrecorded) {
+        (true, 0) => "Applied",
+        (true, _) => RECORD_LOST,
+        (false, _) => "PruneWaits",
+    };
     let adopted = match troubles.adopted {
         0 => String::new(),
         1 => "; 1 object was there before and is adopted: it would be released, not deleted".to_owned(),
         n => format!("; {n} objects were there before and are adopted: they would be released, not deleted"),
     };
-    Summary::new(UnitPhase::Applied, reason, format!("{kept}{adopted}").trim_start_matches("; "))
+    let lost = match troubles.unrecorded {
+        0 => String::new(),
+        n => format!(
+            "; {n} of them bear this hub's label, so that the inventory with what was made here seems to be lost"
+        ),
+    };
+    Summary::new(UnitPhase::Applied, reason, format!("{kept}{adopted}{lost}").trim_start_matches("; "))
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use crate::apply::{Accepted, Why};
 use crate::drift::{self, Revert, Reverting};
 use crate::field;
 use crate::inventory::Entry;
+use crate::mark;
 use crate::ownership::{self, Claimant, MayDelete};
 use crate::phase;
 use crate::prepare::Prepared;
@@ -285,6 +286,13 @@ impl<'a> Send<'a> {
             if self.is_as_it_was(live, is_same, scaled) || (fields.is_empty() && self.is_as_wanted(live, scaled)) {
                 let live = live.clone();
                 return self.done(Sent::AsIs { live, scaled });
+            }
+        }
+        if let (Some(live), Some(first)) = (&live, fields.as_mut().and_then(|fields| fields.first_mut())) {
+            // No other manager is to blame: the object itself may say that it was applied otherwise, under our name.
+            let is_ours = || mark::is_of_another_apply(live, &object.mark(scaled));
+            if first.manager.is_none() && is_ours() {
+                first.manager = Some(label::FIELD_MANAGER.to_owned());
             }
         }
         // An autoscaler that went away leaves its replicas behind; nobody changed anything.

@@ -114,7 +114,8 @@ impl Pass {
         });
         let unreachable = result.err().filter(|e| e.class() == Class::Unreachable);
         let waits_for_others = self.waits_for_others || !self.elsewhere.is_empty();
-        Outcome { unit: self.unit, report, next, waits_for_others, moved: false, unreachable, panicked: false }
+        let (unit, restored) = (self.unit, self.restored);
+        Outcome { unit, report, next, waits_for_others, moved: false, unreachable, panicked: false, restored }
     }
 
     /// Remembers that there is nothing left to do, so that the next pass need not look at what has not changed.
@@ -132,7 +133,10 @@ impl Pass {
     fn summarize(&self, end: &PassEnd) -> Summary {
         // Nothing of it is hidden, since it is settled.
         if matches!(end, PassEnd::Done) && self.is_quick {
-            return report::summarize(end, &Troubles { adopted: self.adopted(), ..Troubles::default() });
+            return report::summarize(
+                end,
+                &Troubles { adopted: self.adopted(), unrecorded: self.unrecorded(), ..Troubles::default() },
+            );
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
@@ -164,6 +168,7 @@ impl Pass {
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
             adopted: self.adopted(),
+            unrecorded: self.unrecorded(),
         };
         report::summarize(end, &troubles)
     }
@@ -171,6 +176,11 @@ impl Pass {
     /// How many objects were there before us.
     fn adopted(&self) -> usize {
         self.unit.inventory.entries().values().filter(|entry| entry.adopted).count()
+    }
+
+    /// How many of them bear our label.
+    fn unrecorded(&self) -> usize {
+        self.unit.inventory.entries().values().filter(|entry| entry.unrecorded).count()
     }
 
     /// The first object that was neither sent nor refused: it is being deleted.

@@ -314,3 +314,22 @@ async fn another_cluster_behind_the_address_is_not_written_to() {
     world.start();
     world.applied(&unit).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fight_with_a_twin_says_so_and_ends_when_a_person_asks_to_look() {
+    let mut world = World::new().await;
+    let mut twin = world.twin();
+    let ours = world.set("a", 1, vec![config_map("c", "ours")]);
+    world.applied(&ours).await;
+    twin.set("a", 1, vec![config_map("c", "theirs")]);
+    let report = world.until(&ours, "contested", |r| r.reason == api::reason::CONTESTED).await;
+    assert!(report.message.contains("under Kurator's own name"), "{}", report.message);
+    assert!(report.message.contains("stop one of the two hubs"), "{}", report.message);
+    twin.stop();
+    world.edit(&config_map_path("c"), "somebody", json!({"data": {"a": "left alone"}})).await;
+    world.a_while().await;
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "left alone");
+    world.look.send_modify(|times| *times += 1);
+    world.applied(&ours).await;
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "ours");
+}

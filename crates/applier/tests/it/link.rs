@@ -101,6 +101,8 @@ fn ctx(push: &PushFeed) -> Ctx {
         limits: Limits::default(),
         metrics: Metrics::default(),
         back: watch::channel(0).1,
+        look: tokio::sync::watch::channel(0).1,
+        recollect: Arc::new(|_| None),
     }
 }
 

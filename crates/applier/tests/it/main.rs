@@ -17,6 +17,7 @@ mod proof;
 mod prune;
 mod restart;
 mod rights;
+mod sample;
 mod shard;
 mod takeover;
 mod world;

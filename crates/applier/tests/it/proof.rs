@@ -322,3 +322,86 @@ async fn what_units_know_that_are_being_looked_at_when_the_member_goes_is_kept()
         assert_eq!((report.objects.inventory, report.objects.adopted), (1, 0), "{unit}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_starts_without_the_inventory_writes_it_again_from_what_the_hub_knows() {
+    for is_suspended in [false, true] {
+        let mut world = World::new().await;
+        world.recollects = true;
+        world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "1")).await;
+        let mut objects = config_maps(3);
+        objects.push(config_map("theirs", "ours"));
+        let unit = world.set_with("a", 1, objects, |entry| entry.suspend = false);
+        let report = world.applied(&unit).await;
+        assert_eq!((report.objects.inventory, report.objects.adopted), (4, 1));
+        if is_suspended {
+            world.change(&unit, |entry| entry.suspend = true);
+            world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+        }
+        world.stop();
+        lose(&world).await;
+        // Somebody deletes an object, and makes another one of its name that looks like ours.
+        let copy = world.config_map("c002").await.unwrap();
+        world.delete(&config_map_path("c002")).await;
+        let metadata = json!({"name": "c002", "namespace": "shop", "labels": copy["metadata"]["labels"],
+            "annotations": copy["metadata"]["annotations"]});
+        let copy = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": copy["data"]});
+        world.post("/api/v1/namespaces/shop/configmaps", copy).await;
+        let before = world.a_while().await;
+        world.restart();
+        world.eventually("recorded", || async { world.recorded().await.len() >= 3 }).await;
+        assert_eq!(world.restored(), [(4, 2, 1)]);
+        if is_suspended {
+            assert_eq!(world.a_while().await, before + 1, "only the inventory is written");
+            world.change(&unit, |entry| entry.suspend = false);
+        }
+        let report = world.applied(&unit).await;
+        assert_eq!((report.objects.inventory, report.objects.adopted), (4, 2));
+        let recorded = world.recorded().await;
+        let adopted: Vec<_> =
+            recorded.iter().filter(|(_, entry)| entry.adopted).map(|(key, _)| key.name.as_str()).collect();
+        assert_eq!(adopted, ["c002", "theirs"]);
+        // It is whole: what is the unit's own goes with it.
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        world.eventually("gone", || async { world.report(&unit).is_none() }).await;
+        assert!(world.config_map("c000").await.is_none() && world.config_map("c001").await.is_none());
+        assert!(world.config_map("c002").await.is_some() && world.config_map("theirs").await.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_knows_less_than_the_member_was_told_adopts_when_the_inventory_is_lost() {
+    // The hub has another payload now, or the member was told something later.
+    for is_told_later in [false, true] {
+        let mut world = World::new().await;
+        world.recollects = true;
+        let unit = world.set("a", 1, config_maps(2));
+        world.applied(&unit).await;
+        world.stop();
+        lose(&world).await;
+        if is_told_later {
+            let later = json!(format!("sha256:{}", "0".repeat(64)));
+            world
+                .forge(&config_map_path("c000"), |object| object["metadata"]["annotations"][label::APPLIED] = later)
+                .await;
+        } else {
+            world.set("a", 2, config_maps(3));
+        }
+        world.restart();
+        let report = world.applied(&unit).await;
+        assert_eq!(report.objects.adopted, 2);
+        assert_eq!(world.restored(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inventory_that_is_lost_is_written_again_at_once_when_a_person_asks_to_look() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    lose(&world).await;
+    world.a_while().await;
+    assert_eq!(world.inventories().await, [""; 0]);
+    world.look.send_modify(|times| *times += 1);
+    world.eventually("written again", || async { world.recorded().await.len() == 3 }).await;
+}

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{Health, HubId, MemberRelease, Removal, UnitId, UnitPhase, WaitingCause, label};
+use api::delivery::{Health, HubId, MemberRelease, Removal, UnitId, UnitPhase, UnitStatus, WaitingCause, label};
 use api::feed::{ObjectReport, Payload, Snapshot, SyncState, TakeOver, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
-use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
+use applier::{Applier, Ctx, FeedReport, Limits, PushFeed, Restored};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -23,8 +23,8 @@ use kube::client::Body;
 use model::{Clock, Digest, GroupResource, MemberName, ObjectKey, Timestamp};
 use plan::authenticator::HubKey;
 use plan::guard::{self, MemberScope};
-use plan::inventory::Entry;
 use plan::inventory::shard::{Place, Sealed, decode_own};
+use plan::inventory::{Entry, Recollection};
 use plan::prepare::Bundle;
 use plan::rights::Rights;
 use serde_json::{Value, json};
@@ -33,6 +33,7 @@ use tower::BoxError;
 
 use crate::fault::{Act, Faults, answer, endless, whole};
 use crate::rights::Gate;
+pub(crate) use crate::sample::{config_map, config_map_path, config_maps, deployment, deployment_path, unit};
 
 /// How long a state is waited for, in paused time: long enough for the longest pause before something is tried again.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -181,6 +182,10 @@ pub(crate) struct World {
     pub(crate) take_over: Option<TakeOver>,
     /// What the hub believes that it may do in the member.
     pub(crate) rights: Rights,
+    /// What a hub stored of reports is told to a process that starts.
+    pub(crate) recollects: bool,
+    /// A person asks to look at once.
+    pub(crate) look: tokio::sync::watch::Sender<u64>,
     /// What the member lets it do.
     pub(crate) gate: Option<Arc<Gate>>,
 }
@@ -202,6 +207,10 @@ struct Heard {
     failures: Vec<String>,
     /// The last report of each unit that has left.
     removed: BTreeMap<UnitId, Arc<UnitReport>>,
+    /// What a hub has stored of each unit.
+    stored: BTreeMap<UnitId, UnitStatus>,
+    /// Inventories that were gone and written again.
+    restored: Vec<Restored>,
 }
 
 type Failures = Arc<Mutex<Heard>>;
@@ -211,8 +220,19 @@ fn feed(hub: &HubId, failures: &Failures) -> Arc<PushFeed> {
     let failures = Arc::clone(failures);
     tokio::spawn(async move {
         while let Some(report) = reports.recv().await {
-            let FeedReport::Unit(report) = report else { continue };
             let mut heard = failures.lock().unwrap();
+            let report = match report {
+                FeedReport::Unit(report) => report,
+                FeedReport::Restored(restored) => {
+                    heard.restored.push(restored);
+                    continue;
+                }
+                FeedReport::Member(_) => continue,
+            };
+            let before = heard.stored.get(&report.unit);
+            if let Some(merged) = plan::unit::merge_report(&report, before, Timestamp::UNIX_EPOCH) {
+                heard.stored.insert(report.unit.clone(), merged);
+            }
             match report.phase {
                 UnitPhase::Failed => heard.failures.push(report.reason.clone()),
                 UnitPhase::Removed => drop(heard.removed.insert(report.unit.clone(), report)),
@@ -287,6 +307,8 @@ impl World {
             leaves: false,
             take_over: None,
             rights: Rights::default(),
+            recollects: false,
+            look: tokio::sync::watch::channel(0).0,
             gate: None,
         };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
@@ -323,6 +345,8 @@ impl World {
             payloads: BTreeMap::new(),
             take_over: None,
             rights: self.rights.clone(),
+            recollects: false,
+            look: tokio::sync::watch::channel(0).0,
             gate: self.gate.clone(),
         };
         twin.start();
@@ -383,7 +407,14 @@ impl World {
                 Ok(http::Response::from_parts(parts, StreamBody::new(frames)))
             }
         });
+        let (heard, recollects) = (Arc::clone(&self.failures), self.recollects);
+        let recollect = move |unit: &UnitId| {
+            let heard = heard.lock().unwrap();
+            heard.stored.get(unit).filter(|_| recollects).and_then(Recollection::of)
+        };
         let ctx = Ctx {
+            recollect: Arc::new(recollect),
+            look: self.look.subscribe(),
             member: self.member.clone(),
             hub: self.hub.clone(),
             shared: self.push.shared(),
@@ -567,6 +598,12 @@ impl World {
     /// Reasons of all reports so far of a unit that failed.
     pub(crate) fn failures(&self) -> Vec<String> {
         self.failures.lock().unwrap().failures.clone()
+    }
+
+    /// Inventories that were gone and written again: how many objects they had, and how many are the unit's own and adopted.
+    pub(crate) fn restored(&self) -> Vec<(u32, u32, u32)> {
+        let heard = self.failures.lock().unwrap();
+        heard.restored.iter().map(|restored| (restored.objects, restored.own, restored.adopted)).collect()
     }
 
     /// What was said last of a unit that has left.
@@ -753,33 +790,6 @@ pub(crate) fn pack(json: &[u8]) -> String {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(json).unwrap();
     STANDARD.encode(encoder.finish().unwrap())
-}
-
-pub(crate) fn unit(name: &str) -> UnitId {
-    UnitId::new("apps.kurator.dev", "Application", "default", name, Some("base"))
-}
-
-pub(crate) fn config_map(name: &str, value: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": {"a": value}})
-}
-
-pub(crate) fn config_maps(count: usize) -> Vec<Value> {
-    (0..count).map(|i| config_map(&format!("c{i:03}"), "1")).collect()
-}
-
-pub(crate) fn config_map_path(name: &str) -> String {
-    format!("/api/v1/namespaces/shop/configmaps/{name}")
-}
-
-pub(crate) fn deployment(name: &str, replicas: i64, image: &str) -> Value {
-    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"}, "spec": {
-        "replicas": replicas, "selector": {"matchLabels": {"app": name}},
-        "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [
-            {"name": "web", "image": image, "ports": [{"containerPort": 80}], "resources": {"limits": {"cpu": "500m"}}}]}}}})
-}
-
-pub(crate) fn deployment_path(name: &str) -> String {
-    format!("/apis/apps/v1/namespaces/shop/deployments/{name}")
 }
 
 pub(crate) fn detail<'a>(report: &'a UnitReport, name: &str) -> &'a ObjectReport {

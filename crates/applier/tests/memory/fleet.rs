@@ -131,6 +131,8 @@ impl Hub {
                 limits,
                 metrics: client::Metrics::default(),
                 back: tokio::sync::watch::channel(0).1,
+                look: tokio::sync::watch::channel(0).1,
+                recollect: Arc::new(|_| None),
             };
             let (feed, api) = (push.member(member), api());
             tasks.spawn(async move { match Applier::run(feed, api, ctx).await {} });

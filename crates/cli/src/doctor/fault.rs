@@ -373,6 +373,12 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Unit, "Unavailable", "see the aggregated API or webhook of {member} that is named"),
     warning(Unit, "BadAnswer", "see what answers at the address of {member}: a proxy before it, say"),
     warning(Unit, "NotVisible", "let the member's credential list that kind"),
+    warning(
+        Unit,
+        "RecordLost",
+        "nothing, if they may stay when they leave the source; else delete by hand those that `kurator tree app/{name}{-n}` calls adopted: \
+         they are made again, and are its own then",
+    ),
     fault(Unit, reason::CONTESTED, "let only one of the two write the field"),
     fault(Unit, "InternalError", "this is a bug: report it with the hub's output"),
 ];

@@ -203,8 +203,14 @@ pub(super) const CAUSES: &[Cause] = &[
     cause(Unit, "Forbidden", "exceeded quota", "raise that quota in {member}, or ask for less"),
     cause(Unit, "Forbidden", "admission webhook", "see what the webhook of {member} that is named asks for"),
     cause(Unit, "Forbidden", "violates PodSecurity", "have the pods say what that level of pod security asks for"),
+    cause(Unit, reason::CONTESTED, TWIN, STOP_ONE),
+    cause(Application, reason::CONTESTED, TWIN, STOP_ONE),
     cause(Unit, "NotFound", "namespaces \"", "deliver its namespace too, or make it in {member}"),
 ];
+
+/// What is said of a second hub that runs from the same backup.
+const TWIN: &str = "under Kurator's own name";
+const STOP_ONE: &str = "stop one of the two hubs that run from the same backup, then `kurator sync app/{name}{-n}`";
 
 /// What to do about a reason that came with this message. One that is not known leads to where its words are shown whole.
 pub(super) fn template(fault: Option<&'static Fault>, place: Place, reason: &str, message: &str) -> &'static str {

@@ -112,7 +112,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
     use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
     // Reasons that the document explains though nothing is wrong there, or the same is said in another place.
     let sections: [(&str, &[Place], &[&str]); 4] = [
-        ("Delivery", &[Unit], &["ChangedByAdmission", "NotAsked", "RecordLost"]),
+        ("Delivery", &[Unit], &["ChangedByAdmission", "NotAsked"]),
         (
             "Application",
             &[Application, Source],
@@ -703,7 +703,8 @@ fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
         unit.held = serde_json::from_value(held).unwrap();
     });
     let release = Some(("DeletionsHeld", "revert the change, or release them: `kurator approve app/shop -n default`"));
-    let approve = "let it be handed over with `kurator approve app/shop -n default`, or take the edit back that moves it";
+    let approve =
+        "let it be handed over with `kurator approve app/shop -n default`, or take the edit back that moves it";
     let give = "take the object out of what e gets, or give rights there with the `kurator attach` that is named";
     for (status, decision, expect) in [
         (applied(), decided_in("e", "base", None), Some(("", ""))),

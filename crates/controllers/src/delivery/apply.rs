@@ -1,5 +1,6 @@
 //! The member's applier: it runs as long as the member's record says that it may be delivered to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +12,15 @@ use client::contain::restarting;
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
+use plan::inventory::Recollection;
 use plan::member::CredentialRef;
 use plan::rights::Rights;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Ctx;
 use super::watch::is_deliverable;
+use super::{Ctx, State, status};
 use crate::connection::{Connection, Prepared, TRIED_AGAIN};
 use crate::origin;
 use crate::write::{self, WriteError};
@@ -169,14 +171,18 @@ async fn connect(
 
 fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connection) -> Running {
     let stop = ctx.shutdown.child_token();
-    let back = {
-        let mut state = ctx.state();
-        state.back.entry(member.clone()).or_insert_with(|| channel::Sender::new(0)).subscribe()
+    let (back, look) = {
+        let State { back, look, .. } = &mut *ctx.state();
+        let of = |channels: &mut BTreeMap<MemberName, channel::Sender<u64>>| {
+            channels.entry(member.clone()).or_insert_with(|| channel::Sender::new(0)).subscribe()
+        };
+        (of(back), of(look))
     };
     let needs = applier::Ctx {
         member: member.clone(),
         hub: ctx.hub.clone(),
         key_of: ctx.feed.key_of(),
+        recollect: recollect(ctx, member),
         shared: ctx.feed.shared(),
         cluster: target.cluster.clone(),
         take_over: target.take_over.clone().map(Box::new),
@@ -186,6 +192,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         limits: applier::Limits::default(),
         metrics: ctx.metrics.queues().clone(),
         back,
+        look,
     };
     let (feed, Connection { api, serial, .. }) = (ctx.feed.member(member), connection);
     let (stopped, metrics, jitter) = (stop.clone(), ctx.metrics.queues().clone(), ctx.jitter.clone());
@@ -199,6 +206,15 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
     };
     let task = tokio::spawn(work.boxed());
     Running { target, serial, stop, task }
+}
+
+/// What is stored of the units of a member, for the case that their inventories are gone.
+pub(super) fn recollect(ctx: &Ctx, member: &MemberName) -> applier::Recollect {
+    let (statuses, clusters, member) = (Arc::clone(&ctx.statuses), Arc::clone(&ctx.clusters), member.clone());
+    Arc::new(move |unit| {
+        let record = clusters.get(&NamespacedName::new("", member.as_str()))?;
+        Recollection::of(&status::stored_unit(&statuses, &member, &record, unit)?)
+    })
 }
 
 /// The member has no record: its applier ends, and nothing is done in it.
@@ -218,5 +234,6 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     state.forget_reports(member);
     state.waiting.remove(member);
     state.back.remove(member);
+    state.look.remove(member);
     state.behind.remove(member);
 }

@@ -33,7 +33,7 @@ use api::delivery::{
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
-use applier::{FeedReport, Link, MemberReport, PushFeed};
+use applier::{FeedReport, Link, MemberReport, PushFeed, Restored};
 use client::Trust;
 use model::{Clock, MemberName};
 use tokio::sync::{mpsc, watch as channel};
@@ -82,6 +82,8 @@ struct State {
     behind: BTreeMap<MemberName, apply::Behind>,
     /// Counts how often each member answered after it had not: its applier need not wait out its pause.
     back: BTreeMap<MemberName, channel::Sender<u64>>,
+    /// Counts how often a person asked to look into each member at once.
+    look: BTreeMap<MemberName, channel::Sender<u64>>,
 }
 
 impl State {
@@ -209,6 +211,11 @@ async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
         match report {
             Some(FeedReport::Unit(report)) => take_report(ctx, &report),
             Some(FeedReport::Member(report)) => take_link(ctx, &report),
+            Some(FeedReport::Restored(restored)) => {
+                let Restored { member, unit, objects, own, adopted } = restored;
+                let event = plan::event::restored(&member, objects, own, adopted);
+                ctx.events.record_unit(&ctx.applications, &unit, event);
+            }
             None => return,
         }
     }

@@ -85,6 +85,7 @@ fn status(held: bool) -> UnitStatus {
         waiting: Vec::new(),
         reverts: 0,
         reverts_counted: None,
+        adopted: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,
     }
@@ -529,4 +530,57 @@ async fn a_report_of_an_earlier_version_is_told_once_of_which_cluster_it_is() {
     assert_eq!(log.lock().unwrap().iter().filter(|line| line.starts_with("PATCH")).count(), 1);
     let noted = ctx.statuses.get(&NamespacedName::new("", "m001-0")).unwrap();
     assert_eq!(noted.metadata.annotations.as_ref().unwrap()["kurator.dev/report-of"], "one");
+}
+
+#[test]
+fn an_applier_is_told_what_is_stored_of_an_inventory_in_its_member_as_long_as_that_is_the_member() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(cluster(member(1), "1"));
+    let objects = UnitCounts { inventory: 4, ..UnitCounts::default() };
+    let applied = UnitStatus { applied: Some(Digest::of(b"p")), objects, ..status(false) };
+    let mut slice = stored(member(1), 1, BTreeMap::from([(unit(1), applied)]));
+    slice.metadata.annotations = Some(BTreeMap::from([(api::kurator::annotation::REPORT_OF.to_owned(), "a".into())]));
+    ctx.statuses.learn(slice);
+    let recollect = apply::recollect(&ctx, &member(1));
+    let known = recollect(&unit(1)).unwrap();
+    assert_eq!((known.payload, known.objects), (Digest::of(b"p"), 4));
+    assert_eq!(recollect(&unit(2)), None);
+    assert_eq!(apply::recollect(&ctx, &member(2))(&unit(1)), None);
+    // Another cluster is behind the member now.
+    let mut other = cluster(member(1), "2");
+    other.spec.id = Some("b".into());
+    ctx.clusters.learn(other);
+    assert_eq!(recollect(&unit(1)), None);
+}
+
+#[test]
+fn appliers_look_at_once_when_a_person_syncs_an_application_of_theirs() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.decisions.learn(decision(7));
+    let asked_before = crate::changes::Changes::new();
+    let asked =
+        |member: MemberName| ctx.state().look.entry(member).or_insert_with(|| channel::Sender::new(0)).subscribe();
+    let (theirs, others) = (asked(member(7)), asked(member(8)));
+    let application = |sync: Option<&str>| {
+        let annotations = sync.map(|at| serde_json::json!({api::kurator::annotation::SYNC: at}));
+        let metadata = serde_json::json!({"name": unit(7).name, "namespace": "default", "annotations": annotations});
+        let application: Application =
+            serde_json::from_value(serde_json::json!({"apiVersion": "apps.kurator.dev/v1alpha1",
+            "kind": "Application", "metadata": metadata, "spec": {"source": {}, "syncPolicies": []}}))
+            .unwrap();
+        watch::note_sync(&ctx, &asked_before, &NamespacedName::of(&application), Some(&Arc::new(application)));
+        (*theirs.borrow(), *others.borrow())
+    };
+    // What was asked for before the hub started was done.
+    assert_eq!(application(Some("noon")), (0, 0));
+    assert_eq!(application(Some("noon")), (0, 0));
+    assert_eq!(application(Some("one")), (1, 0));
+    assert_eq!(application(None), (1, 0));
+    assert_eq!(application(Some("two")), (2, 0));
 }

@@ -1,17 +1,22 @@
 //! Which change makes which member look again. One block per kind; each names the relation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::condition;
 use api::delivery::Decision;
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::SYNC;
+use api::kurator::apps::v1alpha1::Application;
+use client::NamespacedName;
+use kube::ResourceExt as _;
 use model::MemberName;
 use plan::reach::{Reach, reach};
 
 use super::Ctx;
 use crate::changes::Changes;
 use crate::index::SECRET;
-use crate::record::OWNER;
+use crate::record::{OWNER, owner_of_application};
 use crate::stores::Stores;
 
 pub(super) fn watch(ctx: &Arc<Ctx>, stores: &Stores) {
@@ -50,6 +55,15 @@ pub(super) fn watch(ctx: &Arc<Ctx>, stores: &Stores) {
         members.add(member);
     });
 
+    // An Application that a person asks to look at: the appliers of its members look at once.
+    let here = Arc::downgrade(ctx);
+    let asked: Changes<Option<String>> = Changes::new();
+    stores.applications.on_change(move |key, application| {
+        if let Some(here) = here.upgrade() {
+            note_sync(&here, &asked, key, application);
+        }
+    });
+
     // A Secret: the members whose kubeconfig is in it.
     let (members, clusters) = (ctx.members.clone(), ctx.clusters.clone());
     stores.secrets.on_change(move |key| {
@@ -68,6 +82,22 @@ pub(super) fn watch(ctx: &Arc<Ctx>, stores: &Stores) {
         };
         named.into_iter().for_each(|member| reported.add(member));
     });
+}
+
+/// Has the appliers look that an Application's units are in, when a person asks for it since the hub started.
+pub(super) fn note_sync(
+    ctx: &Ctx,
+    asked: &Changes<Option<String>>,
+    key: &NamespacedName,
+    application: Option<&Arc<Application>>,
+) {
+    let now = application.map(|found| found.annotations().get(SYNC).cloned());
+    let (Some(Some(_)), Some(Some(_))) = (asked.replace(key, now.clone()), now) else { return };
+    let theirs = ctx.decisions.by_index(OWNER, &owner_of_application(key).to_string());
+    let members: BTreeSet<&MemberName> = theirs.iter().flat_map(|decision| decision.spec.members.keys()).collect();
+    let state = ctx.state();
+    let channels = members.into_iter().filter_map(|member| state.look.get(member));
+    channels.for_each(|look| look.send_modify(|times| *times += 1));
 }
 
 /// What delivery reads of a member's record.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 
 use crate::stage::{Stage, start_hub, until};
 
@@ -59,4 +60,36 @@ async fn transitions_are_events_and_a_restart_says_nothing_twice() {
     stage.synced().await;
     stage.polled(2).await;
     assert_eq!(events(&stage).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inventory_that_is_gone_when_the_hub_starts_is_written_again_and_what_was_made_can_be_deleted() {
+    let mut stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    let secrets: Api<Secret> = Api::namespaced(stage.member("a").client(), "kurator-system");
+    let inventories = ListParams::default().labels(api::delivery::label::GROUP);
+    secrets.delete_collection(&DeleteParams::default(), &inventories).await.unwrap();
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    until("the event", async || {
+        let found = events(&stage).await;
+        found
+            .get("Application app InventoryRestored")
+            .filter(|count| **count == 1)
+            .map(|_| ())
+            .ok_or(format!("{found:?}"))
+    })
+    .await;
+    stage.synced().await;
+    let apps: Api<api::kurator::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+    apps.delete("app", &DeleteParams::default()).await.unwrap();
+    let settings: Api<ConfigMap> = Api::namespaced(stage.member("a").client(), "app");
+    until("what was made to go", async || match settings.get_opt("settings").await.unwrap() {
+        None => Ok(()),
+        some => Err(format!("{some:?}")),
+    })
+    .await;
 }

@@ -195,6 +195,7 @@ impl World {
             held: None,
             reverts: 0,
             reverts_counted: None,
+            adopted: api::delivery::ObjectSet::default(),
             last_drift: None,
             reflected: None,
         }

@@ -181,6 +181,14 @@ fn a_fight_is_said_with_who_until_when_and_what_to_do() {
     };
     check(Some("hpa"), "ConfigMap shop/c is changed again and again by hpa");
     check(None, "ConfigMap shop/c is changed again and again (Kubernetes does not record by whom)");
+    // What writes under our own name is another hub, and cannot be told from us in another way.
+    let contested = Some(Contest { key: &key, manager: Some(label::FIELD_MANAGER), until });
+    let message = summarize(&PassEnd::Done, &Troubles { contested, ..Troubles::default() }).message;
+    assert!(
+        message
+            .starts_with("ConfigMap shop/c is changed again and again under Kurator's own name: probably a second hub")
+    );
+    assert!(message.ends_with("stop one of the two hubs, then `kurator sync` tries at once"), "{message}");
 }
 
 #[test]
@@ -249,6 +257,7 @@ fn the_worst_is_said_first() {
         deletions: Some(&held),
         left: 4,
         adopted: 1,
+        unrecorded: 0,
     };
     let word = |end: &PassEnd, troubles: &Troubles<'_>| {
         let summary = summarize(end, troubles);
@@ -279,6 +288,13 @@ fn the_worst_is_said_first() {
         )
     );
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
+    let lost = summarize(&PassEnd::Done, &Troubles { kept: &[], unrecorded: 1, ..kept.clone() });
+    assert_eq!((lost.phase, lost.reason.as_str()), (UnitPhase::Applied, RECORD_LOST));
+    assert!(
+        lost.message.ends_with(
+            "1 of them bear this hub's label, so that the inventory with what was made here seems to be lost"
+        )
+    );
     let unseen = Troubles { hidden: Some((&key, "no right".into())), ..kept.clone() };
     let words = "ConfigMap shop/c cannot be seen: no right; nothing is pruned: no branch";
     assert_eq!(summarize(&PassEnd::Done, &unseen), Summary::new(UnitPhase::Applied, NOT_VISIBLE, words));

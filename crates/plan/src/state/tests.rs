@@ -103,6 +103,7 @@ fn status(phase: UnitPhase, health: Health) -> UnitStatus {
         held: None,
         reverts: 0,
         reverts_counted: None,
+        adopted: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectsWaiting, RevertCount, UnitId, UnitPhase,
-    UnitStatus, WaitingCause, WaitingOn,
+    ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectSet, ObjectsWaiting, RevertCount, UnitId,
+    UnitPhase, UnitStatus, WaitingCause, WaitingOn,
 };
 use api::feed::UnitReport;
 use model::{ObjectKey, Timestamp, words};
@@ -44,10 +44,22 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         reverts,
         reverts_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
+        adopted: adopted(report, before),
         reflected: before.and_then(|b| b.reflected.clone()),
     };
     bound(&mut status);
     Some(status)
+}
+
+/// Which objects were there before us. A report without rows says nothing of them.
+fn adopted(report: &UnitReport, before: Option<&UnitStatus>) -> ObjectSet {
+    let rows = report.details.iter().filter(|row| row.adopted);
+    let known = ObjectSet::new(rows.map(|row| &**row.key));
+    match known.len() {
+        0 if report.objects.adopted > 0 => before.map(|before| before.adopted.clone()).unwrap_or_default(),
+        ..=UnitStatus::ADOPTED_MAX => known,
+        _ => ObjectSet::default(),
+    }
 }
 
 /// What waits, and what was let go of since it is not ours. An applier forgets the latter with its restart, and so does the

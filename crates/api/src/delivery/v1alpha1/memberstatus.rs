@@ -13,7 +13,7 @@ use super::link::MemberLink;
 use super::moving::MemberMove;
 use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
-use crate::delivery::UnitId;
+use crate::delivery::{ObjectSet, UnitId};
 
 /// Identifies a slice of a member's status.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -107,6 +107,10 @@ pub struct UnitStatus {
     /// The last such change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,
+    /// The objects that existed before us, as long as there are at most [`UnitStatus::ADOPTED_MAX`]: if the inventory is lost while
+    /// no applier runs, nothing else tells them from those that are the unit's own.
+    #[serde(default, skip_serializing_if = "ObjectSet::is_empty")]
+    pub adopted: ObjectSet,
     /// What of the object's status is gathered over all members, where its kind has a rule for that; at most
     /// [`UnitStatus::REFLECTED_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +119,9 @@ pub struct UnitStatus {
 }
 
 impl UnitStatus {
+    /// Most objects that are kept of those that existed before us: 700 bytes of text.
+    pub const ADOPTED_MAX: usize = 64;
+
     /// Most bytes of a reflected status as JSON (DESIGN 6).
     pub const REFLECTED_BYTES_MAX: usize = 2_000;
 

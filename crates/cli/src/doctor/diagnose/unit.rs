@@ -7,6 +7,7 @@ use api::reason;
 use kube::ResourceExt;
 use model::Timestamp;
 use plan::reach::{MemberFacts, reach};
+use plan::report::RECORD_LOST;
 use plan::state::{Pair, State};
 
 use super::super::fault::{self, Names, Place, Severity};
@@ -154,7 +155,7 @@ fn broken(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Opt
     let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
     let broken = match status.phase {
         UnitPhase::Failed => true,
-        UnitPhase::Applied => status.reason == reason::CONTESTED,
+        UnitPhase::Applied => [reason::CONTESTED, RECORD_LOST].contains(&status.reason.as_str()),
         UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => {
             long || status.reason == reason::CONTESTED
         }

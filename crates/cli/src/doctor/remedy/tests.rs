@@ -143,7 +143,7 @@ const SOURCES: [&str; 21] = [
     "remote base of app/kustomization.yaml: resources[0]: the source cache at /d/cache: No space left on device",
 ];
 
-const UNITS: [(&str, &str); 12] = [
+const UNITS: [(&str, &str); 14] = [
     ("Immutable", "Service shop/web: spec.clusterIP: field is immutable"),
     ("Immutable", "PersistentVolumeClaim shop/data: spec: Forbidden: spec is immutable after creation"),
     ("Forbidden", "Deployment.apps shop/web: deployments.apps is forbidden: User \"kurator\" cannot create it"),
@@ -156,6 +156,14 @@ const UNITS: [(&str, &str); 12] = [
     ("ForeignHub", "ConfigMap shop/settings: hub mxqz2ra7oykc4hbt delivers it"),
     ("AdoptionRefused", "Deployment.apps shop/web: its pods would restart: spec.template"),
     ("NoKind", "Certificate shop/web: Certificate.cert-manager.io is not served in v1"),
+    (
+        "Contested",
+        "ConfigMap shop/settings is changed again and again by hpa; it is left alone until 2026-11-27T14:06:50Z, then reverted again",
+    ),
+    (
+        "Contested",
+        "ConfigMap shop/settings is changed again and again under Kurator's own name: probably a second hub runs from the same backup",
+    ),
 ];
 
 /// Every row of the table with the messages that there are examples of; of a reason whose words choose nothing, one without.

@@ -1,0 +1,73 @@
+//! Writing an inventory again that was gone when the process started, from what the hub knows of it ([`Recollection`]).
+
+use std::sync::Arc;
+
+use api::feed::UnitEntry;
+use plan::inventory::{self, Recollection};
+use plan::ownership::Claimant;
+use plan::prepare::Prepared;
+
+use crate::error::Error;
+use crate::feed::Restored;
+use crate::member::Ctx;
+
+use super::{Pass, Unit};
+
+impl Unit {
+    /// Asks the hub what it knows, when the member has no inventory and this process remembers none.
+    pub(crate) fn recollect(&mut self, entry: &UnitEntry, ctx: &Ctx) {
+        let is_lost = !self.unreadable && self.inventory_secrets.is_empty() && self.inventory.entries().is_empty();
+        if is_lost && entry.removal.is_none() {
+            self.recollection = (ctx.recollect)(&self.id).map(Box::new);
+        }
+    }
+}
+
+impl Pass {
+    /// Records what the unit is known to have applied, before anything is adopted. An object that cannot be read fails by itself, and
+    /// is looked at again before it is adopted.
+    pub(super) async fn restore(&mut self) -> Result<(), Error> {
+        let Some(known) = self.unit.recollection.take() else { return Ok(()) };
+        let Ok(bundle) = self.bundle.clone() else {
+            self.unit.recollection = Some(known).filter(|_| self.entry.removal.is_none());
+            return Ok(());
+        };
+        if bundle.digest != known.payload || !self.entry.removal.is_none() {
+            return Ok(());
+        }
+        let is_lost = |object: &&Arc<Prepared>| {
+            let key = &object.key;
+            self.unit.inventory.get(key).is_none() && !self.outside.contains_key(key) && self.is_mine(key)
+        };
+        let lost: Vec<Arc<Prepared>> = bundle.objects().filter(is_lost).cloned().collect();
+        let count = lost.len();
+        let found = self.look_at(lost).await?;
+        let is_complete = found.len() == count;
+        let part_of = inventory::applyset_id(&self.unit.short);
+        let unit = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
+        let Some(entries) = known.entries(&found, &unit) else {
+            let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
+            tracing::warn!(%member, %unit, "the inventory is gone, and the hub knows less than the member was told: its objects count as adopted");
+            return Ok(());
+        };
+        if !entries.is_empty() {
+            self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
+            self.save().await?;
+            self.claim();
+            self.note_restored(&known);
+        }
+        self.unit.recollection = (!is_complete).then_some(known);
+        Ok(())
+    }
+
+    fn note_restored(&mut self, known: &Recollection) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let entries = self.unit.inventory.entries();
+        let adopted = entries.values().filter(|entry| entry.adopted).count();
+        let (own, objects) = (entries.len() - adopted, known.objects);
+        let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
+        tracing::warn!(%member, %unit, own, adopted, objects, "the inventory was gone, and is written again from what the hub knows");
+        let (member, unit) = (member.clone(), unit.clone());
+        self.restored = Some(Restored { member, unit, objects, own: number(own), adopted: number(adopted) });
+    }
+}

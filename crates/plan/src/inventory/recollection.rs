@@ -1,0 +1,67 @@
+//! What the hub knows of an inventory that is no longer in the member, from the last report that it stored.
+//!
+//! It is used when a process starts and finds no inventory of a unit that had one (ADR 58). The report proves nothing of an
+//! object by itself: each has to bear the unit's marks too, written under our manager's name.
+
+use std::sync::Arc;
+
+use api::delivery::{ObjectSet, UnitPhase, UnitStatus, label};
+use model::{Digest, HashedKey, Uid};
+use serde_json::Value;
+
+use super::Entry;
+use crate::mark;
+use crate::ownership::Claimant;
+use crate::prepare::Prepared;
+use crate::recall;
+
+/// An object of the payload, and how the member has it.
+pub type Found = (Arc<Prepared>, Option<Value>);
+
+/// What a unit had in a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recollection {
+    /// The payload of which everything was applied. Of another one it is not known what was there before us.
+    pub payload: Digest,
+    /// How many objects were recorded.
+    pub objects: u32,
+    /// Those of them that existed before us.
+    pub adopted: ObjectSet,
+}
+
+impl Recollection {
+    /// What a stored report tells; `None` when it does not tell each adopted object from the unit's own, or when the unit was on its
+    /// way out: then its inventory goes last.
+    pub fn of(status: &UnitStatus) -> Option<Self> {
+        let is_leaving = matches!(status.phase, UnitPhase::Removing | UnitPhase::Removed);
+        let is_told = status.objects.adopted as usize == status.adopted.len();
+        let (objects, adopted) = (status.objects.inventory, status.adopted.clone());
+        let payload = status.applied.filter(|_| is_told && !is_leaving && objects > 0)?;
+        Some(Self { payload, objects, adopted })
+    }
+
+    /// What to record of the payload's objects, as they were found: those that the unit applied. `None` when one of them was applied
+    /// otherwise than the hub knows: it knows less than the member was told, as after a restore from a backup.
+    pub fn entries(&self, found: &[Found], unit: &Claimant<'_>) -> Option<Vec<(Arc<HashedKey>, Entry)>> {
+        let mut entries = Vec::with_capacity(found.len());
+        for (object, live) in found {
+            let Some((live, uid)) = live.as_ref().and_then(|live| Some((live, applied(live, unit)?))) else { continue };
+            if mark::is_of_another_apply(live, &object.mark(false)) {
+                return None;
+            }
+            let (version, adopted, kept) = (object.version.clone(), self.adopted.contains(&object.key), object.stays);
+            entries.push((object.key.clone(), Entry { version, uid: Some(uid), adopted, kept, ..Entry::default() }));
+        }
+        Some(entries)
+    }
+}
+
+/// The UID of an object that the unit applied: it bears its labels, and our manager owns what it says of that.
+fn applied(live: &Value, unit: &Claimant<'_>) -> Option<Uid> {
+    let is_marked = model::object::label(live, label::HUB) == Some(unit.hub.as_str())
+        && model::object::label(live, label::APPLYSET_PART_OF) == Some(unit.part_of);
+    model::object::uid(live).map(Uid::from).filter(|_| is_marked && recall::owns_mark(live))
+}
+
+#[cfg(test)]
+mod tests;

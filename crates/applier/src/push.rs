@@ -1,6 +1,6 @@
 //! The feed of an applier that runs in the hub.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use api::delivery::{HubId, ShortId, UnitId, UnitPhase};
@@ -142,6 +142,21 @@ impl PushFeed {
     /// What members last said of a unit.
     pub fn reports_of(&self, unit: &UnitId) -> Vec<Arc<UnitReport>> {
         self.state().units.get(unit).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// What a member last said of a unit.
+    pub fn report(&self, unit: &UnitId, member: &MemberName) -> Option<Arc<UnitReport>> {
+        self.state().units.get(unit)?.get(member).cloned()
+    }
+
+    /// What these members last said of their units: one look at all reports.
+    pub fn reports_by_member(&self, members: &BTreeSet<MemberName>) -> BTreeMap<MemberName, Vec<Arc<UnitReport>>> {
+        let mut out: BTreeMap<MemberName, Vec<_>> = BTreeMap::new();
+        let state = self.state();
+        for (member, report) in state.units.values().flatten().filter(|(member, _)| members.contains(*member)) {
+            out.entry(member.clone()).or_default().push(Arc::clone(report));
+        }
+        out
     }
 
     /// What a member last said of its units.

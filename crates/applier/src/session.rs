@@ -43,9 +43,21 @@ pub(crate) struct Slot {
     waits_for_others: bool,
     /// [`Session::changes`] when its pass began.
     began: u64,
+    /// Its fights are to end when its pass is over.
+    ends_contests: bool,
 }
 
 impl Slot {
+    /// Ends the unit's fights, if that was asked for and no pass has it.
+    fn end_contests(&mut self) {
+        let Some(unit) = self.unit.as_mut().filter(|_| self.ends_contests) else { return };
+        self.ends_contests = false;
+        for memory in unit.past.memory.values_mut().filter(|memory| memory.contested.is_some()) {
+            (memory.contested, self.dirty) = (None, Due::All);
+            memory.history.clear();
+        }
+    }
+
     /// May the unit want or have an object of the kind?
     fn has_kind(&self, kind: &GroupKind) -> bool {
         let is_of_it = |key: &Arc<HashedKey>| key.kind == kind.kind && key.group == kind.group;
@@ -184,7 +196,8 @@ impl Session {
                     let bundle = Err(FeedError::Missing(entry.payload));
                     let (entry, dirty) = (entry.clone(), Due::All);
                     let (due, told, waits_for_others, began) = (None, None, false, 0);
-                    Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began })
+                    let ends_contests = false;
+                    Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began, ends_contests })
                 }
             };
             self.connection.view().claims.set_idle(&entry.unit, false);
@@ -343,11 +356,8 @@ impl Session {
     /// What is left alone after a fight is tried at once, and the fight is counted from its beginning.
     pub(crate) fn end_contests(&mut self) {
         for slot in self.slots.values_mut() {
-            let Some(unit) = slot.unit.as_mut() else { continue };
-            for memory in unit.past.memory.values_mut().filter(|memory| memory.contested.is_some()) {
-                (memory.contested, slot.dirty) = (None, Due::All);
-                memory.history.clear();
-            }
+            slot.ends_contests = true;
+            slot.end_contests();
         }
     }
 
@@ -390,6 +400,7 @@ impl Session {
         slot.due = Some(Instant::now() + next);
         slot.waits_for_others = waits_for_others;
         slot.unit = Some(unit);
+        slot.end_contests();
         // What it waits for may have come while it looked.
         if waits_for_others && slot.began != self.changes {
             slot.dirty = Due::All;

@@ -80,7 +80,7 @@ pub(crate) struct Remembered {
 impl Unit {
     /// What outlives a connection to this cluster.
     pub(crate) fn into_past(self, cluster: &str) -> Past {
-        let is_known = !self.unreadable && !self.inventory.entries().is_empty();
+        let is_known = !self.inventory.entries().is_empty();
         let remembered =
             is_known.then(|| Box::new(Remembered { cluster: cluster.to_owned(), inventory: self.inventory }));
         Past { remembered, ..self.past }
@@ -246,8 +246,9 @@ impl Pass {
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
         // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
         self.save_when_behind().await?;
-        if self.unit.doubted && self.entry.removal.is_none() {
-            // Also of a unit that is suspended, or waits.
+        // Also of a unit that is suspended, or waits. Objects of which none bears our label may be another hub's by now, which a
+        // look at them will tell.
+        if self.unit.doubted && self.entry.removal.is_none() && self.has_any_labelled() {
             self.find_lost().await?;
             self.save().await?;
         }
@@ -335,7 +336,11 @@ impl Pass {
     /// is written again. Of units at rest, one look at the member tells for all ([`limit::INVENTORIES_LOOK`]).
     async fn find_lost(&mut self) -> Result<(), Error> {
         let is_due = self.unit.doubted || self.unit.seen.elapsed() >= limit::INVENTORY_SEEN;
-        if !is_due || self.unit.inventory.is_changed() || self.unit.inventory.entries().is_empty() {
+        if !is_due
+            || self.unit.inventory.is_changed()
+            || self.unit.inventory.entries().is_empty()
+            || self.is_taken_over()
+        {
             return Ok(());
         }
         if self.unit.inventory_secrets.forget_lost(&self.connection.api, &self.connection.owner).await? {
@@ -345,6 +350,20 @@ impl Pass {
         }
         (self.unit.doubted, self.unit.seen) = (false, Instant::now());
         Ok(())
+    }
+
+    /// Does any object of the inventory bear our label in the member?
+    fn has_any_labelled(&self) -> bool {
+        let view = self.connection.view();
+        self.unit.inventory.entries().keys().any(|key| view.observations.get(key).is_some())
+    }
+
+    /// Has another hub labelled an object as its own? Then it took the inventory over too.
+    fn is_taken_over(&self) -> bool {
+        let is_others = |memory: &Memory| {
+            memory.failure.as_ref().is_some_and(|failure| matches!(failure.waiting, decision::WaitingOn::OtherHub(_)))
+        };
+        self.unit.past.memory.values().any(is_others)
     }
 
     fn note_kept(&mut self, bundle: &Bundle) {
@@ -501,8 +520,9 @@ impl Pass {
                 self.unit.inventory = found.inventory?;
                 self.unit.inventory.share(&self.connection.ctx.shared.pools);
             }
-            // Somebody deleted it: what it said is still known.
-            None if !self.unit.unreadable && !self.unit.inventory.entries().is_empty() => {
+            // Somebody deleted it, or a write of it got no clear answer and came to nothing: what it said is still known.
+            None if !self.unit.inventory.entries().is_empty() => {
+                self.unit.unreadable = false;
                 self.unit.inventory_secrets = InventorySecrets::empty(self.unit.short.clone());
                 self.unit.inventory.set_changed();
             }

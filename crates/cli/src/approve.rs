@@ -154,8 +154,8 @@ async fn listed_by_name(
 
 /// Refuses what cannot be shown: nobody can agree to that.
 fn refuse_unnamed(name: &str, chosen: &[HeldDeletions], named: Option<&HeldList>) -> anyhow::Result<()> {
-    let deletes = chosen.iter().filter(|list| list.count > 0);
-    let lists = deletes.filter_map(|list| list::find(named?, list));
+    // Also where none is counted: what is not known is not nothing.
+    let lists = chosen.iter().filter_map(|list| list::find(named?, list));
     let members: BTreeSet<MemberName> =
         lists.flat_map(|list| &list.unnamed).flat_map(|unnamed| &unnamed.members).cloned().collect();
     if members.is_empty() {

@@ -362,7 +362,9 @@ fn next(hub: &Common, again: &str, names: &Names, fleets: &[String]) -> String {
 /// the address nor the rights.
 fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String {
     // Here --kubeconfig and --context are the cluster's, and the directory is still the hub's.
-    let hub = Common { kubeconfig: None, context: None, ..common.clone() };
+    // It is not said twice which hub is meant.
+    let dir = common.dir.clone().filter(|_| what.hub_kubeconfig.is_none());
+    let hub = Common { kubeconfig: None, context: None, dir, ..common.clone() };
     let limit = names.namespaces.join(",");
     let mut words = vec!["attach", context, "--name", names.name.as_str()];
     if !limit.is_empty() {

@@ -70,6 +70,10 @@ fn write_backup(common: &Common, file: &Path, overwrite: bool) -> anyhow::Result
 
 /// What is there already, and stays.
 fn kept(file: &Path) -> String {
+    // A pipe or a device is not read: it may be the one that the backup would go to.
+    if !std::fs::metadata(file).is_ok_and(|found| found.is_file()) {
+        return format!("{} is there already, and is no file: name another place", file.display());
+    }
     let what = match backup::verify_backup(file) {
         Ok(Verdict { hub, revision, taken, .. }) => {
             let of = taken.map(|(taken, _)| format!(", of {taken}")).unwrap_or_default();

@@ -38,7 +38,7 @@ pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
         tree["agreed"] = agreed.iter().map(one).collect();
     }
     if !output::structured(common.output, &tree)? {
-        output::print(&lines(&name, &page(&name, &what.object, &common.namespace), &tree, output::colour()))?;
+        output::print(&lines(&name, &page(&what.object, &common.namespace), &tree, output::colour()))?;
     }
     Ok(())
 }
@@ -55,10 +55,10 @@ async fn agreed(client: &Client, common: &Common, object: &Target) -> Vec<Agreed
 }
 
 /// What to type for the page that says why there is nothing.
-fn page(name: &str, object: &Target, namespace: &str) -> String {
+fn page(object: &Target, namespace: &str) -> String {
     match object {
-        Target::App(_) => format!("`kurator status {name} -n {namespace}`"),
-        Target::Member(_) => format!("`kurator status {name}`"),
+        Target::App(app) => format!("`kurator status app/{app} -n {namespace}`"),
+        Target::Member(member) => format!("`kurator status member/{member}`"),
     }
 }
 

@@ -284,7 +284,12 @@ impl Follower {
 
     async fn list(&mut self, seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
         let Self { api, resource, namespace, selection, .. } = self;
-        let version = api.list_into(resource, namespace, selection, seer).await?;
+        let listed = api.list_into(resource, namespace, selection, seer).await;
+        if listed.is_err() {
+            // What was read of it is not kept until the next one.
+            seer.begin();
+        }
+        let version = listed?;
         let position = version.parse().ok();
         self.state = State::Open { version };
         Ok(Some(Told::Listed(position)))

@@ -65,13 +65,12 @@ fn ready(shared: &Shared) -> Result<Arc<Controllers>, Status> {
 }
 
 /// A unit in a member: what its applier reported last, and what is known of it now.
-fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
+fn unit(ctx: &Controllers, report: &UnitReport, others: &[Arc<UnitReport>]) -> Value {
     let mut value = serde_json::to_value(report).unwrap_or_default();
     let Statement { reason, message, .. } = ctx.unit_ready(&report.unit, &report.member);
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
-    let others = ctx.feed.reports_in(&report.member);
     let heirs = plan::departure::heirs(&report.unit, others.iter().map(Arc::as_ref));
     for (row, known) in value["details"].as_array_mut().into_iter().flatten().zip(&report.details) {
         if let Some(heir) = heirs.get(&**known.key) {
@@ -110,11 +109,11 @@ pub(crate) struct Trees(pub(crate) Shared);
 impl Trees {
     fn tree(ctx: &Controllers, key: &NamespacedName) -> Option<Value> {
         let application = ctx.stores.applications.get(key)?;
-        let units: Vec<Value> = plan::application::unit_ids(&application)
-            .iter()
-            .flat_map(|unit| ctx.feed.reports_of(unit))
-            .map(|report| unit(ctx, &report))
-            .collect();
+        let reports: Vec<_> =
+            plan::application::unit_ids(&application).iter().flat_map(|unit| ctx.feed.reports_of(unit)).collect();
+        let others = ctx.feed.reports_by_member(&reports.iter().map(|report| report.member.clone()).collect());
+        let of = |report: &UnitReport| others.get(&report.member).map(Vec::as_slice).unwrap_or_default();
+        let units: Vec<Value> = reports.iter().map(|report| unit(ctx, report, of(report))).collect();
         let status = application.status.clone().unwrap_or_default();
         let git = status.source_status.and_then(|source| source.git_repo_status);
         let mut tree = json!({
@@ -164,7 +163,8 @@ impl MemberTrees {
     fn tree(ctx: &Controllers, name: &str) -> Option<Value> {
         let cluster = ctx.stores.clusters.get(&NamespacedName::new("", name))?;
         let member: MemberName = name.parse().ok()?;
-        let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(ctx, report)).collect();
+        let reports = ctx.feed.reports_in(&member);
+        let units: Vec<Value> = reports.iter().map(|report| unit(ctx, report, &reports)).collect();
         let link = ctx.feed.link(&member);
         let said = link.as_ref().map(|l| match &l.link {
             Link::Connecting => ("Connecting", ""),

@@ -405,3 +405,17 @@ async fn an_inventory_that_is_lost_is_written_again_at_once_when_a_person_asks_t
     world.look.send_modify(|times| *times += 1);
     world.eventually("written again", || async { world.recorded().await.len() == 3 }).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_outlives_a_write_of_the_lost_inventory_that_has_no_clear_answer() {
+    for code in [500, 504] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, config_maps(3));
+        world.applied(&unit).await;
+        lose(&world).await;
+        world.faults.add(Method::POST, "/secrets", 1, Act::Refuse(code));
+        world.look.send_modify(|times| *times += 1);
+        world.eventually("written again", || async { world.recorded().await.len() == 3 }).await;
+        assert!(world.recorded().await.values().all(|entry| !entry.adopted), "{code}");
+    }
+}

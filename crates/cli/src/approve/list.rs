@@ -102,7 +102,7 @@ pub(super) fn has_containers(named: &HeldObjects) -> bool {
 
 /// A list for programs: what the hub says of it, and every object in each member.
 pub(super) fn value(list: &HeldDeletions, named: Option<&HeldObjects>) -> Value {
-    let mut value = json!(list);
+    let mut value = json!(numbered(list, named));
     if let Some(named) = named {
         value["objects"] = named.groups.iter().flat_map(objects_of).collect();
         value["unnamed"] = json!(named.unnamed);

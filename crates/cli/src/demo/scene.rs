@@ -216,14 +216,28 @@ impl Player {
 
     /// Waits until every member that can be reached runs a commit. What is left alone after a fight is not waited for.
     async fn converged(&self, hub: &Client, commit: &str) -> anyhow::Result<Duration> {
-        let (contest, took) =
-            self.until("the fleet to follow", async || Ok(follows(&self.application(hub).await?, commit))).await?;
+        let contested_since = std::cell::Cell::new(None);
+        let look = async || {
+            let look = follows(&self.application(hub).await?, commit);
+            let is_contested = matches!(look, Look::Found(Some(_)));
+            let since = contested_since.get().filter(|_| is_contested).unwrap_or_else(Instant::now);
+            contested_since.set(is_contested.then_some(since));
+            // What is said may be of the version before: a new one waits for no pause.
+            Ok(match look {
+                Look::Found(Some(contest)) if since.elapsed() < CONTEST_SAID_FOR => Look::found_or(None, contest),
+                look => look,
+            })
+        };
+        let (contest, took) = self.until("the fleet to follow", look).await?;
         match contest {
             Some(contest) => bail!("the fleet runs {commit}, but for what is left alone: {contest}"),
             None => Ok(took),
         }
     }
 }
+
+/// What is left alone after a fight is believed when it was said for so long: a new version arrives sooner.
+const CONTEST_SAID_FOR: Duration = Duration::from_secs(3);
 
 /// What is said of an Application whose source a person suspended.
 const SUSPENDED: &str = "app/shop is suspended, and fetches nothing: first `kurator resume app/shop -n default`";

@@ -39,7 +39,7 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     if parts.is_empty() {
         output::print_stderr("  it has nothing in any member");
     }
-    let absent = list::away(&client, &common.namespace, &parts).await;
+    let absent = list::away(&client, &common.namespace, &parts).await?;
     list::lines(&parts, &absent, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     if !what.anyway {
         refuse_unknown(name, &parts)?;

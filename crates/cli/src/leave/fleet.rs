@@ -114,7 +114,7 @@ impl Exit {
         let (reports, heirs) = list::reports_and_heirs(client, &format!("membertrees/{member}")).await?;
         let by_prune = |decision: &DecisionSpec| if decision.prune { Removal::Prune } else { Removal::Release };
         let parts = list::parts(&decisions, (&reports, &heirs), |name| *name == member, by_prune);
-        let away = list::away(client, &namespace, &parts).await;
+        let away = list::away(client, &namespace, &parts).await?;
         let (fleet, entry) = (fleet.to_owned(), origin.name.clone());
         Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts, away, open: open(&decisions) })
     }

@@ -210,9 +210,12 @@ pub(super) fn lines(parts: &[Part], away: &Away, all: bool) -> Vec<String> {
 }
 
 /// Which of their members cannot be looked at: what they have there goes when they can. Who may not read members is told nothing.
-pub(super) async fn away(client: &Client, namespace: &str, parts: &[Part]) -> Away {
+pub(super) async fn away(client: &Client, namespace: &str, parts: &[Part]) -> anyhow::Result<Away> {
     let members = parts.iter().map(|part| part.member.clone()).collect();
-    Place { client, namespace, name: "" }.away(&members).await.unwrap_or_default()
+    match (Place { client, namespace, name: "" }.away(&members).await) {
+        Err(why) if !why.is_forbidden() => Err(anyhow::anyhow!(why.into_words())),
+        found => Ok(found.unwrap_or_default()),
+    }
 }
 
 /// So many of something, in words.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{
     Decision, DeletionState, Deletions, LeavingCause, MemberDecision, MemberLink, MemberStatus, Removal, UnitId,
-    UnitStatus,
+    UnitPhase, UnitStatus,
 };
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::api::ListParams;
@@ -31,7 +31,10 @@ pub(crate) fn said(unit: &UnitId, entry: &MemberDecision, status: Option<&UnitSt
         return None;
     }
     let policy = unit.policy.as_deref().unwrap_or_default();
-    let count = status.map(|s| held::count(s.objects.inventory.saturating_sub(s.objects.adopted), "object"));
+    let is_known =
+        |s: &&UnitStatus| s.objects.inventory > 0 || !matches!(s.phase, UnitPhase::Unknown | UnitPhase::Failed);
+    let of = |s: &UnitStatus| held::count(s.objects.inventory.saturating_sub(s.objects.adopted), "object");
+    let count = status.filter(is_known).map(of);
     let count = count.unwrap_or_else(|| "what it has".to_owned());
     match (entry.removal, entry.expected.as_ref().filter(|list| list.approval.is_some())) {
         (Removal::Prune, _) => Some(format!("policy {policy} leaves it: {count} there will be deleted")),

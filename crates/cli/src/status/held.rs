@@ -165,7 +165,8 @@ pub(crate) fn what(held: &HeldDeletions) -> String {
     }
     let members = count(members(held), "member");
     match (held.count, objects(held)) {
-        (0, 0) => format!("it would leave {members}; nothing is deleted there"),
+        // What is there may be unknown.
+        (0, 0) => format!("it would leave {members}; no deletion is known there"),
         (0, 1) => format!("it would leave {members}; 1 object stays there, without Kurator"),
         (0, objects) => format!("it would leave {members}; {objects} objects stay there, without Kurator"),
         (deletions, _) => format!("{} in {members} that it would leave", count(deletions, "deletion")),

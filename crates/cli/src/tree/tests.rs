@@ -58,10 +58,10 @@ fn members_are_in_order_and_all_objects_share_their_columns() {
 #[test]
 fn the_page_that_says_why_there_is_nothing_is_in_the_same_namespace() {
     let app = Target::App("shop".to_owned());
-    assert_eq!(page("app/shop", &app, "default"), "`kurator status app/shop -n default`");
-    assert_eq!(page("app/shop", &app, "east"), "`kurator status app/shop -n east`");
+    assert_eq!(page(&app, "default"), "`kurator status app/shop -n default`");
+    assert_eq!(page(&app, "east"), "`kurator status app/shop -n east`");
     let member = Target::Member("beijing".to_owned());
-    assert_eq!(page("member/beijing", &member, "east"), "`kurator status member/beijing`");
+    assert_eq!(page(&member, "east"), "`kurator status member/beijing`");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn expected(command: &str) -> &'static [&'static str] {
         "fleet remove virginia --yes" => &["member/virginia: has left fleet/demo in", "4 objects deleted"],
         "detach virginia --keep --yes" => &["member/virginia: detached in", "in the member nothing is touched"],
         "detach shanghai --release --yes" => &["member/shanghai: detached in", "stay and are nobody's"],
-        "delete app/shop --yes" => &["app/shop: deleted in", "4 objects in 1 member deleted"],
+        "delete app/shop --yes" => &["app/shop: deleted in", "4 objects deleted in 1 member"],
         "delete fleet/demo --yes" => &["fleet/demo: deleted"],
         _ => &[],
     }

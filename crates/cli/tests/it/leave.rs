@@ -53,7 +53,8 @@ fn each_command_that_takes_something_away_lists_it_asks_and_waits_until_it_is_do
     place.ok("demo unplug virginia");
     until("the hub to miss it", || {
         let said = place.run("detach virginia --release --yes");
-        let refused = said.err.contains("does not answer, so that nothing can be given back or removed there");
+        let refused =
+            said.err.contains(" is away (ClusterNotReachable), so that nothing can be given back or removed there");
         (said.code == Some(1) && refused).then_some(()).ok_or(said.err)
     });
     let kept = place.run("detach virginia --keep --yes");

@@ -71,7 +71,8 @@ async fn rights_in_namespaces_are_kept_widened_and_narrowed() {
     assert_ne!(refused["state"], "Ready", "{refused}");
     let message = refused["status"]["message"].as_str().unwrap();
     assert!(
-        message.contains("gives them in shop only") && message.contains("`kurator attach CONTEXT --name paris`"),
+        message.contains("gives them in shop only")
+            && message.contains("`kurator attach CONTEXT --name paris -n default`"),
         "{message}"
     );
     let services: kube::Api<Service> = kube::Api::namespaced(member.client(), "shop");

@@ -24,7 +24,9 @@ fn a_hub_alone_says_what_comes_next_and_ends_with_ctrl_c() {
     let expected = "no members yet: `kurator attach CONTEXT`, or apply an AttachedCluster to the hub\n\nno applications in \
                     namespace default: apply an Application, or choose with -n or -A\n";
     assert_eq!(empty, expected);
-    assert_eq!(place.ok(&format!("status --kubeconfig {dir}/kubeconfig")), expected);
+    let file = format!("--kubeconfig {dir}/kubeconfig");
+    let pasted = expected.replace("CONTEXT`", &format!("CONTEXT --hub-kubeconfig {dir}/kubeconfig`"));
+    assert_eq!(place.ok(&format!("status {file}")), pasted);
     assert!(place.fails("demo commit").contains("start one with `kurator up --demo`"));
     assert!(place.fails("status member/beijing").contains("there is none yet"));
     place.signal("INT");

@@ -129,7 +129,7 @@ impl<T, F: FnMut(Value) -> Kept<T>> Project<T> for Each<F> {
 
 /// Where the objects of a list go. Reading a list is compiled once, and not for each type that is made of its objects.
 pub(crate) trait Keeper: Send {
-    /// A list begins.
+    /// A list begins, or what was read of one is forgotten.
     fn begin(&mut self) {}
 
     /// Keeps an object, or skips it. `parse` makes it of its text, within limits. Returns the bytes in memory that are kept.

@@ -382,7 +382,7 @@ impl Preview<'_> {
     }
 
     fn report(&self, unit: &UnitId, member: &MemberName) -> Option<Arc<UnitReport>> {
-        self.inspector.feed.reports_of(unit).into_iter().find(|report| report.member == *member)
+        self.inspector.feed.report(unit, member)
     }
 
     /// What becomes of a unit's objects in a member that it leaves: the list that `kurator approve` has.

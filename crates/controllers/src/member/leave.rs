@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::condition;
 use api::delivery::MemberDecision;
 use api::kurator::annotation::{DETACH_FINALIZER, ON_DETACH, REMOVE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
@@ -25,6 +26,8 @@ use crate::write::{self, WriteError};
 
 /// How often it is looked at whether the next step can be taken: a person may wait for it, and few members leave at a time.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The same while the member does not answer: its return is news.
+const AWAY_EVERY: Duration = Duration::from_secs(30);
 
 /// What is to be done before an attached cluster goes with what was delivered; `None` unless it says that it does.
 pub(super) fn emptying(
@@ -91,7 +94,9 @@ pub(super) async fn go_on(
         }
     }
     if !emptying.fleets.is_empty() || emptying.units > 0 {
-        return Ok(Next::After(LOOK_EVERY));
+        let conditions = attached.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let answers = condition::find(conditions, condition::READY).is_some_and(|ready| ready.status == "True");
+        return Ok(Next::After(if answers { LOOK_EVERY } else { AWAY_EVERY }));
     }
     if !attached.finalizers().iter().any(|finalizer| finalizer == DETACH_FINALIZER) {
         let finalizers: Vec<&str> =

@@ -287,7 +287,11 @@ async fn a_credential_that_cannot_be_renewed_or_has_expired_is_said_with_the_com
     write_minted(&stage, &expired, &Minted { issued: now, ..minted }).await;
     let said = looked(&stage, "Ready", Some("CredentialExpired")).await.unwrap();
     assert!(said.message.starts_with("the credential expired at 2023-11-14T22:13:20Z"), "{}", said.message);
-    assert!(said.message.ends_with("make another one with `kurator attach 'prod eu' --name a`"), "{}", said.message);
+    assert!(
+        said.message.ends_with("make another one with `kurator attach 'prod eu' --name a -n default`"),
+        "{}",
+        said.message
+    );
 }
 
 /// What `kurator attach` makes in the member `a`, and its credential in the hub.

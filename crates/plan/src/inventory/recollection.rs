@@ -10,6 +10,7 @@ use model::{Digest, HashedKey, Uid};
 use serde_json::Value;
 
 use super::Entry;
+use crate::instruction;
 use crate::mark;
 use crate::ownership::Claimant;
 use crate::prepare::Prepared;
@@ -46,7 +47,9 @@ impl Recollection {
         let mut entries = Vec::with_capacity(found.len());
         for (object, live) in found {
             let Some((live, uid)) = live.as_ref().and_then(|live| Some((live, applied(live, unit)?))) else { continue };
-            if mark::is_of_another_apply(live, &object.mark(false)) {
+            // What is left alone keeps the mark of its last apply.
+            let is_left = instruction::stronger(object.asked, instruction::asked(live)).is_some();
+            if !is_left && mark::is_of_another_apply(live, &object.mark(false)) {
                 return None;
             }
             let (version, adopted, kept) = (object.version.clone(), self.adopted.contains(&object.key), object.stays);

@@ -66,9 +66,12 @@ pub(super) fn expected(
         Some((at, known)) if at == epoch && (known.shown().is_some() || !has_answered) => Some(known.clone()),
         _ if has_answered => None,
         before => {
-            let lost = observed.lost.get(&key)?;
+            // What was there before us stays there.
+            let adopted = observed.statuses.get(&key).map(|status| &status.adopted);
+            let is_ours = |lost: &&Arc<HashedKey>| !adopted.is_some_and(|adopted| adopted.contains(lost));
+            let lost: Vec<_> = observed.lost.get(&key)?.iter().filter(is_ours).cloned().collect();
             let approved = before.and_then(|(_, known)| known.shown()).unwrap_or_default();
-            describe(lost, desired, &approved).map(Box::new)
+            describe(&lost, desired, &approved).map(Box::new)
         }
     }
 }

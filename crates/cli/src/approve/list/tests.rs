@@ -92,7 +92,7 @@ fn the_heading_has_the_numbers_of_the_list() {
         (source, vec![kept.clone()], "nothing that would be deleted"),
         (edit, vec![goes.clone(), adopted.clone()], "2 deletions in 2 members that it would leave"),
         (edit, vec![taken.clone(), adopted], "it would leave 2 members; 2 objects stay there, without Kurator"),
-        (edit, vec![taken], "it would leave 2 members; nothing is deleted there"),
+        (edit, vec![taken], "it would leave 2 members; no deletion is known there"),
     ] {
         let (list, named) = (list(reason), named(&objects));
         assert_eq!(held::what(&numbered(&list, Some(&named))), expect);

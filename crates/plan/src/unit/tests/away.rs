@@ -1,5 +1,6 @@
 //! Members that do not answer are in the list, and one approval is enough.
 
+use api::delivery::ObjectSet;
 use model::{HashedKey, ObjectKey};
 
 use super::*;
@@ -50,6 +51,25 @@ fn a_unit_whose_only_member_is_away_is_in_the_list() {
     assert_eq!((held.count, held.away, held.waiting_on), (12, vec![name("b")], vec![]));
     assert_eq!(held.members[0].2.len(), Deletions::SAMPLE_MAX);
     assert!(world.step().is_settled(), "it is written once");
+}
+
+#[test]
+fn what_was_there_before_us_is_in_no_list_of_a_member_that_is_away() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    for member in ["a", "b"] {
+        world.report(member, UnitPhase::Applied, None);
+    }
+    let key = (world.owner.unit(None), name("b"));
+    let adopted: Vec<_> = keys(&MANY[..4]);
+    world.statuses.get_mut(&key).unwrap().adopted = ObjectSet::new(adopted.iter().map(|key| &***key));
+    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.lost.insert(key, keys(&MANY));
+    world.step();
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    assert_eq!(held(&world).map(|held| held.count), Some(8));
 }
 
 #[test]

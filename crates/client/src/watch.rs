@@ -72,7 +72,7 @@ enum Told {
 /// Who gets the objects of a watch.
 trait Seer: Keeper {
     /// Sees an object of an event. False when it is skipped.
-    fn see(&mut self, object: Value) -> bool;
+    fn see_object(&mut self, object: Value) -> bool;
 }
 
 /// What a projection made of objects, until it is handed on.
@@ -87,7 +87,7 @@ impl<T: Send> Keeper for Projected<T> {
         self.listed.clear();
     }
 
-    fn keep(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error> {
+    fn keep_object(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error> {
         keep_projected(&mut *self.project, &mut self.listed, text, parse)
     }
 
@@ -97,7 +97,7 @@ impl<T: Send> Keeper for Projected<T> {
 }
 
 impl<T: Send> Seer for Projected<T> {
-    fn see(&mut self, object: Value) -> bool {
+    fn see_object(&mut self, object: Value) -> bool {
         self.seen = self.project.project(object, None).map(|(item, _)| item);
         self.seen.is_some()
     }
@@ -428,7 +428,7 @@ impl Follower {
         self.failures = 0;
         let position = version.parse().ok();
         let told = if gone { Told::Deleted(position) } else { Told::Applied(position) };
-        Ok(seer.see(object).then_some(told))
+        Ok(seer.see_object(object).then_some(told))
     }
 }
 

@@ -114,10 +114,10 @@ impl Housekeeper {
     /// Works until the future is dropped. A panic costs one look, or one watch that begins again: never all of it.
     pub fn run(self) -> BoxFuture<'static, ()> {
         // Boxed, so that it is compiled here and not in each crate that calls it.
-        self.keep().boxed()
+        self.keep_house().boxed()
     }
 
-    async fn keep(self) {
+    async fn keep_house(self) {
         let Self { inner, events, metrics } = self;
         let watches = || Box::new(Watches::new(inner.api.clone()).with_metrics(&metrics));
         let events = events.unwrap_or_else(|| watches());

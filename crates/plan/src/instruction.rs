@@ -76,7 +76,7 @@ const OTHERS: [&str; 5] = [
 /// Argo CD's options, a list with commas.
 const ARGO_OPTIONS: &str = "argocd.argoproj.io/sync-options";
 
-/// Its options that are honoured ([`keep`](crate::keep)), or ask for what is done anyway.
+/// Its options that are honoured ([`keep`]), or ask for what is done anyway.
 const ARGO_USUAL: [&str; 5] = ["Prune=false", "Delete=false", "Prune=true", "Delete=true", "ServerSideApply=true"];
 
 /// The value of our annotation [`ADOPT`] that takes an object over whatever it restarts.

@@ -1,6 +1,7 @@
 //! Units and objects that tests deliver.
 
-use api::delivery::UnitId;
+use api::delivery::{UnitId, WaitingCause};
+use api::feed::UnitReport;
 use serde_json::{Value, json};
 
 pub(crate) fn unit(name: &str) -> UnitId {
@@ -28,4 +29,9 @@ pub(crate) fn deployment(name: &str, replicas: i64, image: &str) -> Value {
 
 pub(crate) fn deployment_path(name: &str) -> String {
     format!("/apis/apps/v1/namespaces/shop/deployments/{name}")
+}
+
+/// Why objects of a unit are not as wanted: cause, how many, the first of them, detail.
+pub(crate) fn waiting(report: &UnitReport) -> Vec<(WaitingCause, u32, &str, &str)> {
+    report.waiting.iter().map(|w| (w.cause, w.count, w.first.as_str(), w.detail.as_str())).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{Health, HubId, MemberRelease, Removal, UnitId, UnitPhase, UnitStatus, WaitingCause, label};
+use api::delivery::{Health, HubId, MemberRelease, Removal, UnitId, UnitPhase, UnitStatus, label};
 use api::feed::{ObjectReport, Payload, Snapshot, SyncState, TakeOver, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, FeedReport, Limits, PushFeed, Restored};
@@ -33,7 +33,7 @@ use tower::BoxError;
 
 use crate::fault::{Act, Faults, answer, endless, whole};
 use crate::rights::Gate;
-pub(crate) use crate::sample::{config_map, config_map_path, config_maps, deployment, deployment_path, unit};
+pub(crate) use crate::sample::{config_map, config_map_path, config_maps, deployment, deployment_path, unit, waiting};
 
 /// How long a state is waited for, in paused time: long enough for the longest pause before something is tried again.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -794,9 +794,4 @@ pub(crate) fn pack(json: &[u8]) -> String {
 
 pub(crate) fn detail<'a>(report: &'a UnitReport, name: &str) -> &'a ObjectReport {
     report.details.iter().find(|d| d.key.name == name).unwrap_or_else(|| panic!("no {name} in {report:#?}"))
-}
-
-/// Why objects of a unit are not as wanted: cause, how many, the first of them, detail.
-pub(crate) fn waiting(report: &UnitReport) -> Vec<(WaitingCause, u32, &str, &str)> {
-    report.waiting.iter().map(|w| (w.cause, w.count, w.first.as_str(), w.detail.as_str())).collect()
 }

@@ -24,7 +24,7 @@ pub(crate) struct Agreed {
 }
 
 /// What becomes of a unit in a member when that answers, if something was agreed to. `status`: what is known of it there.
-pub(crate) fn said(unit: &UnitId, entry: &MemberDecision, status: Option<&UnitStatus>) -> Option<String> {
+pub(crate) fn sentence_of(unit: &UnitId, entry: &MemberDecision, status: Option<&UnitStatus>) -> Option<String> {
     // Of these no one was asked, since nothing is deleted.
     let unasked = [LeavingCause::HandedOver, LeavingCause::NothingThere];
     if entry.leaving.as_ref().is_some_and(|why| unasked.contains(&why.cause)) {
@@ -62,7 +62,7 @@ pub(crate) fn agreed<'a>(
     for decision in decisions {
         let unit = &decision.spec.unit;
         for (member, entry) in decision.spec.members.iter().filter(|(member, _)| is_away(member.as_str())) {
-            let said = said(unit, entry, status_of(unit, member.as_str()));
+            let said = sentence_of(unit, entry, status_of(unit, member.as_str()));
             out.extend(said.map(|said| Agreed { unit: unit.clone(), member: member.to_string(), said }));
         }
     }
@@ -93,7 +93,7 @@ async fn read_all(
     for decision in &mut decisions {
         let unit = &decision.spec.unit;
         decision.spec.members.retain(|member, entry| {
-            is_meant(unit, member.as_str()) && (entry.granted.is_some() || said(unit, entry, None).is_some())
+            is_meant(unit, member.as_str()) && (entry.granted.is_some() || sentence_of(unit, entry, None).is_some())
         });
     }
     let members: BTreeSet<String> =
@@ -146,7 +146,7 @@ mod tests {
             (Some(1), status(1, "Released"), None),
         ] {
             let entry = json!({"revision": "r", "epoch": 1, "reason": "", "granted": granted.map(digest)});
-            let said = said(&unit, &serde_json::from_value(entry).unwrap(), Some(&status));
+            let said = sentence_of(&unit, &serde_json::from_value(entry).unwrap(), Some(&status));
             assert_eq!(said.as_deref(), expect, "{granted:?}");
         }
     }
@@ -164,7 +164,7 @@ mod tests {
         ] {
             let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal, "leaving": leaving});
             let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("p"));
-            let said = said(&unit, &serde_json::from_value(entry).unwrap(), None);
+            let said = sentence_of(&unit, &serde_json::from_value(entry).unwrap(), None);
             assert_eq!(said.is_some(), is_said, "{removal} {leaving}");
         }
     }

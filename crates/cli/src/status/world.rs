@@ -344,7 +344,7 @@ impl World {
             .filter(|((unit, member), _)| mine(unit) && self.facts.get(member).is_some_and(|facts| !facts.reports()));
         let said = entries.filter_map(|((unit, member), entry)| {
             let status = self.statuses.get(&(unit.clone(), member.clone()));
-            Some((member.as_str(), agreed::said(unit, entry, status)?))
+            Some((member.as_str(), agreed::sentence_of(unit, entry, status)?))
         });
         said.collect()
     }

@@ -133,7 +133,7 @@ pub(crate) trait Keeper: Send {
     fn begin(&mut self) {}
 
     /// Keeps an object, or skips it. `parse` makes it of its text, within limits. Returns the bytes in memory that are kept.
-    fn keep(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error>;
+    fn keep_object(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error>;
 
     /// The list is over, also when it failed.
     fn end(&mut self);
@@ -163,7 +163,7 @@ struct Keep<'p, T, P: ?Sized> {
 }
 
 impl<T: Send, P: Project<T> + Send + ?Sized> Keeper for Keep<'_, T, P> {
-    fn keep(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error> {
+    fn keep_object(&mut self, text: &str, parse: &mut dyn FnMut() -> Result<Value, Error>) -> Result<usize, Error> {
         keep_projected(self.project, &mut self.items, text, parse)
     }
 
@@ -288,7 +288,7 @@ impl Api {
                         question.check(&object)?;
                         Ok(object)
                     };
-                    let bytes = keeper.keep(text, &mut parse)?;
+                    let bytes = keeper.keep_object(text, &mut parse)?;
                     self.count_kept(&mut progress, bytes)
                 };
                 kept().map_err(|error| {

@@ -93,7 +93,7 @@ fn keep_only_the_list(scope: &mut MemberScope) {
 
 /// Can a change of what a member reports of a unit change what is decided? It can when a removal is done, when a list of
 /// deletions came, went or changed, and while some member's list or an edit waits (`is_weighed`) when anything changed that
-/// [`scopes`] or [`super::empty`] reads. Everything else is counts and messages, of which there are many.
+/// [`scopes`] or `empty` reads. Everything else is counts and messages, of which there are many.
 pub fn decides(was: Option<&UnitStatus>, is: Option<&UnitStatus>, is_weighed: impl FnOnce() -> bool) -> bool {
     let removed = |s: Option<&UnitStatus>| s.is_some_and(|s| s.phase == UnitPhase::Removed);
     let held = |s: Option<&UnitStatus>| s.and_then(|s| s.held.clone());

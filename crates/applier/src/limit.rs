@@ -72,6 +72,12 @@ const WATCH_LINES_MAX: u32 = 1_000;
 /// it is six small requests a second, and a watch would cost memory in each.
 pub(crate) const INVENTORIES_LOOK: Duration = Duration::from_secs(180);
 
+/// A look that a person asked for comes so soon, and so long after the one before it at the earliest: what asks may be a push hook,
+/// whose commit is on its way, and there may be many.
+pub(crate) const INVENTORIES_SOON: Duration = Duration::from_secs(3);
+/// See [`INVENTORIES_SOON`].
+pub(crate) const INVENTORIES_REST: Duration = Duration::from_secs(30);
+
 /// How long passes may go on when their connection is over. Where the member is gone, their requests fail at once.
 pub(crate) const LAST_PASSES: Duration = Duration::from_secs(1);
 

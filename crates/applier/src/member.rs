@@ -253,6 +253,7 @@ impl Applier {
         let mut look_at = Instant::now() + limit::INVENTORIES_LOOK.mul_f64(1.0 - session.connection().jitter() / 2.0);
         let mut look: Option<BoxFuture<'static, Option<HashSet<String>>>> = None;
         let mut asked = look_at;
+        let mut looked: Option<Instant> = None;
         loop {
             session.start(passes);
             let wake = session.wake().unwrap_or(look_at).min(look_at);
@@ -286,14 +287,16 @@ impl Applier {
                     Box::pin(session.refresh(&*feed)).await;
                 }
                 Ok(()) = self.ctx.look.changed() => {
-                    asked = Instant::now();
-                    look_at = asked + limit::INVENTORIES_LOOK;
-                    look = Some(look_for_inventories(session.connection()));
+                    // A commit that is on its way does not wait for this.
+                    let soon = Instant::now() + limit::INVENTORIES_SOON;
+                    let rested = looked.map_or(soon, |at| at + limit::INVENTORIES_REST);
+                    look_at = look_at.min(soon.max(rested));
                     session.end_contests();
                 }
                 () = tokio::time::sleep_until(wake) => {
                     asked = Instant::now();
                     if look_at <= asked {
+                        looked = Some(asked);
                         look_at = asked + limit::INVENTORIES_LOOK;
                         look = Some(look_for_inventories(session.connection()));
                     }

@@ -395,7 +395,7 @@ async fn a_process_that_knows_less_than_the_member_was_told_adopts_when_the_inve
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inventory_that_is_lost_is_written_again_at_once_when_a_person_asks_to_look() {
+async fn an_inventory_that_is_lost_is_written_again_soon_when_a_person_asks_to_look() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));
     world.applied(&unit).await;

@@ -252,7 +252,6 @@ impl Applier {
         // Spread, since all members may have been connected at once.
         let mut look_at = Instant::now() + limit::INVENTORIES_LOOK.mul_f64(1.0 - session.connection().jitter() / 2.0);
         let mut look: Option<BoxFuture<'static, Option<HashSet<String>>>> = None;
-        let mut asked = look_at;
         let mut looked: Option<Instant> = None;
         loop {
             session.start(passes);
@@ -260,7 +259,7 @@ impl Applier {
             tokio::select! {
                 found = await_answer(&mut look) => {
                     look = None;
-                    if let Some(names) = found {
+                    if let (Some(names), Some(asked)) = (found, looked) {
                         session.note_inventories(&names, asked);
                     }
                 }
@@ -294,10 +293,9 @@ impl Applier {
                     session.end_contests();
                 }
                 () = tokio::time::sleep_until(wake) => {
-                    asked = Instant::now();
-                    if look_at <= asked {
-                        looked = Some(asked);
-                        look_at = asked + limit::INVENTORIES_LOOK;
+                    let now = Instant::now();
+                    if look_at <= now {
+                        (looked, look_at) = (Some(now), now + limit::INVENTORIES_LOOK);
                         look = Some(look_for_inventories(session.connection()));
                     }
                     Box::pin(session.refresh(&*feed)).await;

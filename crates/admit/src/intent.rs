@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::kurator::annotation::{ADOPT, ON_DELETE};
+use api::kurator::annotation::{ADOPT, APPROVE_TAKE_OVER, ON_DELETE, ON_DETACH, REMOVALS, SYNC, is_mistaken};
 use model::{FieldPath, duration};
 use serde_json::Value;
 
@@ -39,7 +39,27 @@ pub(crate) fn of_application(application: &Value) -> Vec<String> {
         let are = if known.len() == 1 { "is" } else { "are" };
         Some(format!("{name} is {:?}: known {are} {}; {means}", model::words::cut(value), known.join(", ")))
     }));
+    out.extend(removals(application));
+    out.extend(mistaken(application, &[ADOPT, ON_DELETE, REMOVALS, SYNC]));
     out
+}
+
+/// A number of members that is none, as it counts.
+fn removals(object: &Value) -> Option<String> {
+    let value = model::object::annotation(object, REMOVALS).filter(|value| value.trim().parse::<u32>().is_err())?;
+    Some(format!("{REMOVALS} is {:?}, which is no number of members, and counts as 0", model::words::cut(value)))
+}
+
+/// Annotations under our prefix that mean nothing. `known`: what people write on such an object.
+fn mistaken(object: &Value, known: &[&str]) -> Option<String> {
+    let all = object.pointer("/metadata/annotations")?.as_object()?;
+    let name = all.keys().find(|name| is_mistaken(name))?;
+    Some(format!("{} means nothing: known here are {}", model::words::cut(name), known.join(", ")))
+}
+
+/// Warnings for the writer of an AttachedCluster.
+pub(crate) fn of_attached_cluster(attached: &Value) -> Vec<String> {
+    mistaken(attached, &[APPROVE_TAKE_OVER, ON_DETACH]).into_iter().collect()
 }
 
 /// Warnings for the writer of a Fleet.
@@ -60,5 +80,7 @@ pub(crate) fn of_fleet(fleet: &Value) -> Vec<String> {
         };
         out.push(format!("{path}: {why}"));
     }
+    out.extend(removals(fleet));
+    out.extend(mistaken(fleet, &[REMOVALS]));
     out
 }

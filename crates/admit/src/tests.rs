@@ -152,6 +152,18 @@ fn what_was_probably_not_meant_is_said() {
           deleted"
         ]
     );
+    assert_eq!(annotated("kurator.dev/removals", "2"), [""; 0]);
+    assert_eq!(
+        annotated("kurator.dev/removals", "two"),
+        ["kurator.dev/removals is \"two\", which is no number of members, and counts as 0"]
+    );
+    assert_eq!(
+        annotated("kurator.dev/on-delte", "orphan"),
+        ["kurator.dev/on-delte means nothing: known here are kurator.dev/adopt, kurator.dev/on-delete, \
+             kurator.dev/removals, kurator.dev/sync"]
+    );
+    assert_eq!(annotated("kurator.dev/consent", "[]"), [""; 0]);
+    assert_eq!(annotated("example.com/on-delte", "orphan"), [""; 0]);
     let fleet = |kinds: &[&str]| {
         let entries: Vec<_> = kinds.iter().map(|kind| json!({"name": "a", "kind": kind})).collect();
         json!({"clusters": entries})

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use api::delivery::{Health, Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
+use api::kurator::annotation::ON_DELETE;
 use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, UnnamedMembers};
 use model::{HashedKey, MemberName, ObjectKey, Uid};
 
@@ -39,6 +40,8 @@ pub enum Stays {
     Asks,
     /// The unit does not prune.
     NotPruned,
+    /// The unit's owner asks that what it placed stays when it is deleted.
+    OwnerAsks,
     /// A Namespace in which something of these stays.
     Holds,
     /// Another unit has it too, and takes it over: `policy web`, or `app/web`.
@@ -66,6 +69,7 @@ impl Stays {
             }
             Self::Asks => "an annotation on it asks that it stays".to_owned(),
             Self::NotPruned => "its policy does not prune".to_owned(),
+            Self::OwnerAsks => format!("{ON_DELETE} of its Application asks that it stays"),
             Self::Holds => "something in it stays".to_owned(),
             Self::TakenOver(whose) => format!("{whose}{TAKES_OVER}"),
             Self::OutsideRights(lack) => format!("the member gives no rights in {lack}"),
@@ -126,6 +130,12 @@ impl Objects {
         let is_lost = |row: &&Arc<ObjectReport>| row.outside && row.sync == SyncState::PrunePending;
         let rows = report.into_iter().flat_map(|report| &report.details).filter(is_lost);
         self.with_staying(rows.map(|row| &row.key))
+    }
+
+    /// What stays since it is not pruned stays since its owner asks for that.
+    pub fn kept_by_owner(&mut self) {
+        let not_pruned = self.stays.values_mut().filter(|why| **why == Stays::NotPruned);
+        not_pruned.for_each(|why| *why = Stays::OwnerAsks);
     }
 
     /// Adds what stays there since the member gives no rights to it.

@@ -4,7 +4,7 @@
 //! counts on the object in the source and on the one in the member. Which objects ask not to be deleted is in
 //! [`keep`], which version of an object is forced in [`send`](crate::send).
 
-use api::kurator::annotation::{ADOPT, ON_DELETE, RECONCILE};
+use api::kurator::annotation::{self, ADOPT, ON_DELETE, RECONCILE};
 use model::object;
 use serde_json::Value;
 
@@ -124,6 +124,16 @@ fn unknown(name: &str, known: &[&str], value: &str) -> Option<String> {
     (!value.is_empty() && !is_known).then(said)
 }
 
+/// Annotations and labels under our prefix that mean nothing, such as `kurator.dev/on-delte`: with what an object can ask for.
+fn mistaken(object: &Value) -> impl Iterator<Item = String> {
+    let names = ["annotations", "labels"]
+        .into_iter()
+        .filter_map(|field| object::get(object, &["metadata", field])?.as_object());
+    let mistaken = names.flat_map(|all| all.keys()).filter(|name| annotation::is_mistaken(name));
+    mistaken
+        .map(|name| format!("{} means nothing: known are {ADOPT}, {ON_DELETE}, {RECONCILE}", model::words::cut(name)))
+}
+
 /// The annotations that ask for something that is not done: a value with those that are known, or `NAME: VALUE`.
 pub fn unhonoured(object: &Value) -> Vec<String> {
     let unknown = KNOWN.iter().filter_map(|(name, known)| unknown(name, known, value(object, name)?));
@@ -131,7 +141,7 @@ pub fn unhonoured(object: &Value) -> Vec<String> {
     let options = object::annotation(object, ARGO_OPTIONS).unwrap_or_default().split(',').map(str::trim);
     let options = options.filter(|option| !option.is_empty() && !ARGO_USUAL.contains(option));
     let others = others.chain(options.map(|option| (ARGO_OPTIONS, option)));
-    unknown.chain(others.map(|(name, value)| format!("{name}: {value}"))).collect()
+    unknown.chain(mistaken(object)).chain(others.map(|(name, value)| format!("{name}: {value}"))).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Annotations, labels and finalizers of the fleet kinds.
 
+use crate::delivery::label;
+
 /// On an Application: asks for a fetch now. The value is any text that was not there before; the newest handled one is
 /// in `status.lastHandledSync`.
 pub const SYNC: &str = "kurator.dev/sync";
@@ -63,6 +65,10 @@ pub const RELEASE: &str = "release";
 /// their Applications have in the member has left, and then deletes the object as with [`RELEASE`].
 pub const REMOVE: &str = "remove";
 
+/// On roles and bindings in a member: when an attach made them last. Each attach makes another version of them, so that a
+/// command that narrows rights, and has read them before, does not delete what the attach counts on.
+pub const ATTACHED_AT: &str = "kurator.dev/attached-at";
+
 /// Finalizer of an AttachedCluster that is to be left as [`ON_DETACH`] says.
 pub const DETACH_FINALIZER: &str = "kurator.dev/detach";
 
@@ -79,3 +85,65 @@ pub const FLEET_NAME: &str = "fleet.kurator.dev/fleet-name";
 
 /// Finalizer of an Application, as Kurator names it.
 pub const APPLICATION_FINALIZER: &str = "apps.kurator.dev";
+
+/// What the names of our annotations, labels and finalizers begin with.
+pub const PREFIX: &str = "kurator.dev/";
+
+/// Every name under [`PREFIX`] that an object can have for a reason, sorted. Another one is a mistake of its writer.
+const KNOWN: [&str; 27] = [
+    ADOPT,
+    label::APPLIED,
+    APPROVE,
+    APPROVE_IDENTITY,
+    APPROVE_TAKE_OVER,
+    ATTACHED_AT,
+    CONSENT,
+    CREDENTIAL_KEY,
+    DETACH_FINALIZER,
+    label::GROUP,
+    label::GROUP_ID,
+    label::HUB,
+    label::LEFT_BEHIND,
+    MINTED,
+    NAMESPACES,
+    ON_DELETE,
+    ON_DETACH,
+    ORIGIN,
+    RECONCILE,
+    REMOVALS,
+    REPORT_OF,
+    RESTRICTED,
+    label::SHARD,
+    SYNC,
+    TAKE_OVER,
+    super::minted::TAKEN_BACK,
+    super::minted::TOKEN_SECRET_LABEL,
+];
+
+/// Is this a name that only we give, and have not given? `kurator.dev/on-delte` is, for one.
+pub fn is_mistaken(name: &str) -> bool {
+    name.starts_with(PREFIX) && KNOWN.binary_search(&name).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every literal of this file and of the labels that delivery uses.
+    fn written() -> Vec<&'static str> {
+        let sources = [include_str!("annotation.rs"), include_str!("../delivery/label.rs"), include_str!("minted.rs")];
+        let literals = sources.into_iter().flat_map(|source| source.split('"').skip(1).step_by(2));
+        literals.filter(|text| text.len() > PREFIX.len() && text.starts_with(PREFIX)).collect()
+    }
+
+    #[test]
+    fn names_that_are_given_are_known_and_others_are_mistakes() {
+        let written = written();
+        assert!(written.len() >= KNOWN.len() && KNOWN.is_sorted());
+        for name in written.into_iter().filter(|name| !name.ends_with("delte")) {
+            assert!(!is_mistaken(name), "{name}");
+        }
+        assert!(is_mistaken("kurator.dev/on-delte") && is_mistaken("kurator.dev/"));
+        assert!(!is_mistaken("example.com/on-delete") && !is_mistaken("fleet.kurator.dev/fleet-name"));
+    }
+}

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::bail;
+use api::kurator::annotation::ATTACHED_AT;
 use api::kurator::cluster::v1alpha1::AttachedClusterSpec;
 use api::kurator::minted::{
     CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, NAMESPACE, SERVICE_ACCOUNT,
@@ -55,10 +56,6 @@ pub(super) fn added(name: &str, before: Option<&[String]>, namespaces: &[String]
         Some(before) => asked(&[before, namespaces].concat()),
     }
 }
-
-/// Annotation on roles and bindings: when an attach made them last. Each attach makes another version of them, so that a
-/// command that narrows rights, and has read them before, does not delete what the attach counts on.
-const ATTACHED_AT: &str = "kurator.dev/attached-at";
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 

@@ -10,6 +10,7 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Client, ResourceExt};
 use model::MemberName;
+use plan::departure::Objects;
 use serde_json::json;
 
 use super::fleet::fleet_of;
@@ -108,7 +109,20 @@ async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::R
     let decisions = decisions.map_err(|why| anyhow::anyhow!(why.into_words()))?;
     let (reports, heirs) = list::reports_and_heirs(client, &format!("namespaces/{namespace}/trees/{name}")).await?;
     let said = app.annotations().get(ON_DELETE).cloned();
-    Ok(list::parts(&decisions, (&reports, &heirs), |_| true, |decision| removal(said.as_deref(), decision)))
+    let parts = list::parts(&decisions, (&reports, &heirs), |_| true, |decision| removal(said.as_deref(), decision));
+    Ok(if said.is_some() { kept_by_owner(parts, &decisions) } else { parts })
+}
+
+/// Says that what stays is kept by the Application, and not by a policy; what leaves already is as it was agreed to.
+fn kept_by_owner(mut parts: Vec<Part>, decisions: &[DecisionSpec]) -> Vec<Part> {
+    for part in &mut parts {
+        let is_of = |decision: &&DecisionSpec| decision.unit.policy.as_deref().unwrap_or_default() == part.policy;
+        let entry = decisions.iter().find(is_of).and_then(|decision| decision.members.get(&part.member));
+        if entry.is_some_and(|entry| entry.removal.is_none()) {
+            part.objects.iter_mut().for_each(Objects::kept_by_owner);
+        }
+    }
+    parts
 }
 
 /// What becomes of a unit's objects when its Application is deleted: as the annotation says, else as its policy prunes.

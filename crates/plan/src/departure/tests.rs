@@ -208,3 +208,15 @@ fn what_two_units_want_is_in_the_list_of_the_one_that_has_it_and_goes_to_the_oth
     assert!(super::heirs(&all[1].unit, &all).is_empty());
     assert_eq!(words(&Objects::of_report(&all[1], Removal::Prune).unwrap()), ["- ConfigMap shop/c"]);
 }
+
+#[test]
+fn what_an_application_keeps_is_not_called_a_matter_of_its_policies() {
+    let rows = [("ConfigMap", "shop", "a", false, false), ("ConfigMap", "shop", "theirs", true, false)];
+    let mut all = objects(&rows, Removal::Release);
+    all.kept_by_owner();
+    let expect = [
+        "= ConfigMap shop/a: kurator.dev/on-delete of its Application asks that it stays",
+        "= ConfigMap shop/theirs: it was there before Kurator",
+    ];
+    assert_eq!(words(&all), expect);
+}

@@ -79,6 +79,14 @@ fn what_is_not_honoured_is_named() {
             &["argocd.argoproj.io/sync-options: Replace=true"],
         ),
         ("argocd.argoproj.io/sync-options", "Prune=false", &[]),
+        (
+            "kurator.dev/on-delte",
+            "orphan",
+            &[
+                "kurator.dev/on-delte means nothing: known are kurator.dev/adopt, kurator.dev/on-delete, kurator.dev/reconcile",
+            ],
+        ),
+        ("kurator.dev/sync", "now", &[]),
         ("team", "a", &[]),
     ] {
         assert_eq!(unhonoured(&with(name, value)), expect, "{name}: {value}");

@@ -53,6 +53,9 @@ pub const DUPLICATE_POLICY_NAME: &str = "DuplicatePolicyName";
 /// A policy selects nobody.
 pub const NO_MEMBER_SELECTED: &str = "NoMemberSelected";
 
+/// The Application has no policy, so that nothing of its source goes anywhere.
+pub const NO_POLICIES: &str = "NoPolicies";
+
 /// Nothing is delivered, since what was asked for is not built yet.
 pub const NOT_IMPLEMENTED: &str = "NotImplemented";
 
@@ -202,6 +205,7 @@ pub const ALL: &[&str] = &[
     RESTRICTED_NAMESPACE,
     DUPLICATE_POLICY_NAME,
     NO_MEMBER_SELECTED,
+    NO_POLICIES,
     NOT_IMPLEMENTED,
     SOURCE_REMOVES_OBJECTS,
     EDIT_REMOVES_MEMBERS,

@@ -33,6 +33,7 @@ pub(crate) fn patience(reason: &str) -> Option<Duration> {
         | reason::FLEET_NOT_FOUND
         | reason::MEMBER_NOT_FOUND
         | reason::NO_MEMBER_SELECTED
+        | reason::NO_POLICIES
         | reason::DUPLICATE_POLICY_NAME
         | reason::NOT_IMPLEMENTED
         | reason::SUSPENDED => Some(STUCK_FOR),

@@ -23,13 +23,17 @@ pub(crate) fn before(path: &Path, now: Timestamp) -> Option<Timestamp> {
     text.trim().parse::<Timestamp>().ok().filter(|at| *at <= now)
 }
 
-/// Notes it until shutdown, and then once more.
+/// Notes it at once, until shutdown, and then once more. The first note says that there is a hub here, with a store
+/// ([`Keys::refuse_lost_store`](crate::Keys::refuse_lost_store)).
 pub(crate) async fn note_alive(path: PathBuf, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut pause = Duration::ZERO;
     loop {
         let ended = tokio::select! {
+            biased;
             () = stop.cancelled() => true,
-            () = tokio::time::sleep(EVERY) => false,
+            () = tokio::time::sleep(pause) => false,
         };
+        pause = EVERY;
         let (path, now) = (path.clone(), clock.now());
         let written = tokio::task::spawn_blocking(move || directory::write_note(&path, &now.to_string())).await;
         if let Ok(Err(error)) = written {

@@ -55,6 +55,20 @@ pub enum KeysError {
         /// How many objects the store has.
         objects: usize,
     },
+    /// Its store is lost, and they are there.
+    #[error(
+        "{store} is empty, and a hub has lived here until {until}: it would begin as another hub that knows nothing of its clusters, \
+         and leave alone what the first one delivered; put the store back, or restore the directory from a backup \
+         (`kurator hub restore`); to begin with an empty hub, delete {path} too"
+    )]
+    StoreLost {
+        /// The folder of the store.
+        store: String,
+        /// What the hub noted last.
+        until: String,
+        /// The file of its keys.
+        path: String,
+    },
     /// In themselves.
     #[error("keys of the hub")]
     Pki(#[from] pki::PkiError),
@@ -94,6 +108,21 @@ impl Keys {
     pub fn refuse_lost(directory: &Directory, objects: usize) -> Result<(), KeysError> {
         let path = directory.keys().join(FILE).display().to_string();
         if objects == 0 { Ok(()) } else { Err(KeysError::Lost { path, objects }) }
+    }
+
+    /// Refuses to begin as an empty hub where one has lived: its own objects are stored before it notes that it lives, so that
+    /// its store was lost.
+    ///
+    /// # Errors
+    /// It has no objects, and has lived; or its note cannot be read.
+    pub fn refuse_lost_store(directory: &Directory, objects: usize) -> Result<(), KeysError> {
+        let note = directory::read(&directory.alive())?.filter(|_| objects == 0);
+        let Some(note) = note else { return Ok(()) };
+        Err(KeysError::StoreLost {
+            store: directory.store().display().to_string(),
+            until: model::words::cut(note.trim()),
+            path: directory.keys().join(FILE).display().to_string(),
+        })
     }
 
     /// Reads what is there and makes what is not, or is about to end. The server's certificate covers loopback and the

@@ -135,7 +135,9 @@ impl Hub {
         let (store, keys) = if Keys::is_there(&directory)? {
             // Both wait for the disk and neither needs the other.
             let keys = tokio::task::spawn_blocking(open_keys);
-            (finished(opened).await?, finished(keys).await?)
+            let store = finished(opened).await?;
+            Keys::refuse_lost_store(&directory, store.snapshot().len())?;
+            (store, finished(keys).await?)
         } else {
             let store = finished(opened).await?;
             Keys::refuse_lost(&directory, store.snapshot().len())?;

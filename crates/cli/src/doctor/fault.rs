@@ -298,6 +298,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(Application, reason::BUILD_FAILED, "correct what is named, in the source (commit it) or in the Application"),
     fault(Application, reason::DUPLICATE_POLICY_NAME, "give each policy a name of its own"),
+    fault(
+        Application,
+        reason::NO_POLICIES,
+        "give it a policy that says where its objects go, or delete it: `kurator delete app/{name}{-n}`",
+    ),
     fault(Application, reason::NO_MEMBER_SELECTED, "correct the selector, or label the clusters"),
     fault(Application, reason::NOT_IMPLEMENTED, "do without what is named for now"),
     warning(Application, reason::FIELDS_NOT_HONOURED, "do without these fields for now"),

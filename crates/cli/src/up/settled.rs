@@ -52,6 +52,7 @@ pub(crate) fn patience(reason: &str) -> Option<Duration> {
         | reason::DUPLICATE_POLICY_NAME
         | reason::NOT_IMPLEMENTED
         | reason::NO_MEMBER_SELECTED
+        | reason::NO_POLICIES
         | reason::DELETIONS_HELD
         | reason::MEMBER_NOT_FOUND
         | reason::FETCH_FAILED => Some(STUCK_FOR),

@@ -61,3 +61,21 @@ async fn a_hub_that_lost_its_keys_does_not_start_with_others() {
     std::fs::write(&keys, kept).unwrap();
     start_hub(dir.path()).await.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_lost_its_store_does_not_start_as_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    start_hub(dir.path()).await.stop().await;
+    let (store, elsewhere) = (dir.path().join("hub/store"), dir.path().join("elsewhere"));
+    std::fs::rename(&store, &elsewhere).unwrap();
+    let refused = try_start_hub(dir.path(), &[]).await.err().expect("a hub has lived here");
+    let why = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(why.contains("hub/store is empty, and a hub has lived here until "), "{why}");
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::rename(&elsewhere, &store).unwrap();
+    start_hub(dir.path()).await.stop().await;
+    // Without its keys it is a new one, as a person has said.
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::remove_file(dir.path().join("hub/keys/hub.json")).unwrap();
+    start_hub(dir.path()).await.stop().await;
+}

@@ -252,6 +252,10 @@ fn ready(
             format!("spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far; {ready_count}");
         return statement(reason::NOT_IMPLEMENTED, message);
     }
+    if application.spec.sync_policies.is_empty() {
+        let message = "spec.syncPolicies is empty, so that nothing is delivered";
+        return statement(reason::NO_POLICIES, message.to_owned());
+    }
     // From here on the worst wins. First what is known to be wrong, then what is not known, then what passes by itself.
     let first_in = |state: State| {
         let mut all = in_state(state);

@@ -97,6 +97,13 @@ fn policies_that_were_taken_out_still_run_and_are_counted() {
 }
 
 #[test]
+fn an_application_without_policies_is_not_ready() {
+    let mut world = World::new(json!([]), &["a"]);
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "NoPolicies".into()));
+}
+
+#[test]
 fn what_does_not_prune_is_told_to_stay() {
     let mut policies = one_policy();
     policies[0]["kustomization"]["prune"] = json!(false);

@@ -384,8 +384,12 @@ impl Session {
         }
     }
 
-    /// When the next unit at rest is due.
-    pub(crate) fn wake(&self) -> Option<Instant> {
+    /// When the next unit at rest is due, while there is room for its pass. Otherwise a pass that ends comes first: a moment
+    /// that is past must not be waited for, since that waits for nothing.
+    pub(crate) fn wake(&self, passes: &Passes) -> Option<Instant> {
+        if passes.len() >= self.connection.ctx.limits.units_in_flight {
+            return None;
+        }
         self.slots.values().filter(|slot| slot.unit.is_some()).filter_map(|slot| slot.due).min()
     }
 

@@ -426,7 +426,7 @@ async fn contained_pass(
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
 ) -> Outcome {
-    let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
+    let (id, failures) = (unit.id.clone(), unit.failures + 1);
     let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
     let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
         Ok(outcome) => return outcome,
@@ -435,7 +435,7 @@ async fn contained_pass(
     tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
     let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
-    (unit.failures, unit.fenced) = (failures, fenced);
+    unit.failures = failures;
     Outcome {
         unit,
         report: Some(failed(&connection.ctx.member, &entry, &error)),
@@ -468,7 +468,6 @@ fn fresh(
         seen: Instant::now(),
         doubted: false,
         recollection: None,
-        fenced: None,
         settled: None,
         claimed: None,
         scaled: Instant::now(),

@@ -59,8 +59,6 @@ pub(crate) struct Unit {
     pub(crate) doubted: bool,
     /// The member has no inventory of it, and had one: what the hub knows of that, until it is written again.
     pub(crate) recollection: Option<Box<Recollection>>,
-    /// Another applier wrote this epoch: keep off until the hub's is as high.
-    pub(crate) fenced: Option<u64>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
     /// [`Inventory::mutations`] as of what the other units were told.
@@ -310,11 +308,15 @@ impl Pass {
         Ok(Progress::Done)
     }
 
-    /// Keeps off while the hub knows less than what another applier wrote. No time ends this: an applier that is at work and has
-    /// nothing to write is as silent as one that has ended. A person who knows starts the hub again.
-    fn keep_off(&mut self) -> Result<(), Error> {
-        self.unit.fenced = self.unit.fenced.filter(|epoch| self.entry.epoch < *epoch);
-        self.unit.fenced.map_or(Ok(()), |epoch| Err(Error::Fenced { epoch }))
+    /// Keeps off while the hub knows less than what another applier wrote.
+    fn keep_off(&self) -> Result<(), Error> {
+        self.fence().map_or(Ok(()), |epoch| Err(Error::Fenced { epoch }))
+    }
+
+    /// The epoch that another applier wrote, while the hub's is lower.
+    fn fence(&self) -> Option<u64> {
+        let Connection { ctx, owner, .. } = &*self.connection;
+        ctx.shared.fences.check(&owner.cluster, &self.unit.id, self.entry.epoch)
     }
 
     /// Notes whether objects that the unit has are not there, or no longer bear our label. What took them away may have
@@ -499,7 +501,8 @@ impl Pass {
         }
         let epoch = self.unit.inventory.epoch();
         if epoch > self.entry.epoch {
-            self.unit.fenced = Some(epoch);
+            let Connection { ctx, owner, .. } = &*self.connection;
+            ctx.shared.fences.set(&owner.cluster, &self.unit.id, epoch);
         }
         Err(Error::Fenced { epoch })
     }

@@ -360,12 +360,14 @@ impl Pass {
         self.unit.inventory.entries().keys().any(|key| view.observations.get(key).is_some())
     }
 
-    /// Has another hub labelled an object as its own? Then it took the inventory over too.
+    /// Did another hub take the inventory over? It labels all objects of the inventory as its own before that goes: as long as
+    /// one of them bears our label, nobody took it over. An object that the inventory never had says nothing of it.
     fn is_taken_over(&self) -> bool {
         let is_others = |memory: &Memory| {
             memory.failure.as_ref().is_some_and(|failure| matches!(failure.waiting, decision::WaitingOn::OtherHub(_)))
         };
-        self.unit.past.memory.values().any(is_others)
+        let mut recorded = self.unit.past.memory.iter().filter(|(key, _)| self.unit.inventory.get(key).is_some());
+        recorded.any(|(_, memory)| is_others(memory)) && !self.has_any_labelled()
     }
 
     fn note_kept(&mut self, bundle: &Bundle) {

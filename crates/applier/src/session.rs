@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{HubId, UnitId};
-use api::feed::{Snapshot, UnitEntry};
+use api::delivery::{HubId, UnitCounts, UnitId};
+use api::feed::{Snapshot, UnitEntry, UnitReport};
 use client::Backoff;
 use client::contain::counted;
 use futures::FutureExt as _;
@@ -426,7 +426,7 @@ async fn contained_pass(
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
 ) -> Outcome {
-    let (id, failures) = (unit.id.clone(), unit.failures + 1);
+    let (id, failures, recollection) = (unit.id.clone(), unit.failures + 1, unit.recollection.clone());
     let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
     let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
         Ok(outcome) => return outcome,
@@ -435,10 +435,14 @@ async fn contained_pass(
     tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
     let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
-    unit.failures = failures;
+    (unit.failures, unit.recollection) = (failures, recollection);
+    let count = |objects: usize| u32::try_from(objects).unwrap_or(u32::MAX);
+    let (inventory, adopted) = unit.counts();
+    let objects = UnitCounts { inventory: count(inventory), adopted: count(adopted), ..UnitCounts::default() };
+    let report = UnitReport { objects, ..failed(&connection.ctx.member, &entry, &error) };
     Outcome {
         unit,
-        report: Some(failed(&connection.ctx.member, &entry, &error)),
+        report: Some(report),
         next: Backoff::MEMBER.pause(failures, connection.jitter()),
         waits_for_others: false,
         moved: false,

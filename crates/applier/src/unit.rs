@@ -57,7 +57,7 @@ pub(crate) struct Unit {
     pub(crate) seen: Instant,
     /// Objects that it has are not there, or the inventory comes from an earlier connection: its Secrets may be gone too.
     pub(crate) doubted: bool,
-    /// The member has no inventory of it, and had one: what the hub knows of that, until it is written again.
+    /// The member has no inventory of it, and had one: what the hub knows of that, until all of it is written again.
     pub(crate) recollection: Option<Box<Recollection>>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
@@ -67,21 +67,23 @@ pub(crate) struct Unit {
     pub(crate) scaled: Instant,
 }
 
-/// An inventory that outlives its connection, for the case that its Secrets are gone when the member is reached again.
+/// What outlives its connection of an inventory whose Secrets may be gone when the member is reached again, or are.
 #[derive(Clone, Debug)]
 pub(crate) struct Remembered {
     /// UID of the cluster's kube-system namespace.
     cluster: String,
     inventory: Inventory,
+    recollection: Option<Box<Recollection>>,
 }
 
 impl Unit {
     /// What outlives a connection to this cluster.
     pub(crate) fn into_past(self, cluster: &str) -> Past {
-        let is_known = !self.inventory.entries().is_empty();
-        let remembered =
-            is_known.then(|| Box::new(Remembered { cluster: cluster.to_owned(), inventory: self.inventory }));
-        Past { remembered, ..self.past }
+        let Self { past, inventory, recollection, .. } = self;
+        let is_known = !inventory.entries().is_empty() || recollection.is_some();
+        let cluster = cluster.to_owned();
+        let remembered = is_known.then(|| Box::new(Remembered { cluster, inventory, recollection }));
+        Past { remembered, ..past }
     }
 
     /// Takes over what is known of it from an earlier connection. Its inventory counts where the member has none: what we
@@ -89,10 +91,9 @@ impl Unit {
     pub(crate) fn remember(&mut self, mut past: Past, cluster: &str) {
         let remembered = past.remembered.take().filter(|remembered| remembered.cluster == cluster);
         self.past = past;
-        if let Some(remembered) = remembered
-            && !self.unreadable
-            && self.inventory_secrets.is_empty()
-        {
+        let Some(remembered) = remembered else { return };
+        self.recollection = remembered.recollection;
+        if !remembered.inventory.entries().is_empty() && !self.unreadable && self.inventory_secrets.is_empty() {
             (self.inventory, self.doubted) = (remembered.inventory, true);
         }
     }

@@ -202,7 +202,7 @@ async fn a_member_under_another_name_keeps_what_it_has() {
 const LOOK: Duration = Duration::from_secs(185);
 
 /// Deletes the inventory, as a person does or another hub that takes the member over.
-async fn lose(world: &World) {
+pub(crate) async fn lose(world: &World) {
     world.delete(&format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0))).await;
 }
 

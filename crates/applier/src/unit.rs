@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::feed::{FeedError, Restored};
 use crate::limit;
 use crate::record::{Memory, Past};
-use crate::shard::{self, InventorySecrets};
+use crate::shard::{self, InventorySecrets, Seen};
 use crate::shared::Lanes;
 
 use outside::Outside;
@@ -336,7 +336,7 @@ impl Pass {
     }
 
     /// Looks whether the inventory is still in the member, when that is in doubt or was not seen for a while; what is gone
-    /// is written again. Of units at rest, one look at the member tells for all ([`limit::INVENTORIES_LOOK`]).
+    /// is written again, and labels that were taken off are put back. Of units at rest, one look at the member tells for all ([`limit::INVENTORIES_LOOK`]).
     async fn find_lost(&mut self) -> Result<(), Error> {
         let is_due = self.unit.doubted || self.unit.seen.elapsed() >= limit::INVENTORY_SEEN;
         if !is_due
@@ -346,9 +346,18 @@ impl Pass {
         {
             return Ok(());
         }
-        if self.unit.inventory_secrets.forget_lost(&self.connection.api, &self.connection.owner).await? {
-            let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
-            tracing::warn!(%member, %unit, "the inventory is no longer in the member, and is written again");
+        let seen = self.unit.inventory_secrets.look(&self.connection.api, &self.connection.owner).await?;
+        let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
+        match seen {
+            Seen::Whole => {}
+            Seen::Unlabelled => {
+                tracing::warn!(%member, %unit, "the inventory has lost labels, which are put back");
+            }
+            Seen::Gone => {
+                tracing::warn!(%member, %unit, "the inventory is no longer in the member, and is written again");
+            }
+        }
+        if seen != Seen::Whole {
             self.unit.inventory.set_changed();
         }
         (self.unit.doubted, self.unit.seen) = (false, Instant::now());

@@ -199,7 +199,7 @@ async fn a_member_under_another_name_keeps_what_it_has() {
 }
 
 /// As long as it takes until a lost inventory is noticed of which nothing else tells.
-const LOOK: Duration = Duration::from_secs(185);
+pub(crate) const LOOK: Duration = Duration::from_secs(185);
 
 /// Deletes the inventory, as a person does or another hub that takes the member over.
 pub(crate) async fn lose(world: &World) {

@@ -17,6 +17,7 @@ mod awaited;
 mod connection;
 mod error;
 mod feed;
+mod fence;
 mod limit;
 mod lookalike;
 mod member;

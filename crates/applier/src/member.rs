@@ -255,7 +255,7 @@ impl Applier {
         let mut looked: Option<Instant> = None;
         loop {
             session.start(passes);
-            let wake = session.wake().unwrap_or(look_at).min(look_at);
+            let wake = session.wake(passes).unwrap_or(look_at).min(look_at);
             tokio::select! {
                 found = await_answer(&mut look) => {
                     look = None;

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{HubId, UnitId};
-use api::feed::{Snapshot, UnitEntry};
+use api::delivery::{HubId, UnitCounts, UnitId};
+use api::feed::{Snapshot, UnitEntry, UnitReport};
 use client::Backoff;
 use client::contain::counted;
 use futures::FutureExt as _;
@@ -384,8 +384,12 @@ impl Session {
         }
     }
 
-    /// When the next unit at rest is due.
-    pub(crate) fn wake(&self) -> Option<Instant> {
+    /// When the next unit at rest is due, while there is room for its pass. Otherwise a pass that ends comes first: a moment
+    /// that is past must not be waited for, since that waits for nothing.
+    pub(crate) fn wake(&self, passes: &Passes) -> Option<Instant> {
+        if passes.len() >= self.connection.ctx.limits.units_in_flight {
+            return None;
+        }
         self.slots.values().filter(|slot| slot.unit.is_some()).filter_map(|slot| slot.due).min()
     }
 
@@ -422,7 +426,7 @@ async fn contained_pass(
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
 ) -> Outcome {
-    let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
+    let (id, failures, recollection) = (unit.id.clone(), unit.failures + 1, unit.recollection.clone());
     let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
     let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
         Ok(outcome) => return outcome,
@@ -431,10 +435,14 @@ async fn contained_pass(
     tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
     let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
-    (unit.failures, unit.fenced) = (failures, fenced);
+    (unit.failures, unit.recollection) = (failures, recollection);
+    let count = |objects: usize| u32::try_from(objects).unwrap_or(u32::MAX);
+    let (inventory, adopted) = unit.counts();
+    let objects = UnitCounts { inventory: count(inventory), adopted: count(adopted), ..UnitCounts::default() };
+    let report = UnitReport { objects, ..failed(&connection.ctx.member, &entry, &error) };
     Outcome {
         unit,
-        report: Some(failed(&connection.ctx.member, &entry, &error)),
+        report: Some(report),
         next: Backoff::MEMBER.pause(failures, connection.jitter()),
         waits_for_others: false,
         moved: false,
@@ -464,7 +472,6 @@ fn fresh(
         seen: Instant::now(),
         doubted: false,
         recollection: None,
-        fenced: None,
         settled: None,
         claimed: None,
         scaled: Instant::now(),

@@ -63,6 +63,17 @@ pub(crate) struct InventorySecrets {
     shards: BTreeMap<u32, Box<Stored>>,
 }
 
+/// What a look found of a unit's Secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// All are there with their labels.
+    Whole,
+    /// All are there, and some lost labels.
+    Unlabelled,
+    /// Some are gone, or there is none.
+    Gone,
+}
+
 /// A unit that has an inventory in the member.
 pub(crate) struct Found {
     pub(crate) unit: UnitId,
@@ -139,9 +150,9 @@ pub(crate) async fn read_hubs(api: &Api, cluster: &str) -> Result<BTreeMap<HubId
     Ok(out)
 }
 
-/// The names of the hub's inventories that are in the member.
+/// The names of the hub's inventories that are in the member with their labels.
 pub(crate) async fn names(api: &Api, hub: &HubId) -> Result<HashSet<String>, Error> {
-    let labels = format!("{}={hub},{}", label::HUB, label::GROUP);
+    let labels = format!("{}={hub},{},{}", label::HUB, label::GROUP, label::SHARD);
     let selection = Selection { labels, ..Selection::metadata() };
     let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
     let there = listed.items.iter().filter(|secret| !model::object::is_deleting(secret));
@@ -418,24 +429,46 @@ impl InventorySecrets {
         Ok(())
     }
 
-    /// Forgets Secrets that are no longer in the member, so that the next write makes them again. True when there are any,
-    /// or none at all.
-    pub(crate) async fn forget_lost(&mut self, api: &Api, owner: &InventoryOwner) -> Result<bool, Error> {
+    /// Looks whether the Secrets are in the member and bear their labels. The next write makes those that are gone again, and puts
+    /// the labels back. It is bound to the versions that were read before: what else somebody wrote is read first.
+    pub(crate) async fn look(&mut self, api: &Api, owner: &InventoryOwner) -> Result<Seen, Error> {
         // Nearly always it is one Secret, and the look at it one small answer.
-        if self.shards.keys().eq([&0]) {
-            let name = inventory::secret_name(&self.short, 0);
-            let found = api.get_metadata(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await?;
-            if found.is_some_and(|found| !model::object::is_deleting(&found)) {
-                return Ok(false);
+        let listed = if self.are_several() {
+            let labels = format!("{}={},{}={}", label::HUB, owner.hub, label::GROUP, self.short);
+            let selection = Selection { labels, ..Selection::metadata() };
+            api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?.items
+        } else {
+            Vec::new()
+        };
+        let (mut gone, mut unlabelled) = (BTreeSet::new(), BTreeSet::new());
+        for number in self.shards.keys() {
+            let name = inventory::secret_name(&self.short, *number);
+            let is_whole = |secret: &Value| self.bears_labels(&owner.hub, *number, secret);
+            if listed.iter().any(|secret| model::object::name(secret) == Some(&name) && is_whole(secret)) {
+                continue;
+            }
+            match api.get_metadata(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await? {
+                None => drop(gone.insert(*number)),
+                Some(secret) if !is_whole(&secret) => drop(unlabelled.insert(*number)),
+                Some(_) => {}
             }
         }
-        let labels = format!("{}={},{}={}", label::HUB, owner.hub, label::GROUP, self.short);
-        let selection = Selection { labels, ..Selection::metadata() };
-        let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
-        let there: BTreeSet<&str> = listed.items.iter().filter_map(model::object::name).collect();
-        let before = self.shards.len();
-        self.shards.retain(|number, _| there.contains(&*inventory::secret_name(&self.short, *number)));
-        Ok(self.shards.is_empty() || self.shards.len() < before)
+        // Only now, so that an answer that does not come leaves everything to the next look.
+        self.shards.retain(|number, _| !gone.contains(number));
+        for (_, stored) in self.shards.iter_mut().filter(|(number, _)| unlabelled.contains(number)) {
+            stored.is_labelled = false;
+        }
+        Ok(match () {
+            () if !gone.is_empty() || self.shards.is_empty() => Seen::Gone,
+            () if !unlabelled.is_empty() => Seen::Unlabelled,
+            () => Seen::Whole,
+        })
+    }
+
+    /// Does a shard's Secret bear the labels by which it is found?
+    fn bears_labels(&self, hub: &HubId, number: u32, secret: &Value) -> bool {
+        let is = |key: &str, value: &str| model::object::label(secret, key) == Some(value);
+        is(label::HUB, hub.as_str()) && is(label::GROUP, self.short.as_str()) && is(label::SHARD, &number.to_string())
     }
 
     /// Deletes all Secrets, the parent last.

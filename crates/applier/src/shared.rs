@@ -8,6 +8,7 @@ use client::discovery::Documents;
 use plan::pool::Pools;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fence::Fences;
 use crate::lookalike::Lookalikes;
 
 /// Requests in flight over all units, beside the one that each unit has for itself. Two cores send some 2,800 objects a
@@ -31,6 +32,9 @@ pub struct Shared {
     pub(crate) documents: Documents,
     /// Objects that members have alike, while their lists are read.
     pub(crate) lookalikes: Lookalikes,
+    /// Units that another applier of this hub wrote. Here, so that neither a connection that ends nor an applier that is replaced
+    /// ends a fence.
+    pub(crate) fences: Fences,
     spare: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     /// How many turns were given so far.
@@ -43,6 +47,7 @@ impl Default for Shared {
             pools: Pools::default(),
             documents: Documents::default(),
             lookalikes: Lookalikes::default(),
+            fences: Fences::default(),
             spare: Arc::new(Semaphore::new(SPARE_LANES)),
             lists: Arc::new(Semaphore::new(LISTS_MAX)),
             turns: AtomicU64::new(0),

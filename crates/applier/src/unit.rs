@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::feed::{FeedError, Restored};
 use crate::limit;
 use crate::record::{Memory, Past};
-use crate::shard::{self, InventorySecrets};
+use crate::shard::{self, InventorySecrets, Seen};
 use crate::shared::Lanes;
 
 use outside::Outside;
@@ -57,10 +57,8 @@ pub(crate) struct Unit {
     pub(crate) seen: Instant,
     /// Objects that it has are not there, or the inventory comes from an earlier connection: its Secrets may be gone too.
     pub(crate) doubted: bool,
-    /// The member has no inventory of it, and had one: what the hub knows of that, until it is written again.
+    /// The member has no inventory of it, and had one: what the hub knows of that, until all of it is written again.
     pub(crate) recollection: Option<Box<Recollection>>,
-    /// Another applier wrote this epoch: keep off until the hub's is as high.
-    pub(crate) fenced: Option<u64>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
     /// [`Inventory::mutations`] as of what the other units were told.
@@ -69,21 +67,23 @@ pub(crate) struct Unit {
     pub(crate) scaled: Instant,
 }
 
-/// An inventory that outlives its connection, for the case that its Secrets are gone when the member is reached again.
+/// What outlives its connection of an inventory whose Secrets may be gone when the member is reached again, or are.
 #[derive(Clone, Debug)]
 pub(crate) struct Remembered {
     /// UID of the cluster's kube-system namespace.
     cluster: String,
     inventory: Inventory,
+    recollection: Option<Box<Recollection>>,
 }
 
 impl Unit {
     /// What outlives a connection to this cluster.
     pub(crate) fn into_past(self, cluster: &str) -> Past {
-        let is_known = !self.inventory.entries().is_empty();
-        let remembered =
-            is_known.then(|| Box::new(Remembered { cluster: cluster.to_owned(), inventory: self.inventory }));
-        Past { remembered, ..self.past }
+        let Self { past, inventory, recollection, .. } = self;
+        let is_known = !inventory.entries().is_empty() || recollection.is_some();
+        let cluster = cluster.to_owned();
+        let remembered = is_known.then(|| Box::new(Remembered { cluster, inventory, recollection }));
+        Past { remembered, ..past }
     }
 
     /// Takes over what is known of it from an earlier connection. Its inventory counts where the member has none: what we
@@ -91,10 +91,9 @@ impl Unit {
     pub(crate) fn remember(&mut self, mut past: Past, cluster: &str) {
         let remembered = past.remembered.take().filter(|remembered| remembered.cluster == cluster);
         self.past = past;
-        if let Some(remembered) = remembered
-            && !self.unreadable
-            && self.inventory_secrets.is_empty()
-        {
+        let Some(remembered) = remembered else { return };
+        self.recollection = remembered.recollection;
+        if !remembered.inventory.entries().is_empty() && !self.unreadable && self.inventory_secrets.is_empty() {
             (self.inventory, self.doubted) = (remembered.inventory, true);
         }
     }
@@ -310,11 +309,15 @@ impl Pass {
         Ok(Progress::Done)
     }
 
-    /// Keeps off while the hub knows less than what another applier wrote. No time ends this: an applier that is at work and has
-    /// nothing to write is as silent as one that has ended. A person who knows starts the hub again.
-    fn keep_off(&mut self) -> Result<(), Error> {
-        self.unit.fenced = self.unit.fenced.filter(|epoch| self.entry.epoch < *epoch);
-        self.unit.fenced.map_or(Ok(()), |epoch| Err(Error::Fenced { epoch }))
+    /// Keeps off while the hub knows less than what another applier wrote.
+    fn keep_off(&self) -> Result<(), Error> {
+        self.fence().map_or(Ok(()), |epoch| Err(Error::Fenced { epoch }))
+    }
+
+    /// The epoch that another applier wrote, while the hub's is lower.
+    fn fence(&self) -> Option<u64> {
+        let Connection { ctx, owner, .. } = &*self.connection;
+        ctx.shared.fences.check(&owner.cluster, &self.unit.id, self.entry.epoch)
     }
 
     /// Notes whether objects that the unit has are not there, or no longer bear our label. What took them away may have
@@ -333,7 +336,7 @@ impl Pass {
     }
 
     /// Looks whether the inventory is still in the member, when that is in doubt or was not seen for a while; what is gone
-    /// is written again. Of units at rest, one look at the member tells for all ([`limit::INVENTORIES_LOOK`]).
+    /// is written again, and labels that were taken off are put back. Of units at rest, one look at the member tells for all ([`limit::INVENTORIES_LOOK`]).
     async fn find_lost(&mut self) -> Result<(), Error> {
         let is_due = self.unit.doubted || self.unit.seen.elapsed() >= limit::INVENTORY_SEEN;
         if !is_due
@@ -343,9 +346,18 @@ impl Pass {
         {
             return Ok(());
         }
-        if self.unit.inventory_secrets.forget_lost(&self.connection.api, &self.connection.owner).await? {
-            let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
-            tracing::warn!(%member, %unit, "the inventory is no longer in the member, and is written again");
+        let seen = self.unit.inventory_secrets.look(&self.connection.api, &self.connection.owner).await?;
+        let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
+        match seen {
+            Seen::Whole => {}
+            Seen::Unlabelled => {
+                tracing::warn!(%member, %unit, "the inventory has lost labels, which are put back");
+            }
+            Seen::Gone => {
+                tracing::warn!(%member, %unit, "the inventory is no longer in the member, and is written again");
+            }
+        }
+        if seen != Seen::Whole {
             self.unit.inventory.set_changed();
         }
         (self.unit.doubted, self.unit.seen) = (false, Instant::now());
@@ -358,12 +370,14 @@ impl Pass {
         self.unit.inventory.entries().keys().any(|key| view.observations.get(key).is_some())
     }
 
-    /// Has another hub labelled an object as its own? Then it took the inventory over too.
+    /// Did another hub take the inventory over? It labels all objects of the inventory as its own before that goes: as long as
+    /// one of them bears our label, nobody took it over. An object that the inventory never had says nothing of it.
     fn is_taken_over(&self) -> bool {
         let is_others = |memory: &Memory| {
             memory.failure.as_ref().is_some_and(|failure| matches!(failure.waiting, decision::WaitingOn::OtherHub(_)))
         };
-        self.unit.past.memory.values().any(is_others)
+        let mut recorded = self.unit.past.memory.iter().filter(|(key, _)| self.unit.inventory.get(key).is_some());
+        recorded.any(|(_, memory)| is_others(memory)) && !self.has_any_labelled()
     }
 
     fn note_kept(&mut self, bundle: &Bundle) {
@@ -499,7 +513,8 @@ impl Pass {
         }
         let epoch = self.unit.inventory.epoch();
         if epoch > self.entry.epoch {
-            self.unit.fenced = Some(epoch);
+            let Connection { ctx, owner, .. } = &*self.connection;
+            ctx.shared.fences.set(&owner.cluster, &self.unit.id, epoch);
         }
         Err(Error::Fenced { epoch })
     }

@@ -76,7 +76,7 @@ impl Pass {
             return None;
         };
         let inventory = &self.unit.inventory;
-        let plain = self.entry.removal.is_none() && !self.entry.suspend && self.unit.fenced.is_none();
+        let plain = self.entry.removal.is_none() && !self.entry.suspend && self.fence().is_none();
         let known = !self.unit.unreadable && !inventory.is_changed() && !inventory.is_behind(&self.entry);
         if !plain || !known || !asks_the_same(&settled.entry, &self.entry) {
             return None;

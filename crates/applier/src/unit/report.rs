@@ -319,8 +319,8 @@ impl Pass {
     }
 
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
-        let entries = self.unit.inventory.entries();
-        let (objects, sum) = rows.sum(entries.len(), self.adopted());
+        let (inventory, adopted) = self.unit.counts();
+        let (objects, sum) = rows.sum(inventory, adopted);
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
         UnitReport {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::feed::UnitEntry;
 use plan::inventory::{self, Recollection};
 use plan::ownership::Claimant;
-use plan::prepare::Prepared;
+use plan::prepare::{Bundle, Prepared};
 
 use crate::error::Error;
 use crate::feed::Restored;
@@ -14,12 +14,22 @@ use crate::member::Ctx;
 use super::{Pass, Unit};
 
 impl Unit {
-    /// Asks the hub what it knows, when the member has no inventory and this process remembers none.
+    /// Asks the hub what it knows, when the member has no inventory and this process remembers nothing of it.
     pub(crate) fn recollect(&mut self, entry: &UnitEntry, ctx: &Ctx) {
         let is_lost = !self.unreadable && self.inventory_secrets.is_empty() && self.inventory.entries().is_empty();
-        if is_lost && entry.removal.is_none() {
+        if is_lost && self.recollection.is_none() && entry.removal.is_none() {
             self.recollection = (ctx.recollect)(&self.id).map(Box::new);
         }
+    }
+
+    /// How many objects it has in the member, and how many of them were there before us. What is not written again yet counts: the hub
+    /// stores what is reported, and recollects from that after its next start.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let entries = self.inventory.entries();
+        let recorded = (entries.len(), entries.values().filter(|entry| entry.adopted).count());
+        let known = |known: &Recollection| (known.objects as usize, known.adopted.len());
+        let (objects, adopted) = self.recollection.as_deref().map(known).unwrap_or_default();
+        (recorded.0.max(objects), recorded.1.max(adopted))
     }
 }
 
@@ -27,14 +37,14 @@ impl Pass {
     /// Records what the unit is known to have applied, before anything is adopted. An object that cannot be read fails by itself, and
     /// is looked at again before it is adopted.
     pub(super) async fn restore(&mut self) -> Result<(), Error> {
-        let Some(known) = self.unit.recollection.take() else { return Ok(()) };
-        let Ok(bundle) = self.bundle.clone() else {
-            self.unit.recollection = Some(known).filter(|_| self.entry.removal.is_none());
-            return Ok(());
-        };
-        if bundle.digest != known.payload || !self.entry.removal.is_none() {
+        let Some(known) = self.unit.recollection.clone() else { return Ok(()) };
+        let is_of_no_use = |bundle: &Bundle| bundle.digest != known.payload;
+        if !self.entry.removal.is_none() || self.bundle.as_deref().is_ok_and(is_of_no_use) {
+            self.unit.recollection = None;
             return Ok(());
         }
+        // Whatever ends this pass before all of it is written: the next one goes on.
+        let Ok(bundle) = self.bundle.clone() else { return Ok(()) };
         let is_lost = |object: &&Arc<Prepared>| {
             let key = &object.key;
             self.unit.inventory.get(key).is_none() && !self.outside.contains_key(key) && self.is_mine(key)
@@ -48,6 +58,7 @@ impl Pass {
         let Some(entries) = known.entries(&found, &unit) else {
             let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
             tracing::warn!(%member, %unit, "the inventory is gone, and the hub knows less than the member was told: its objects count as adopted");
+            self.unit.recollection = None;
             return Ok(());
         };
         if !entries.is_empty() {
@@ -56,7 +67,9 @@ impl Pass {
             self.claim();
             self.note_restored(&known);
         }
-        self.unit.recollection = (!is_complete).then_some(known);
+        if is_complete {
+            self.unit.recollection = None;
+        }
         Ok(())
     }
 

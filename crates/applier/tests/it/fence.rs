@@ -191,6 +191,29 @@ async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     assert_eq!(new.config_map("c").await.unwrap()["data"]["a"], "5");
     assert!(new.config_map("d").await.is_none());
     assert_eq!(new.quiet().await, writes);
+    // Nobody said that the other one has ended: neither a member that was away says so, nor a new credential, for which
+    // another applier is started.
+    for is_replaced in [false, true] {
+        if is_replaced {
+            old.stop();
+            old.start();
+        } else {
+            old.down.store(true, Ordering::SeqCst);
+            old.until(&unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+            old.down.store(false, Ordering::SeqCst);
+            let is_connected = || old.push.link(&old.member).is_some_and(|said| said.link == Link::Connected);
+            old.eventually("connected", || async { is_connected() }).await;
+        }
+        new.a_while().await;
+        assert_eq!(new.quiet().await, writes, "{is_replaced}");
+        assert_eq!(old.report(&unit).unwrap().reason, "Fenced", "{is_replaced}");
+        assert_eq!(new.config_map("c").await.unwrap()["data"]["a"], "5", "{is_replaced}");
+        assert!(new.config_map("d").await.is_none(), "{is_replaced}");
+    }
+    // A hub that is started again is told by a person that it may go on.
+    new.stop();
+    old.restart();
+    old.until(&unit, "at work", |r| r.phase != UnitPhase::Failed && r.objects.applied == 2).await;
 }
 
 /// Touches the unit's inventory as a backup tool does, or a change of encryption.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use api::delivery::UnitPhase;
 use applier::{Applier, Ctx, Limits, PushFeed};
 use client::{Api, Metrics};
-use http::Request;
+use http::{Method, Request};
 use kube::client::Body;
 use plan::authenticator::HubKey;
 use prometheus_client::encoding::text;
@@ -15,6 +16,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
+
+use crate::fault::Act;
+use crate::world::{World, config_map, config_map_path};
 
 /// Time stands still but for pauses, so this takes no time: it is about which pause ends when.
 #[tokio::test(start_paused = true)]
@@ -77,6 +81,29 @@ async fn a_panic_of_an_applier_is_counted_and_costs_one_connection() {
     text::encode(&mut scrape, &registry).unwrap();
     assert!(scrape.contains(r#"kurator_reconcile_panics_total{controller="applier"} 2"#), "{scrape}");
     applier.abort();
+}
+
+/// Time goes on only when every task waits: an applier that is busy with nothing would stop it for ever.
+#[tokio::test(start_paused = true)]
+async fn an_applier_rests_while_all_its_passes_wait_for_answers_and_one_more_unit_is_due() {
+    let mut world = World::new().await;
+    world.faults.add(Method::PATCH, &config_map_path("refused"), usize::MAX, Act::Refuse(422));
+    let refused = world.set("refused", 1, vec![config_map("refused", "1")]);
+    world.until(&refused, "failed", |r| r.phase == UnitPhase::Failed).await;
+    let names: Vec<String> = (0..world.limits.units_in_flight).map(|index| format!("hangs{index}")).collect();
+    let mut hanging = Vec::new();
+    for name in &names {
+        world.faults.add(Method::PATCH, &config_map_path(name), usize::MAX, Act::Hang);
+        hanging.push(world.stage(name, 1, vec![config_map(name, "1")], |_| {}));
+    }
+    world.publish();
+    for unit in &hanging {
+        world.until(unit, "without an answer", |r| r.message.contains("did not answer")).await;
+    }
+    world.faults.clear();
+    for unit in hanging.iter().chain([&refused]) {
+        world.applied(unit).await;
+    }
 }
 
 fn hub() -> api::delivery::HubId {

@@ -15,6 +15,7 @@ mod own;
 mod part;
 mod proof;
 mod prune;
+mod recollection;
 mod restart;
 mod rights;
 mod sample;

@@ -199,10 +199,10 @@ async fn a_member_under_another_name_keeps_what_it_has() {
 }
 
 /// As long as it takes until a lost inventory is noticed of which nothing else tells.
-const LOOK: Duration = Duration::from_secs(185);
+pub(crate) const LOOK: Duration = Duration::from_secs(185);
 
 /// Deletes the inventory, as a person does or another hub that takes the member over.
-async fn lose(world: &World) {
+pub(crate) async fn lose(world: &World) {
     world.delete(&format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0))).await;
 }
 
@@ -276,6 +276,35 @@ async fn a_lost_inventory_is_written_again_also_of_a_unit_that_is_suspended_or_f
         tokio::time::sleep(2 * LOOK).await;
         assert_eq!(world.recorded().await.len(), if is_suspended { 3 } else { 4 });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_inventory_is_written_again_also_of_a_unit_that_wants_an_object_of_another_hub() {
+    let mut world = World::new().await;
+    let mut theirs = config_map("c000", "theirs");
+    theirs["metadata"]["labels"] = json!({label::HUB: "otherhub"});
+    world.post("/api/v1/namespaces/shop/configmaps", theirs).await;
+    let unit = world.set("a", 1, config_maps(3));
+    let is_refused = |r: &api::feed::UnitReport| r.reason == "ForeignHub" && r.objects.applied == 2;
+    world.until(&unit, "refused", is_refused).await;
+    lose(&world).await;
+    tokio::time::sleep(2 * LOOK).await;
+    assert_eq!(world.recorded().await.len(), 2);
+    // One of its own that the other hub labels is not the whole inventory either.
+    world.edit(&config_map_path("c001"), "otherhub", json!({"metadata": {"labels": {label::HUB: "otherhub"}}})).await;
+    world.until(&unit, "refused", |r| r.reason == "ForeignHub" && r.objects.applied == 1).await;
+    lose(&world).await;
+    tokio::time::sleep(2 * LOOK).await;
+    assert_eq!(world.recorded().await.len(), 2);
+    world.restart();
+    let report = world.until(&unit, "refused", |r| r.reason == "ForeignHub" && r.objects.applied == 1).await;
+    assert_eq!(report.objects.adopted, 0);
+    // All of them are: then the inventory is the other hub's affair.
+    world.edit(&config_map_path("c002"), "otherhub", json!({"metadata": {"labels": {label::HUB: "otherhub"}}})).await;
+    world.until(&unit, "refused", |r| r.reason == "ForeignHub" && r.objects.applied == 0).await;
+    lose(&world).await;
+    tokio::time::sleep(2 * LOOK).await;
+    assert_eq!(world.inventories().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use api::delivery::{Removal, UnitId, UnitPhase, label};
 use serde_json::json;
 
+use crate::proof::LOOK;
 use crate::world::{Blow, World, config_map, config_map_path, config_maps, pack, unit};
 
 const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
@@ -99,6 +100,46 @@ async fn a_secret_of_an_inventory_that_lost_its_labels_is_found_by_its_name() {
         world.set("a", 3, config_maps(10));
         applied_all(&world, &unit, 10).await;
         assert_eq!(world.failures(), [""; 0], "{lost:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_that_an_inventory_lost_are_back_after_the_next_look() {
+    let all = [label::HUB, label::GROUP, label::SHARD];
+    // How many objects; from which Secrets which labels are taken; which Secret is deleted too.
+    for (objects, from, labels, deleted) in [
+        (2, vec![0], &all[..], None),
+        (2, vec![0], &all[2..], None),
+        (8, vec![1], &all[..], None),
+        (8, vec![1], &all[2..], None),
+        (8, vec![0, 1, 2], &all[..], None),
+        (8, vec![0, 2], &all[..], Some(1)),
+    ] {
+        let when = format!("{objects} {from:?} {labels:?} {deleted:?}");
+        let mut world = world().await;
+        let unit = world.set("a", 1, config_maps(objects));
+        let count = u32::try_from(objects).unwrap();
+        applied_all(&world, &unit, count).await;
+        for number in &from {
+            let none: serde_json::Map<_, _> = labels.iter().map(|key| ((*key).to_owned(), json!(null))).collect();
+            world.edit(&shard(&world, *number), "vandal", json!({"metadata": {"labels": none}})).await;
+        }
+        if let Some(number) = deleted {
+            world.delete(&shard(&world, number)).await;
+        }
+        tokio::time::sleep(LOOK).await;
+        for number in 0..u32::try_from(shards(&world).await).unwrap() {
+            let secret = world.get(&shard(&world, number)).await.unwrap();
+            assert!(all.iter().all(|key| model::object::label(&secret, key).is_some()), "{when}: {number} {secret}");
+        }
+        assert_eq!(world.recorded().await.len(), objects, "{when}");
+        assert_eq!(world.failures(), [""; 0], "{when}: nobody is told of another applier");
+        // That is that: later looks find nothing to do.
+        let written = world.quiet().await;
+        tokio::time::sleep(LOOK).await;
+        world.restart();
+        applied_all(&world, &unit, count).await;
+        assert_eq!(world.quiet().await, written, "{when}");
     }
 }
 

@@ -1,0 +1,104 @@
+//! What is known of an inventory that is gone stays known until all of it is written again.
+
+use std::sync::atomic::Ordering;
+
+use api::delivery::{UnitId, UnitPhase};
+use http::Method;
+
+use crate::fault::Act;
+use crate::proof::lose;
+use crate::world::{World, config_map, config_maps};
+
+/// A unit with three objects of its own and one that was there before us, whose inventory is gone while no process runs.
+async fn world_without_inventory() -> (World, UnitId) {
+    let mut world = World::new().await;
+    world.recollects = true;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "1")).await;
+    let unit = set(&mut world);
+    world.applied(&unit).await;
+    world.stop();
+    lose(&world).await;
+    (world, unit)
+}
+
+fn set(world: &mut World) -> UnitId {
+    world.set("a", 1, config_maps(3).into_iter().chain([config_map("theirs", "ours")]).collect())
+}
+
+/// Waits for the phase, in which the report tells of all objects.
+async fn told(world: &World, unit: &UnitId, phase: UnitPhase, when: &str) {
+    let report = world.until(unit, when, |r| r.phase == phase).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (4, 1), "{when}");
+}
+
+async fn recollected(world: &World, unit: &UnitId, when: &str) {
+    world.applied(unit).await;
+    told(world, unit, UnitPhase::Applied, when).await;
+    let recorded = world.recorded().await;
+    let adopted = recorded.iter().filter(|(_, entry)| entry.adopted).map(|(key, _)| key.name.as_str());
+    assert_eq!((recorded.len(), adopted.collect::<Vec<_>>()), (4, vec!["theirs"]), "{when}");
+}
+
+/// The member goes away and comes back.
+async fn break_connection(world: &World, unit: &UnitId) {
+    world.down.store(true, Ordering::SeqCst);
+    world.until(unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+    world.down.store(false, Ordering::SeqCst);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_lost_inventory_outlives_connections_while_objects_cannot_be_read() {
+    // All objects, the one that was there before us, and one that we made.
+    for part in ["configmaps/", "configmaps/theirs", "configmaps/c001"] {
+        let (mut world, unit) = world_without_inventory().await;
+        world.faults.add(Method::GET, part, usize::MAX, Act::Refuse(500));
+        world.restart();
+        told(&world, &unit, UnitPhase::Failed, part).await;
+        assert_eq!(world.inventories().await.is_empty(), part == "configmaps/", "what was read is written");
+        break_connection(&world, &unit).await;
+        told(&world, &unit, UnitPhase::Failed, part).await;
+        world.faults.clear();
+        recollected(&world, &unit, part).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_hub_knows_of_a_lost_inventory_outlives_a_process_that_cannot_read_the_objects() {
+    let (mut world, unit) = world_without_inventory().await;
+    world.faults.add(Method::GET, "configmaps/", usize::MAX, Act::Refuse(500));
+    world.restart();
+    told(&world, &unit, UnitPhase::Failed, "not read").await;
+    world.restart();
+    told(&world, &unit, UnitPhase::Failed, "still not read").await;
+    world.faults.clear();
+    recollected(&world, &unit, "read").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_hub_knows_of_a_lost_inventory_outlives_a_suspension_without_payload() {
+    let (mut world, unit) = world_without_inventory().await;
+    world.lose(&unit);
+    world.change(&unit, |entry| entry.suspend = true);
+    for when in ["started", "started again"] {
+        world.restart();
+        told(&world, &unit, UnitPhase::Suspended, when).await;
+    }
+    set(&mut world);
+    recollected(&world, &unit, "with its payload").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_lost_inventory_outlives_a_panic() {
+    for is_restarted in [false, true] {
+        let when = format!("restarted: {is_restarted}");
+        let (mut world, unit) = world_without_inventory().await;
+        world.faults.add(Method::GET, "configmaps/c001", usize::MAX, Act::Panic);
+        world.restart();
+        told(&world, &unit, UnitPhase::Failed, &when).await;
+        world.faults.clear();
+        if is_restarted {
+            world.restart();
+        }
+        recollected(&world, &unit, &when).await;
+    }
+}

@@ -49,7 +49,7 @@ use crate::sync::FIELD_MANAGER;
 use crate::takeover;
 use foreign::Foreign;
 pub(crate) use hub::FINAL;
-use hub::{Names, Present};
+use hub::{Names, Present, Unwritten};
 use kubeconfig::Files;
 use mark::Mark;
 use proposal::Proposal;
@@ -97,6 +97,9 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let foreign = Foreign::read(&member, &facts.uid, own_id.clone(), what.take_over.is_some()).await?;
     let foreign = foreign.choose(what.take_over.as_ref())?;
     let mut surplus = place.surplus(&present).await?;
+    if !what.add_namespaces.is_empty() {
+        surplus.keep_namespaces();
+    }
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
@@ -278,6 +281,8 @@ impl Place<'_> {
     /// Makes everything. Returns how the token was made, and the ClusterRole if it was written to take things back.
     async fn attach(&self, cluster: &Value, present: &Present) -> anyhow::Result<(Minted, Option<Rewritten>)> {
         let before = present.minted();
+        let again = hub::read_again(self.hub, self.names, present).await;
+        again.map_err(|why| anyhow::anyhow!("nothing was changed: {why:#}"))?;
         let account = self.make_account().await?;
         let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.mark.key).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
@@ -287,11 +292,31 @@ impl Place<'_> {
         };
         token.minted.used_by = Some(account.mark);
         let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
-        hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
+        let text = model::yaml::to_string(&kubeconfig);
+        if let Err(unwritten) = hub::write_secret(self.hub, self.names, present, &text, &token.minted).await {
+            return Err(self.undo(account.is_newly_marked, &token.minted, unwritten).await);
+        }
+        hub::write_attached(self.hub, self.names, present).await?;
         // Only now: until the hub has the new credential, it works with the one that an old mark is of. One that stays means only
         // that the account stays when the hub leaves, so that a refusal here is no failure.
         drop(self.mark_account(before.as_ref()).await);
         Ok((token.minted, account.rewritten))
+    }
+
+    /// Removes what is of a credential that the hub did not get. Returns the failure.
+    async fn undo(&self, is_newly_marked: bool, minted: &Minted, unwritten: Unwritten) -> anyhow::Error {
+        let Unwritten { mut why, is_certain, token_secret } = unwritten;
+        if !is_certain {
+            return why;
+        }
+        // Another command that began with the same credential has made the same token Secret, and the hub may work with it.
+        let made = minted.token_secret.as_deref().filter(|made| token_secret.as_deref() != Some(*made));
+        if let Some(made) = made
+            && let Err(error) = mint::remove_token_secret(self.member, made).await
+        {
+            why = anyhow::anyhow!("{why:#}; Secret {NAMESPACE}/{made} stays in the cluster: {error}");
+        }
+        self.unmark_after(is_newly_marked, why).await
     }
 
     /// Makes the account and its rights.

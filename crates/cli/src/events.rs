@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::delivery::Origin;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::ORIGIN;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use client::{Event as News, Resource, Selection, Watch};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
@@ -30,20 +31,14 @@ pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
     let places = match &what.object {
         None => vec![(common.namespace.clone(), String::new())],
         Some(Target::App(name)) => vec![(common.namespace.clone(), fields("Application", name))],
-        Some(Target::Member(name)) => of_member(name, made_by(&client, name).await.as_ref()),
+        Some(Target::Member(name)) => of_member(name, made_by(&client, common, name).await.as_ref()),
     };
-    let mut events = Vec::new();
-    for (namespace, fields) in &places {
-        let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-        let field_selector = Some(fields.clone()).filter(|fields| !fields.is_empty());
-        let params = ListParams { field_selector, limit: Some(EVENTS_MAX), ..ListParams::default() };
-        events.extend(api.list(&params).await.map_err(asked("cannot read events"))?.items);
-    }
+    let (mut events, places) = read(&client, places).await?;
     events.sort_by_key(last);
     // Events of what was deleted are still shown; of a name that never was there are none.
     match what.object.as_ref().filter(|_| events.is_empty()) {
         Some(Target::App(name)) => drop(connect::application(&client, common, name).await?),
-        Some(Target::Member(name)) => drop(connect::record(&client, common, name).await?),
+        Some(Target::Member(name)) => check_member(&client, common, name).await?,
         None => {}
     }
     if common.output == Format::Text {
@@ -68,6 +63,53 @@ pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A namespace, and the fields of the events in it that are meant.
+type Place = (String, String);
+
+/// Reads the events of these places, and returns the places that this user may read.
+///
+/// # Errors
+/// The hub does not answer, or refuses all of them.
+async fn read(client: &Client, places: Vec<Place>) -> anyhow::Result<(Vec<Event>, Vec<Place>)> {
+    let (mut events, mut readable, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (namespace, fields) in places {
+        let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
+        let field_selector = Some(fields.clone()).filter(|fields| !fields.is_empty());
+        let params = ListParams { field_selector, limit: Some(EVENTS_MAX), ..ListParams::default() };
+        match api.list(&params).await {
+            Ok(list) => {
+                events.extend(list.items);
+                readable.push((namespace, fields));
+            }
+            Err(error) => {
+                let is_denied = matches!(&error, kube::Error::Api(status) if status.code == 403);
+                let why = asked(&format!("cannot read events in namespace {namespace}"))(error);
+                if !is_denied {
+                    return Err(why);
+                }
+                refused.push(why);
+            }
+        }
+    }
+    if readable.is_empty()
+        && let Some(why) = refused.pop()
+    {
+        return Err(why);
+    }
+    refused.iter().for_each(|why| output::print_stderr(format_args!("{why:#}")));
+    Ok((events, readable))
+}
+
+/// Is there such a member? Who may not read its record may read the object that made it.
+async fn check_member(client: &Client, common: &Common, name: &str) -> anyhow::Result<()> {
+    let Err(why) = connect::record(client, common, name).await else { return Ok(()) };
+    let attached: Api<AttachedCluster> = Api::namespaced(client.clone(), &common.namespace);
+    match attached.get_opt(name).await {
+        Ok(Some(_)) => Ok(()),
+        _ => Err(why),
+    }
+}
+
 /// What events of an object say that they are about.
 fn fields(kind: &str, name: &str) -> String {
     format!("regarding.kind={kind},regarding.name={name}")
@@ -75,16 +117,19 @@ fn fields(kind: &str, name: &str) -> String {
 
 /// Where events of a member are. Those of its life are of the object that made it, which is the first place; that its record went
 /// is said of the record. What has no namespace has its events in the default one, as in every cluster.
-fn of_member(name: &str, origin: Option<&Origin>) -> Vec<(String, String)> {
+fn of_member(name: &str, origin: Option<&Origin>) -> Vec<Place> {
     let made = origin.map(|origin| (origin.namespace.clone(), fields(&origin.kind, &origin.name)));
     made.into_iter().chain([(DEFAULT_NAMESPACE.to_owned(), fields("Cluster", name))]).collect()
 }
 
-/// The object that made a member, while that has a record.
-async fn made_by(client: &Client, name: &str) -> Option<Origin> {
+/// The object that made a member. Where there is no record, or the user may not read it, it is looked for in the user's namespace
+/// under the same name: a team has rights in its own namespace only.
+async fn made_by(client: &Client, common: &Common, name: &str) -> Option<Origin> {
     let records: Api<Cluster> = Api::all(client.clone());
-    let record = records.get(name).await.ok()?;
-    record.annotations().get(ORIGIN)?.parse().ok()
+    match records.get(name).await {
+        Ok(record) => record.annotations().get(ORIGIN)?.parse().ok(),
+        Err(_) => Some(Origin::new("cluster.kurator.dev", "AttachedCluster", &common.namespace, name)),
+    }
 }
 
 /// Prints what happens from now on.
@@ -185,6 +230,38 @@ mod tests {
         let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", "team", "paris");
         assert_eq!(of_member("east", Some(&origin)), [made, record.clone()]);
         assert_eq!(of_member("east", None), [record]);
+    }
+
+    #[tokio::test]
+    async fn a_team_with_rights_in_its_namespace_only_sees_the_events_of_its_member() {
+        use crate::approve::tests::{Hub, refusal};
+        let mut said =
+            serde_json::to_value(event("Normal", "Ready", "2026-11-27T10:00:00.000000Z", None, "a")).unwrap();
+        said["metadata"]["namespace"] = "team".into();
+        let list = json!({"apiVersion": "events.k8s.io/v1", "kind": "EventList", "metadata": {}, "items": [said]});
+        let denied = || (403, refusal(403, "you may not"));
+        let Ok(crate::args::Args { common, .. }) =
+            crate::args::read(["kurator", "events", "member/paris", "-n", "team"])
+        else {
+            panic!("it is a command")
+        };
+        let hub = Hub::new([denied(), (200, list), denied()]);
+        let places = of_member("paris", made_by(&hub.client(), &common, "paris").await.as_ref());
+        let (events, readable) = read(&hub.client(), places).await.unwrap();
+        let made = ("team".to_owned(), "regarding.kind=AttachedCluster,regarding.name=paris".to_owned());
+        assert_eq!((events.len(), readable), (1, vec![made]));
+
+        let hub = Hub::new([denied(), denied()]);
+        let none = read(&hub.client(), of_member("paris", Some(&Origin::new("g", "K", "team", "paris")))).await;
+        assert!(none.unwrap_err().to_string().starts_with("cannot read events in namespace"));
+
+        // Without events it is looked whether there is such a member.
+        let attached = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": "paris", "namespace": "team"}, "spec": {"kubeconfig": {"name": "s", "key": "value"}}});
+        let hub = Hub::new([denied(), (200, attached)]);
+        check_member(&hub.client(), &common, "paris").await.unwrap();
+        let hub = Hub::new([denied(), (404, refusal(404, "no"))]);
+        assert!(check_member(&hub.client(), &common, "paris").await.is_err());
     }
 
     #[test]

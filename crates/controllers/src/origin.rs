@@ -10,7 +10,9 @@ use std::sync::Arc;
 use api::delivery::Origin;
 use api::feed::TakeOver;
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
+use api::kurator::annotation::{
+    APPROVE_TAKE_OVER, CREDENTIAL_KEY, DETACH_FINALIZER, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, REMOVE, TAKE_OVER,
+};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
@@ -35,8 +37,17 @@ pub(crate) struct OriginFacts {
     pub(crate) says: Option<MemberName>,
     /// Is it being deleted?
     pub(crate) going: bool,
+    /// Does what was delivered leave the member before the object goes?
+    pub(crate) is_emptied_first: bool,
     /// How its member is.
     pub(crate) state: State,
+}
+
+impl OriginFacts {
+    /// Does it make a member, given the records that it has made? See [`Origins::is_claimed`].
+    pub(crate) fn makes_member(&self, records: &[Arc<Cluster>]) -> bool {
+        !self.going || (self.is_emptied_first && !records.iter().any(|record| is_released(record)))
+    }
 }
 
 /// The objects that make members.
@@ -62,14 +73,18 @@ impl Origins {
 
     /// Does the origin of a record still want it? One that is gone or going, or goes by another name, does not: then the
     /// record makes no member, even while it is still there. A record without an origin was made by hand, and stands for
-    /// itself.
+    /// itself. One that goes with what was delivered makes a member until that has left and the record says that the rest is
+    /// given back: without a member, nothing would be deleted there.
     pub(crate) fn is_claimed(&self, cluster: &Cluster) -> bool {
         if !cluster.annotations().contains_key(ORIGIN) {
             return true;
         }
         // Asked for each member of each owner that is looked at: nothing is copied.
         let attached = of_record(cluster).and_then(|origin| self.attached(&origin));
-        let wants = attached.filter(|a| a.metadata.deletion_timestamp.is_none()).and_then(|a| wanted_name(&a).ok());
+        let stays = |a: &Arc<AttachedCluster>| {
+            a.metadata.deletion_timestamp.is_none() || (is_emptied_first(a) && !is_released(cluster))
+        };
+        let wants = attached.filter(stays).and_then(|a| wanted_name(&a).ok());
         wants.is_some_and(|name| cluster.metadata.name.as_deref() == Some(name.as_str()))
     }
 }
@@ -82,10 +97,23 @@ pub(crate) fn facts(attached: &AttachedCluster) -> OriginFacts {
         wants: wanted_name(attached).ok(),
         says: status.and_then(|status| status.member.as_ref()?.parse().ok()),
         going: attached.metadata.deletion_timestamp.is_some(),
+        is_emptied_first: is_emptied_first(attached),
         state: status
             .map(|status| State::of_object(&status.conditions, attached.metadata.generation))
             .unwrap_or_default(),
     }
+}
+
+/// Does what was delivered leave the member before an attached cluster goes? One that is deleted without our finalizer does not
+/// wait for it.
+pub(crate) fn is_emptied_first(attached: &AttachedCluster) -> bool {
+    let is_told = attached.annotations().get(ON_DETACH).is_some_and(|how| how == REMOVE);
+    is_told && (attached.metadata.deletion_timestamp.is_none() || waits_for_us(attached))
+}
+
+/// Does an attached cluster that is deleted stay until our finalizer is taken off?
+pub(crate) fn waits_for_us(attached: &AttachedCluster) -> bool {
+    attached.finalizers().iter().any(|finalizer| finalizer == DETACH_FINALIZER)
 }
 
 /// The name that an attached cluster wants for its member.

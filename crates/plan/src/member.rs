@@ -148,6 +148,13 @@ pub struct Emptying {
     pub units: usize,
 }
 
+impl Emptying {
+    /// Has everything left?
+    pub fn is_done(&self) -> bool {
+        self.fleets.is_empty() && self.units == 0
+    }
+}
+
 /// What an origin says of another hub's objects in the member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakeOverWish {

@@ -61,8 +61,9 @@ pub const ON_DETACH: &str = "kurator.dev/on-detach";
 /// Value of [`ON_DETACH`]: objects stay, and are nobody's.
 pub const RELEASE: &str = "release";
 
-/// Value of [`ON_DETACH`] of an AttachedCluster that is not deleted yet: the hub takes it out of its Fleets, waits until what
-/// their Applications have in the member has left, and then deletes the object as with [`RELEASE`].
+/// Value of [`ON_DETACH`] of an AttachedCluster: the hub puts [`DETACH_FINALIZER`] on, takes it out of its Fleets, waits until what
+/// their Applications have in the member has left, and then deletes the object as with [`RELEASE`]. One that is deleted meanwhile
+/// goes the same way.
 pub const REMOVE: &str = "remove";
 
 /// On roles and bindings in a member: when an attach made them last. Each attach makes another version of them, so that a

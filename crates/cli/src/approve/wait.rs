@@ -206,12 +206,21 @@ impl Place<'_> {
 
     /// What is decided of the Application's units.
     pub(crate) async fn decisions(&self) -> Result<Vec<DecisionSpec>, Unread> {
+        let mine = self.owner();
+        self.decisions_of(|decision| decision.unit.owner() == mine).await
+    }
+
+    /// Those of all Applications of the namespace that are meant.
+    pub(crate) async fn decisions_of(
+        &self,
+        is_meant: impl Fn(&DecisionSpec) -> bool,
+    ) -> Result<Vec<DecisionSpec>, Unread> {
         let api: Api<Decision> = Api::namespaced(self.client.clone(), self.namespace);
-        let (mine, mut out) = (self.owner(), Vec::new());
+        let mut out = Vec::new();
         let mut page = ListParams::default().limit(PAGE);
         loop {
             let list = api.list(&page).await.map_err(Unread::of("cannot list decisions"))?;
-            out.extend(list.items.into_iter().map(|decision| decision.spec).filter(|spec| spec.unit.owner() == mine));
+            out.extend(list.items.into_iter().map(|decision| decision.spec).filter(|spec| is_meant(spec)));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page.continue_token = Some(token),
                 None => return Ok(out),

@@ -20,6 +20,9 @@ use tokio::time::Instant;
 use crate::output;
 use crate::sync::LOOK_EVERY;
 
+/// Tries of a write that meets a newer version: as of `kurator approve`.
+const TRIES_MAX: usize = 5;
+
 /// Kind of a fleet's entry.
 const ATTACHED_CLUSTER: &str = "AttachedCluster";
 
@@ -105,6 +108,33 @@ pub(super) async fn look_up(hub: &Api, names: &Names) -> anyhow::Result<Present>
     Ok(Present { attached, secret, fleet })
 }
 
+/// Reads the attached cluster again: what was shown and agreed to is only that.
+///
+/// # Errors
+/// The hub refuses, or what the command goes by was changed since.
+pub(super) async fn read_again(hub: &Api, names: &Names, present: &Present) -> anyhow::Result<Option<AttachedCluster>> {
+    let Names { namespace, name, .. } = names;
+    let now =
+        hub.typed::<AttachedCluster>().get(namespace, name).await.map_err(of_hub("cannot read attached clusters"))?;
+    // Of its metadata and spec; the hub itself writes its status.
+    let shown = |attached: &AttachedCluster| {
+        let on_detach = attached.annotations().get(ON_DETACH).cloned();
+        let is_going = attached.metadata.deletion_timestamp.is_some();
+        let kubeconfig = &attached.spec.kubeconfig;
+        (
+            (attached.uid(), on_detach, is_going),
+            (kubeconfig.name.clone(), kubeconfig.key.clone()),
+            attached.spec.namespaces.clone(),
+        )
+    };
+    if now.as_ref().map(shown) != present.attached.as_ref().map(shown) {
+        bail!(
+            "AttachedCluster {namespace}/{name} was changed after it was read, as by another `kurator attach` or `kurator detach`:              run the same command again"
+        );
+    }
+    Ok(now)
+}
+
 /// Is this cluster, by the UID of its kube-system, one that the names may stand for?
 ///
 /// # Errors
@@ -167,18 +197,45 @@ pub(super) async fn fleets_of(hub: &Api, names: &Names) -> Vec<String> {
     fleets.iter().filter(lists).map(ResourceExt::name_any).collect()
 }
 
-/// Writes the Secret, the AttachedCluster and the Fleet.
+/// A Secret that was not written, or of which that is not known.
+pub(super) struct Unwritten {
+    pub(super) why: anyhow::Error,
+    /// Is it certain that the credential is not in it?
+    pub(super) is_certain: bool,
+    /// The token Secret of the credential that is in it, if that is known.
+    pub(super) token_secret: Option<String>,
+}
+
+impl Unwritten {
+    /// Looks what is in the Secret: without an answer it may have been written. `is_refused`: it certainly was not.
+    async fn read(hub: &Api, names: &Names, minted: &Minted, is_refused: bool, why: anyhow::Error) -> Self {
+        match hub.typed::<Secret>().get(&names.namespace, &names.secret()).await {
+            Ok(found) => {
+                let now = found.and_then(|secret| Minted::parse(secret.annotations().get(MINTED)?));
+                let is_certain = now.as_ref().is_none_or(|now| now.issued != minted.issued);
+                Self { why, is_certain, token_secret: now.and_then(|now| now.token_secret) }
+            }
+            // The token Secret may be in use.
+            Err(_) => Self { why, is_certain: is_refused, token_secret: minted.token_secret.clone() },
+        }
+    }
+}
+
+/// Writes the Secret, if the attached cluster is still what was shown.
 ///
 /// # Errors
-/// The hub refuses.
-pub(super) async fn write(
+/// The hub refuses, or the AttachedCluster is not what was shown.
+pub(super) async fn write_secret(
     hub: &Api,
     names: &Names,
     present: &Present,
     kubeconfig: &str,
     minted: &Minted,
-) -> anyhow::Result<()> {
-    let Names { namespace, name, fleet, namespaces } = names;
+) -> Result<(), Unwritten> {
+    let namespace = &names.namespace;
+    if let Err(why) = read_again(hub, names, present).await {
+        return Err(Unwritten::read(hub, names, minted, true, why).await);
+    }
     let secrets = Resource::core("Secret", "secrets", true);
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret",
@@ -192,7 +249,18 @@ pub(super) async fn write(
         Some(_) => hub.merge(&secrets.target(namespace, &secret_name), &secret).await,
         None => hub.create(&secrets, namespace, &secret).await,
     };
-    written.map_err(of_hub(&format!("cannot write Secret {namespace}/{secret_name}")))?;
+    let Err(error) = written else { return Ok(()) };
+    let is_refused = error.code().is_some_and(|code| code < 500);
+    let why = of_hub(&format!("cannot write Secret {namespace}/{secret_name}"))(error);
+    Err(Unwritten::read(hub, names, minted, is_refused, why).await)
+}
+
+/// Writes the AttachedCluster and the Fleet.
+///
+/// # Errors
+/// The hub refuses, or the AttachedCluster is not what was shown.
+pub(super) async fn write_attached(hub: &Api, names: &Names, present: &Present) -> anyhow::Result<()> {
+    let Names { namespace, name, fleet, namespaces } = names;
     let attached = Resource::typed::<AttachedCluster>();
     let mut spec = json!({"kubeconfig": {"name": names.secret(), "key": KUBECONFIG_KEY}});
     if !namespaces.is_empty() {
@@ -203,11 +271,23 @@ pub(super) async fn write(
     }
     let object = json!({"apiVersion": attached.api_version(), "kind": attached.kind,
         "metadata": {"namespace": namespace, "name": name}, "spec": spec});
-    let done = match &present.attached {
-        Some(_) => hub.merge(&attached.target(namespace, name), &json!({"spec": spec})).await,
-        None => hub.create(&attached, namespace, &object).await,
-    };
-    done.map_err(of_hub(&format!("cannot write AttachedCluster {namespace}/{name}")))?;
+    for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+        let done = match read_again(hub, names, present).await? {
+            Some(now) => {
+                let patch = json!({"metadata": {"resourceVersion": now.resource_version()}, "spec": spec});
+                hub.merge(&attached.target(namespace, name), &patch).await
+            }
+            None => hub.create(&attached, namespace, &object).await,
+        };
+        match done {
+            // The hub may have written its status. What else it is, the next look says.
+            Err(error) if error.is_conflict() && !last => {}
+            done => {
+                done.map_err(of_hub(&format!("cannot write AttachedCluster {namespace}/{name}")))?;
+                break;
+            }
+        }
+    }
     if let Some(fleet) = fleet
         && !present.is_listed(names)
     {

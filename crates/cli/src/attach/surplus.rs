@@ -35,6 +35,14 @@ impl Surplus {
         }
     }
 
+    /// Takes rights in namespaces out: a command that only adds some removes none. What is not recorded may be what another one adds.
+    pub(super) fn keep_namespaces(&mut self) {
+        self.rights.retain(|(grant, _)| object::namespace(&grant.object).is_none());
+        if self.rights.is_empty() {
+            self.kept = None;
+        }
+    }
+
     fn names(&self) -> String {
         self.rights.iter().map(|(grant, _)| grant.name()).collect::<Vec<_>>().join(", ")
     }

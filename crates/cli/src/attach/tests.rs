@@ -8,7 +8,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::hub::{Names, Present, Progress, look_up, progress, refuse_own};
+use super::hub::{Names, Present, Progress, look_up, progress, refuse_own, write_attached};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
 use super::surplus::Surplus;
@@ -399,6 +399,82 @@ async fn what_is_being_detached_is_not_attached_over() {
             "{said}"
         );
     }
+}
+
+fn attached_in(namespaces: &[&str], version: &str) -> AttachedCluster {
+    let mut attached = attached(json!({}), "paris-kubeconfig");
+    attached.spec.namespaces = list(namespaces);
+    attached.metadata.resource_version = Some(version.to_owned());
+    attached
+}
+
+/// A question may be open for an hour, and another person answers the same one meanwhile.
+#[tokio::test]
+async fn what_was_changed_since_it_was_shown_is_not_written_over() {
+    let member = member_sim::Member::start(member_sim::Options::new("prod")).await.unwrap();
+    let member = Api::new(member.client(), "tester");
+    let mut told = json!(attached_in(&["a"], "8"));
+    told["metadata"]["annotations"] = json!({"kurator.dev/on-detach": "remove"});
+    let mut again = json!(attached_in(&["a"], "8"));
+    again["metadata"]["uid"] = "another".into();
+    for now in [json!(attached_in(&["a", "b"], "8")), told, again] {
+        let hub = crate::approve::tests::Hub::new([(200, now)]);
+        let api = Api::new(hub.client(), "tester");
+        let attaching = Attaching::new(1, &["a", "c"]);
+        let place = Place { hub: &api, ..attaching.place(&member) };
+        let present = Present { attached: Some(attached_in(&["a"], "7")), ..Present::default() };
+        let refused = place.attach(&json!({"server": "https://paris"}), &present).await.map(|_| ());
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.starts_with("nothing was changed: AttachedCluster default/paris was changed"), "{refused}");
+        let found = member.get(&super::accounts().target("kurator-system", "kurator")).await.unwrap();
+        assert!(found.is_none(), "nothing was made: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn namespaces_are_written_over_what_was_shown_and_nothing_else() {
+    let conflict = || (409, crate::approve::tests::refusal(409, "the object has been modified"));
+    let names = Names { namespaces: list(&["a", "c"]), ..names(None) };
+    let present = Present { attached: Some(attached_in(&["a"], "7")), ..Present::default() };
+    let mut reached = attached_in(&["a"], "9");
+    reached.status = Some(api::kurator::cluster::v1alpha1::AttachedClusterStatus { ready: true, ..Default::default() });
+    for (meanwhile, expect) in [(json!(reached), true), (json!(attached_in(&["a", "b"], "9")), false)] {
+        let done = (200, json!(attached_in(&["a", "c"], "10")));
+        let hub = crate::approve::tests::Hub::new([
+            (200, json!(attached_in(&["a"], "8"))),
+            conflict(),
+            (200, meanwhile.clone()),
+            done,
+        ]);
+        let written = write_attached(&Api::new(hub.client(), "tester"), &names, &present).await;
+        assert_eq!(written.is_ok(), expect, "{written:?} {meanwhile}");
+        let asked = hub.asked.lock().unwrap();
+        let writes: Vec<&Value> =
+            asked.iter().filter(|(what, _)| what.starts_with("PATCH ")).map(|(_, body)| body).collect();
+        let versions: Vec<&Value> = writes.iter().map(|body| &body["metadata"]["resourceVersion"]).collect();
+        assert_eq!(versions, if expect { vec!["8", "9"] } else { vec!["8"] });
+        assert!(writes.iter().all(|body| body["spec"]["namespaces"] == json!(["a", "c"])), "{writes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_the_hub_does_not_get_leaves_no_mark_on_the_account() {
+    let member = member_sim::Member::start(member_sim::Options::new("prod")).await.unwrap();
+    let member = Api::new(member.client(), "tester");
+    let not_found = || (404, crate::approve::tests::refusal(404, "not there"));
+    let refused = (403, crate::approve::tests::refusal(403, "forbidden"));
+    let hub = crate::approve::tests::Hub::new([not_found(), not_found(), refused, not_found()]);
+    let api = Api::new(hub.client(), "tester");
+    let attaching = Attaching::new(1, &[]);
+    let place = Place { hub: &api, ..attaching.place(&member) };
+    let why = place.attach(&json!({"server": "https://paris"}), &Present::default()).await.map(|_| ());
+    let why = why.unwrap_err().to_string();
+    assert!(why.contains("cannot write Secret default/paris-kubeconfig"), "{why}");
+    let account = member.get(&super::accounts().target("kurator-system", "kurator")).await.unwrap().unwrap();
+    assert_eq!(api::kurator::minted::marks(&account).count(), 0, "{account}");
+    let secrets = Resource::core("Secret", "secrets", true);
+    let left = member.list(&secrets, "kurator-system", &client::Selection::default()).await.unwrap().items;
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -115,8 +115,9 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     if how != How::Keep {
         parting.answers().await?;
     }
+    let is_told = parting.is_told(how);
     let exits = parting.show(how, verbose).await?;
-    if !what.ask.yes {
+    if !is_told && !what.ask.yes {
         let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
         let facts = || {
@@ -130,13 +131,17 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     let mut said = Vec::new();
     for exit in &exits {
         said.push((exit, exit.apps()));
-        exit.consent().await?;
+        if !is_told {
+            exit.consent().await?;
+        }
     }
     let mut before = Vec::new();
     for (exit, apps) in &said {
         before.push((*exit, exit.left(apps).await));
     }
-    parting.begin(how).await?;
+    if !is_told {
+        parting.begin(how).await?;
+    }
     let mut left = Vec::new();
     for (exit, before) in before.iter().filter(|_| !what.ask.wait.no_wait) {
         let end = exit.wait(&what.ask).await?;
@@ -231,6 +236,12 @@ impl Parting {
         Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted })
     }
 
+    /// Is the hub at it already? Then this command only waits. A fleet that still lists the member is agreed to like the first time.
+    fn is_told(&self, how: How) -> bool {
+        let said = self.attached.annotations().get(ON_DETACH);
+        how == How::Remove && self.fleets.is_empty() && said.is_some_and(|said| said == REMOVE)
+    }
+
     /// Refuses a member that is away: nothing can be given back or removed there.
     async fn answers(&self) -> anyhow::Result<()> {
         let place = Place { client: &self.client, namespace: &self.origin.namespace, name: "" };
@@ -257,6 +268,16 @@ impl Parting {
                 exit.check_reported("try again in a moment")?;
             }
         }
+        if how == How::Remove {
+            // Taken out of a fleet before, as by this command when it was interrupted: the hub waits for this, too.
+            for exit in Exit::unfinished(&self.client, &self.origin, &self.fleets, &self.member).await? {
+                match self.is_told(how) {
+                    true => exit.lines(all).iter().for_each(output::print_stderr),
+                    false => exit.show(all)?,
+                }
+                exits.push(exit);
+            }
+        }
         let fleets = if how == How::Remove { &[][..] } else { &self.fleets };
         self.lines(how, fleets, self.shares_secret().await?, all).into_iter().for_each(output::print_stderr);
         self.rests(how).into_iter().for_each(output::print_stderr);
@@ -267,7 +288,12 @@ impl Parting {
     fn lines(&self, how: How, fleets: &[String], is_secret_shared: bool, all: bool) -> Vec<String> {
         let Origin { namespace, name, .. } = &self.origin;
         let secret = &self.attached.spec.kubeconfig.name;
-        let mut lines = vec![format!("member/{} would be detached ({}):", self.member, how.as_str())];
+        let mut lines = vec![match self.is_told(how) {
+            true => {
+                format!("member/{} is being detached already ({}), and this command waits:", self.member, how.as_str())
+            }
+            false => format!("member/{} would be detached ({}):", self.member, how.as_str()),
+        }];
         let secret = match is_secret_shared {
             true => format!("Secret {namespace}/{secret} stays: another AttachedCluster uses it"),
             false => format!("and the credential, Secret {namespace}/{secret}"),
@@ -437,7 +463,9 @@ impl Parting {
         Ok(())
     }
 
-    /// Tells the hub by one write: how, and that it is to go. With what was delivered it goes when that has left. The credential goes with the AttachedCluster, since that owns it from now on.
+    /// Tells the hub by one write how, and deletes the AttachedCluster. One that goes with what was delivered is deleted by the hub,
+    /// when all of that has left: this command cannot see whether something still has to. The credential goes with the
+    /// AttachedCluster, since that owns it from now on.
     async fn tell_hub(&self, how: How) -> anyhow::Result<()> {
         let Origin { namespace, name, .. } = &self.origin;
         if !self.shares_secret().await? {
@@ -460,8 +488,7 @@ impl Parting {
         }
         let patch = json!({"metadata": metadata});
         api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot write {what}")))?;
-        if how == How::Remove && !self.fleets.is_empty() {
-            // The hub deletes it when what was delivered has left.
+        if how == How::Remove {
             return Ok(());
         }
         let only = Preconditions { uid: self.attached.uid(), resource_version: None };

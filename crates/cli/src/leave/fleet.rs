@@ -64,6 +64,8 @@ pub(crate) struct Exit {
     client: Client,
     pub(crate) namespace: String,
     pub(crate) fleet: String,
+    /// Does the fleet list the member? If not, it was taken out before, and what is here is on its way out or is held.
+    is_listed: bool,
     pub(crate) member: MemberName,
     /// The object that made the member: what the fleet lists.
     entry: String,
@@ -102,21 +104,63 @@ impl Exit {
 
     /// What the Applications of one fleet have in a member that it lists.
     pub(crate) async fn of(client: &Client, origin: &Origin, fleet: &str, member: MemberName) -> anyhow::Result<Self> {
-        let namespace = origin.namespace.clone();
-        let applications: Api<Application> = Api::namespaced(client.clone(), &namespace);
-        let all = applications.list(&ListParams::default()).await.map_err(asked("cannot list applications"))?;
+        let namespace = &origin.namespace;
+        let all = applications(client, namespace).await?;
         let mut decisions: Vec<DecisionSpec> = Vec::new();
-        for app in all.items.iter().filter(|app| fleet_of(app) == Some(fleet)) {
+        for app in all.iter().filter(|app| fleet_of(app) == Some(fleet)) {
             let name = &app.name_any();
-            let place = Place { client, namespace: &namespace, name };
+            let place = Place { client, namespace, name };
             decisions.extend(place.decisions().await.map_err(|why| anyhow::anyhow!(why.into_words()))?);
         }
+        Self::with(client, origin, (fleet, true), member, &decisions).await
+    }
+
+    /// What is in a member of Applications whose fleets do not list it: it was taken out of them, and not everything has left. The
+    /// hub waits for it when the member goes with what was delivered. What no fleet delivers, it does not wait for.
+    pub(crate) async fn unfinished(
+        client: &Client,
+        origin: &Origin,
+        listing: &[String],
+        member: &MemberName,
+    ) -> anyhow::Result<Vec<Self>> {
+        let namespace = &origin.namespace;
+        let place = Place { client, namespace, name: "" };
+        let theirs = place.decisions_of(|decision| decision.members.contains_key(member)).await;
+        let theirs = theirs.map_err(|why| anyhow::anyhow!(why.into_words()))?;
+        if theirs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fleets: Api<Fleet> = Api::namespaced(client.clone(), namespace);
+        let fleets = fleets.list(&ListParams::default()).await.map_err(asked("cannot list fleets"))?;
+        let all = applications(client, namespace).await?;
+        let mut out = Vec::new();
+        for fleet in fleets.items.iter().map(ResourceExt::name_any).filter(|fleet| !listing.contains(fleet)) {
+            let of_fleet = all.iter().filter(|app| fleet_of(app) == Some(fleet.as_str()));
+            let apps: BTreeSet<String> = of_fleet.map(ResourceExt::name_any).collect();
+            let decisions: Vec<DecisionSpec> =
+                theirs.iter().filter(|decision| apps.contains(&decision.unit.name)).cloned().collect();
+            if !decisions.is_empty() {
+                out.push(Self::with(client, origin, (&fleet, false), member.clone(), &decisions).await?);
+            }
+        }
+        Ok(out)
+    }
+
+    async fn with(
+        client: &Client,
+        origin: &Origin,
+        (fleet, is_listed): (&str, bool),
+        member: MemberName,
+        decisions: &[DecisionSpec],
+    ) -> anyhow::Result<Self> {
+        let namespace = origin.namespace.clone();
         let (reports, heirs) = list::reports_and_heirs(client, &format!("membertrees/{member}")).await?;
         let by_prune = |decision: &DecisionSpec| if decision.prune { Removal::Prune } else { Removal::Release };
-        let parts = list::parts(&decisions, (&reports, &heirs), |name| *name == member, by_prune);
+        let parts = list::parts(decisions, (&reports, &heirs), |name| *name == member, by_prune);
         let away = list::away(client, &namespace, &parts).await?;
         let (fleet, entry) = (fleet.to_owned(), origin.name.clone());
-        Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts, away, open: open(&decisions) })
+        let (client, open) = (client.clone(), open(decisions));
+        Ok(Self { client, namespace, fleet, is_listed, member, entry, parts, away, open })
     }
 
     /// Shows the list, asks, writes the consents and then the fleet, and waits.
@@ -139,18 +183,30 @@ impl Exit {
     /// # Errors
     /// It is not known what the member has: what is not shown cannot be agreed to.
     pub(crate) fn show(&self, all: bool) -> anyhow::Result<()> {
+        self.lines(all).iter().for_each(output::print_stderr);
+        let (entry, fleet) = (&self.entry, &self.fleet);
+        self.check_reported(&match self.is_listed {
+            true => format!(
+                "try again when it answers, or take {entry} out of fleet/{fleet} by hand and approve what is held then"
+            ),
+            false => "try again when it answers".to_owned(),
+        })
+    }
+
+    /// The list.
+    pub(crate) fn lines(&self, all: bool) -> Vec<String> {
         let (member, fleet) = (&self.member, &self.fleet);
-        output::print_stderr(format_args!("member/{member} would leave fleet/{fleet}:"));
+        let mut lines = vec![match self.is_listed {
+            true => format!("member/{member} would leave fleet/{fleet}:"),
+            false => {
+                format!("member/{member} is out of fleet/{fleet} already, and of what it delivered there is still:")
+            }
+        }];
         if self.parts.is_empty() {
-            output::print_stderr("  no application of the fleet has anything there");
+            lines.push("  no application of the fleet has anything there".to_owned());
         }
-        list::lines(&self.parts, &self.away, all)
-            .iter()
-            .for_each(|line| output::print_stderr(format_args!("  {line}")));
-        self.check_reported(&format!(
-            "try again when it answers, or take {} out of fleet/{fleet} by hand and approve what is held then",
-            self.entry
-        ))
+        lines.extend(list::lines(&self.parts, &self.away, all).into_iter().map(|line| format!("  {line}")));
+        lines
     }
 
     /// Refuses when it is not known what the member has. `advice`: what else to do.
@@ -258,6 +314,11 @@ pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> an
         bail!("member/{member} was attached in namespace {}, not in {namespace}: leave -n out", origin.namespace);
     }
     Ok((member.parse()?, origin))
+}
+
+async fn applications(client: &Client, namespace: &str) -> anyhow::Result<Vec<Application>> {
+    let api: Api<Application> = Api::namespaced(client.clone(), namespace);
+    Ok(api.list(&ListParams::default()).await.map_err(asked("cannot list applications"))?.items)
 }
 
 /// The fleets that list the object that made a member.

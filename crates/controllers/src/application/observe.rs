@@ -123,10 +123,10 @@ impl Reader {
         let candidates = fleet.spec.clusters.iter().map(|entry| {
             let origin = origin::of_entry(&key.namespace, entry);
             let facts = origin.as_ref().and_then(|origin| self.origin(origin));
-            // One that is being detached makes no member any more, also while its record is still there.
-            let facts = facts.filter(|facts| !facts.going);
             let records =
                 origin.as_ref().map(|origin| self.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
+            // One that is being detached makes no member any more, also while its record is still there.
+            let facts = facts.filter(|facts| facts.makes_member(&records));
             let records: Vec<MemberName> = records.iter().filter_map(|record| record.name_any().parse().ok()).collect();
             let (says, wants) = facts.as_ref().map(|f| (f.says.as_ref(), f.wants.as_ref())).unwrap_or_default();
             Candidate {

@@ -152,12 +152,13 @@ pub(crate) fn gathered(decisions: &Store<Decision>, owner: &Owner, applications:
 #[derive(Clone, PartialEq)]
 struct ClusterFacts {
     origin: Option<api::delivery::Origin>,
+    is_released: bool,
     reach: Reach,
 }
 
 impl ClusterFacts {
     fn of(cluster: &Cluster) -> Self {
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        Self { origin: origin::of_record(cluster), reach: reach(conditions) }
+        Self { origin: origin::of_record(cluster), is_released: origin::is_released(cluster), reach: reach(conditions) }
     }
 }

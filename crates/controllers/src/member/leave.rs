@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::condition;
 use api::delivery::MemberDecision;
-use api::kurator::annotation::{DETACH_FINALIZER, ON_DETACH, REMOVE};
+use api::kurator::annotation::DETACH_FINALIZER;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{NamespacedName, Next};
@@ -29,15 +29,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The same while the member does not answer: its return is news.
 const AWAY_EVERY: Duration = Duration::from_secs(30);
 
-/// What is to be done before an attached cluster goes with what was delivered; `None` unless it says that it does.
+/// What is to be done before an attached cluster goes with what was delivered; `None` unless it says that it does. Somebody may
+/// delete it meanwhile: then it is the same until everything has left, and from there on the rest is given back.
 pub(super) fn emptying(
     ctx: &Ctx,
     attached: &AttachedCluster,
     key: &NamespacedName,
     member: Option<&MemberName>,
 ) -> Option<Emptying> {
-    let is_told = attached.annotations().get(ON_DETACH).is_some_and(|how| how == REMOVE);
-    if !is_told || attached.metadata.deletion_timestamp.is_some() {
+    if !origin::is_emptied_first(attached) {
+        return None;
+    }
+    let is_going = attached.metadata.deletion_timestamp.is_some();
+    let record = member.and_then(|member| ctx.clusters.get(&NamespacedName::new("", member.as_str())));
+    if is_going && record.is_some_and(|record| origin::is_released(&record)) {
         return None;
     }
     let fleets = listing(ctx, key).iter().map(|fleet| fleet.name_any()).collect();
@@ -46,7 +51,8 @@ pub(super) fn emptying(
         let entry = member.and_then(|member| decision.spec.members.get(member));
         entry.is_some_and(|entry| is_leaving(ctx, &decision.spec.unit.owner(), entry))
     };
-    Some(Emptying { fleets, units: decisions.iter().filter(leaves).count() })
+    let emptying = Emptying { fleets, units: decisions.iter().filter(leaves).count() };
+    Some(emptying).filter(|emptying| !is_going || !emptying.is_done())
 }
 
 /// Does a unit leave a member that no Fleet lists? One whose Fleet is gone stays where it is until it gets another one: it is
@@ -82,6 +88,16 @@ pub(super) async fn go_on(
     attached: &AttachedCluster,
     emptying: &Emptying,
 ) -> Result<Next, WriteError> {
+    // First: a deletion in between waits until everything has left.
+    if !origin::waits_for_us(attached) {
+        let finalizers: Vec<&str> =
+            attached.finalizers().iter().map(String::as_str).chain([DETACH_FINALIZER]).collect();
+        let patch =
+            json!({"metadata": {"resourceVersion": attached.metadata.resource_version, "finalizers": finalizers}});
+        if let Some(written) = write::patch::<AttachedCluster>(&ctx.api, key, "put the finalizer on", &patch).await? {
+            ctx.attached.learn(written);
+        }
+    }
     let me = origin::of_attached(key);
     for fleet in listing(ctx, key) {
         let is_other = |entry: &&_| origin::of_entry(&key.namespace, entry).as_ref() != Some(&me);
@@ -93,17 +109,10 @@ pub(super) async fn go_on(
             ctx.fleets.learn(written);
         }
     }
-    if !emptying.fleets.is_empty() || emptying.units > 0 {
+    if !emptying.is_done() {
         let conditions = attached.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         let answers = condition::find(conditions, condition::READY).is_some_and(|ready| ready.status == "True");
         return Ok(Next::After(if answers { LOOK_EVERY } else { AWAY_EVERY }));
-    }
-    if !attached.finalizers().iter().any(|finalizer| finalizer == DETACH_FINALIZER) {
-        let finalizers: Vec<&str> =
-            attached.finalizers().iter().map(String::as_str).chain([DETACH_FINALIZER]).collect();
-        let patch =
-            json!({"metadata": {"resourceVersion": attached.metadata.resource_version, "finalizers": finalizers}});
-        write::patch::<AttachedCluster>(&ctx.api, key, "put the finalizer on", &patch).await?;
     }
     write::delete::<AttachedCluster>(&ctx.api, key, attached.metadata.uid.as_deref()).await?;
     Ok(Next::Wait)

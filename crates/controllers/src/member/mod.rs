@@ -3,8 +3,9 @@
 //! Reads the Secret, the member, and whether its applier gets through; of one that leaves, what is decided for it. Writes the Cluster record (spec by server-side apply, all of its status) and
 //! `AttachedCluster.status`; takes `spec.takeOver` away when that is done. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
 //! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there; then the
-//! account goes that `kurator attach` made there, and what became of it is an Event. One that is not deleted and says
-//! `kurator.dev/on-detach: remove` is taken out of its Fleets, and deleted when what they delivered has left (`leave`).
+//! account goes that `kurator attach` made there, and what became of it is an Event. One that says
+//! `kurator.dev/on-detach: remove` is taken out of its Fleets, and deleted when what they delivered has left (`leave`); that is waited
+//! for also when somebody deletes it meanwhile.
 //!
 //! | step | what |
 //! |---|---|
@@ -187,7 +188,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         apply::let_go(ctx, key, &attached).await?; // client
     }
     if let Some(emptying) = &observed.emptying {
-        return leave::go_on(ctx, key, &attached, emptying).await; // client
+        return leave::go_on(ctx, key, written.as_ref().unwrap_or(&attached), emptying).await; // client
     }
     Ok(Next::Wait.or_after(observed.standing.unused.as_ref().map(|_| TRIED_AGAIN)))
 }

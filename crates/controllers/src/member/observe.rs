@@ -1,8 +1,6 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::{
-    APPROVE_IDENTITY, APPROVE_TAKE_OVER, DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE, REMOVE,
-};
+use api::kurator::annotation::{APPROVE_IDENTITY, APPROVE_TAKE_OVER, MINTED, ON_DETACH, RELEASE, REMOVE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::Minted;
 use api::reason;
@@ -50,8 +48,8 @@ pub(super) async fn observe(
         let mut others = same.iter().filter(|c| Some(c.name_any().as_str()) != name.map(MemberName::as_str));
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
-    let going = going(ctx, attached, name);
     let emptying = leave::emptying(ctx, attached, key, own);
+    let going = if emptying.is_some() { None } else { going(ctx, attached, name) };
     let take_over = take_over(ctx, attached, name);
     let is_probed = match (&prepared, name) {
         (Some(Prepared::Open(open)), Some(name)) => ctx.probes.is_probed(name, open.serial),
@@ -102,8 +100,7 @@ fn take_over(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>)
 /// How an attached cluster is to go that is being deleted and waits for our word.
 fn going(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> Option<Going> {
     let is_going = attached.metadata.deletion_timestamp.is_some();
-    let waits = attached.finalizers().iter().any(|finalizer| finalizer == DETACH_FINALIZER);
-    if !is_going || !waits {
+    if !is_going || !origin::waits_for_us(attached) {
         return None;
     }
     let is_released =

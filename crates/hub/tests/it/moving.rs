@@ -243,3 +243,51 @@ async fn a_removal_is_carried_out_from_one_write_and_goes_on_in_the_next_process
     assert!(maps(&stage, "b").get_opt("settings").await.unwrap().is_none());
     assert!(maps(&stage, "a").get_opt("settings").await.unwrap().is_some());
 }
+
+/// `kubectl delete` in the middle of a removal, also one that only the annotation began: what was delivered leaves first all the
+/// same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_goes_on_when_the_attached_cluster_is_deleted_meanwhile() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    agree(&stage, "b", &["settings"]).await;
+    stage.member("b").unplug().await;
+    let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    merge(&api, "b", json!({"metadata": {"annotations": {ON_DETACH: REMOVE}}})).await;
+    let says_that_a_unit_is_there = async || {
+        let attached = api.get("b").await.unwrap();
+        let conditions = attached.status.unwrap_or_default().conditions;
+        let said = api::condition::find(&conditions, api::condition::DETACHING).cloned();
+        let is_kept = attached.metadata.finalizers.unwrap_or_default().iter().any(|name| name == DETACH_FINALIZER);
+        let fleets: Api<Fleet> = Api::namespaced(stage.client(), "default");
+        let lists = fleets.get("f").await.unwrap().spec.clusters.iter().any(|entry| entry.name == "b");
+        match said {
+            Some(said) if is_kept && !lists && said.message.contains("1 unit is still there") => Ok(()),
+            said => Err(format!("{is_kept} {lists} {said:?}")),
+        }
+    };
+    until("the hub to keep it while a unit is there", says_that_a_unit_is_there).await;
+    api.delete("b", &DeleteParams::default()).await.unwrap();
+    until("the hub to have read the deletion", async || {
+        let attached = api.get("b").await.unwrap();
+        let read = attached.status.as_ref().and_then(|status| status.observed_generation);
+        let is_read = attached.metadata.deletion_timestamp.is_some() && read == attached.metadata.generation;
+        if is_read { Ok(()) } else { Err(format!("{attached:?}")) }
+    })
+    .await;
+    stage.member("b").plug().await.unwrap();
+    until("the member to be gone", async || match api.get_opt("b").await.unwrap() {
+        None => Ok(()),
+        Some(attached) => Err(format!("{:?}", attached.status)),
+    })
+    .await;
+    assert!(maps(&stage, "b").get_opt("settings").await.unwrap().is_none(), "it was given back and not removed");
+    let system: Api<Namespace> = Api::all(stage.member("b").client());
+    until("the namespace of the inventories to go", async || match system.get_opt("kurator-system").await.unwrap() {
+        None => Ok(()),
+        Some(namespace) => Err(format!("{namespace:?}")),
+    })
+    .await;
+    assert!(maps(&stage, "a").get_opt("settings").await.unwrap().is_some());
+}

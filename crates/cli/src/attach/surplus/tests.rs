@@ -247,3 +247,14 @@ fn what_was_to_go_is_not_said_to_be_more() {
         "{said}"
     );
 }
+
+#[test]
+fn who_only_adds_namespaces_removes_none() {
+    let grants = || rights::surplus(&Before::recorded(["a".to_owned()]), &["b".to_owned()]);
+    let all = grants().into_iter().map(|grant| (grant, Value::Null)).collect();
+    let mut surplus = Surplus { rights: all, ..Surplus::default() };
+    assert!(surplus.names().contains("in namespace a") || surplus.names().contains("a/"), "{}", surplus.names());
+    surplus.keep_namespaces();
+    assert!(surplus.rights.iter().all(|(grant, _)| grant.resource.kind.starts_with("Cluster")), "{}", surplus.names());
+    assert!(!surplus.rights.is_empty(), "what gave rights in the whole cluster still goes");
+}

@@ -249,12 +249,51 @@ async fn what_a_member_has_not_reported_is_not_given_back_unseen() {
 async fn a_removal_is_one_write() {
     let one = serde_json::to_value(attached()).unwrap();
     let all = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedClusterList", "metadata": {}, "items": [one]});
-    let hub = Hub::new([(200, all), (404, refusal(404, "no Secret")), (200, one)]);
-    parting(hub.client(), &["production"]).begin(How::Remove).await.unwrap();
-    let asked = hub.asked.lock().unwrap();
-    let writes: Vec<_> = asked.iter().filter(|(what, _)| !what.starts_with("GET ")).collect();
-    assert_eq!(writes.len(), 1, "{writes:?}");
-    let metadata = &writes[0].1["metadata"];
-    assert_eq!(metadata["annotations"][ON_DETACH], REMOVE);
-    assert_eq!(metadata["finalizers"], json!([DETACH_FINALIZER]));
+    // Also when no fleet lists it, as after `kurator fleet remove --no-wait`: what leaves may still be there.
+    for fleets in [&["production"][..], &[]] {
+        let hub = Hub::new([(200, all.clone()), (404, refusal(404, "no Secret")), (200, one.clone())]);
+        parting(hub.client(), fleets).begin(How::Remove).await.unwrap();
+        let asked = hub.asked.lock().unwrap();
+        let writes: Vec<_> = asked.iter().filter(|(what, _)| !what.starts_with("GET ")).collect();
+        assert_eq!(writes.len(), 1, "{writes:?}");
+        let metadata = &writes[0].1["metadata"];
+        assert_eq!(metadata["annotations"][ON_DETACH], REMOVE);
+        assert_eq!(metadata["finalizers"], json!([DETACH_FINALIZER]));
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_is_said_again_shows_what_still_leaves_and_waits() {
+    let app = json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "default"},
+        "spec": {"source": {}, "syncPolicies": [{"destination": {"fleet": "all"}}]}});
+    let decision = json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "shop-0"},
+        "spec": {"unit": "apps.kurator.dev/Application/default/shop/p", "slice": 0,
+            "members": {"beijing": {"revision": "r", "epoch": 1, "reason": "", "removal": "Prune"}}}});
+    let fleet = |name: &str| {
+        json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+        "metadata": {"name": name, "namespace": "default"}, "spec": {"clusters": []}})
+    };
+    let list =
+        |items: &[Value]| json!({"apiVersion": items[0]["apiVersion"], "kind": "List", "metadata": {}, "items": items});
+    let hub = Hub::new([
+        (200, list(&[decision])),
+        (200, list(&[fleet("all"), fleet("canary")])),
+        (200, list(&[app])),
+        (404, refusal(404, "no tree")),
+        (403, refusal(403, "no")),
+        (200, list(&[serde_json::to_value(attached()).unwrap()])),
+    ]);
+    let mut told = parting(hub.client(), &[]);
+    told.attached.annotations_mut().insert(ON_DETACH.to_owned(), REMOVE.to_owned());
+    assert!(told.is_told(How::Remove) && !told.is_told(How::Release) && !told.is_told(How::Keep));
+    let exits = told.show(How::Remove, false).await.unwrap();
+    let lines: Vec<String> = exits.iter().flat_map(|exit| exit.lines(false)).collect();
+    let expect = [
+        "member/beijing is out of fleet/all already, and of what it delivered there is still:",
+        "  app/shop, policy p, in member beijing: what it has there is not known",
+    ];
+    assert_eq!(lines, expect, "{:?}", hub.asked.lock().unwrap());
+    assert!(told.lines(How::Remove, &[], false, false)[0].ends_with("already (remove), and this command waits:"));
+    told.fleets = vec!["production".to_owned()];
+    assert!(!told.is_told(How::Remove), "somebody listed it again");
 }

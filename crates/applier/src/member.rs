@@ -152,8 +152,9 @@ impl Applier {
     /// A report of a pass that came to no end, with what was last seen of the objects.
     fn with_last_rows(&self, report: UnitReport) -> UnitReport {
         let Some(last) = self.last.get(&report.unit) else { return report };
-        let UnitReport { objects, pods, reverts, last_drift, details, uids, going, .. } = UnitReport::clone(last);
-        UnitReport { objects, pods, reverts, last_drift, details, uids, going, ..report }
+        let UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, .. } =
+            UnitReport::clone(last);
+        UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, ..report }
     }
 
     /// Everything about the member is unknown from now on.
@@ -395,6 +396,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        unreadable: false,
         uids: Vec::new(),
         going: None,
     }

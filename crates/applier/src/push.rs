@@ -233,8 +233,8 @@ fn with_last_rows(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport
     if said.phase != UnitPhase::Unknown || !said.details.is_empty() || last.details.is_empty() {
         return None;
     }
-    let UnitReport { objects, pods, reverts, last_drift, details, uids, going, .. } = last.clone();
-    Some(Arc::new(UnitReport { objects, pods, reverts, last_drift, details, uids, going, ..said.clone() }))
+    let UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, .. } = last.clone();
+    Some(Arc::new(UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, ..said.clone() }))
 }
 
 #[cfg(test)]

@@ -466,6 +466,7 @@ fn fresh(
         short,
         inventory,
         unreadable,
+        unknown: unreadable,
         past: Past::default(),
         batch: None,
         failures: 0,

@@ -47,6 +47,8 @@ pub(crate) struct Unit {
     /// The inventory cannot be read, or it is not known whether the last write of it arrived: it is read before
     /// anything else is done.
     pub(crate) unreadable: bool,
+    /// What the member's inventory says was not read, so that it is not known what the unit has there.
+    pub(crate) unknown: bool,
     pub(crate) inventory_secrets: InventorySecrets,
     pub(crate) past: Past,
     /// The phase that is waited for: of which payload, which, since when.
@@ -532,18 +534,19 @@ impl Pass {
                 self.unit.claimed = None;
                 self.unit.inventory_secrets = found.inventory_secrets;
                 self.unit.unreadable = found.inventory.is_err();
+                self.unit.unknown = self.unit.unreadable;
                 self.unit.inventory = found.inventory?;
                 self.unit.inventory.share(&self.connection.ctx.shared.pools);
             }
             // Somebody deleted it, or a write of it got no clear answer and came to nothing: what it said is still known.
             None if !self.unit.inventory.entries().is_empty() => {
-                self.unit.unreadable = false;
+                (self.unit.unreadable, self.unit.unknown) = (false, false);
                 self.unit.inventory_secrets = InventorySecrets::empty(self.unit.short.clone());
                 self.unit.inventory.set_changed();
             }
             None => {
                 self.unit.claimed = None;
-                self.unit.unreadable = false;
+                (self.unit.unreadable, self.unit.unknown) = (false, false);
                 self.unit.inventory_secrets = InventorySecrets::empty(self.unit.short.clone());
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
             }

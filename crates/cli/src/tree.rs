@@ -192,7 +192,7 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
 /// How a word of [`api::feed::SyncState`] or [`api::delivery::Health`] is shown.
 fn tone(word: &str) -> Tone {
     match word {
-        "Synced" | "LeftAlone" | "Healthy" => Tone::Good,
+        "Synced" | "LeftAlone" | "NotPruned" | "Healthy" => Tone::Good,
         "Failed" | "Contested" | "Degraded" | "Missing" => Tone::Bad,
         _ => Tone::Waiting,
     }

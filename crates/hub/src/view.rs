@@ -73,8 +73,8 @@ fn unit(ctx: &Controllers, report: &UnitReport, others: &[Arc<UnitReport>]) -> V
     value["stateMessage"] = json!(message);
     let heirs = plan::departure::heirs(&report.unit, others.iter().map(Arc::as_ref));
     for (row, known) in value["details"].as_array_mut().into_iter().flatten().zip(&report.details) {
-        if let Some(heir) = heirs.get(&**known.key) {
-            row["wantedBy"] = json!(heir);
+        if let Some(heirs) = heirs.get(&**known.key) {
+            row["wantedBy"] = json!(heirs);
         }
     }
     for (row, uid) in value["details"].as_array_mut().into_iter().flatten().zip(&report.uids) {

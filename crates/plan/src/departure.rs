@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{Health, Removal, UnitId, UnitPhase};
+use api::delivery::{Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::kurator::annotation::ON_DELETE;
 use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, UnnamedMembers};
@@ -223,18 +223,24 @@ struct Row {
 }
 
 /// Does a report say which objects a unit has in the member? One of an applier that has not seen the member does not, nor one of a
-/// unit that failed before its objects were looked at.
+/// unit that failed before its objects were looked at, one of a unit whose inventory cannot be read, or one with fewer rows than its
+/// inventory has objects.
 pub fn says_what_is_there(report: &UnitReport) -> bool {
-    let is_unseen = matches!(report.phase, UnitPhase::Unknown | UnitPhase::Failed);
-    !report.details.is_empty() || (report.objects.inventory == 0 && !is_unseen)
+    let is_unseen = report.details.is_empty() && matches!(report.phase, UnitPhase::Unknown | UnitPhase::Failed);
+    let is_whole = u32::try_from(report.details.len()).is_ok_and(|rows| rows >= report.objects.inventory);
+    !is_unseen && !report.unreadable && is_whole
 }
 
-/// Who waits for objects that a unit has in a member, and takes them over when it leaves: by what the other units of the member said.
-pub fn heirs<'a>(unit: &UnitId, others: impl IntoIterator<Item = &'a UnitReport>) -> BTreeMap<ObjectKey, UnitId> {
-    let mut out = BTreeMap::new();
+/// Who waits for objects that a unit has in a member: by what the other units of the member said. When it leaves, the first of these
+/// that does not leave too takes the object over, as [`Claims::owner`](crate::handover::Claims::owner) has it.
+pub fn heirs<'a>(
+    unit: &UnitId,
+    others: impl IntoIterator<Item = &'a UnitReport>,
+) -> BTreeMap<ObjectKey, BTreeSet<UnitId>> {
+    let mut out: BTreeMap<ObjectKey, BTreeSet<UnitId>> = BTreeMap::new();
     for other in others.into_iter().filter(|other| other.unit != *unit) {
         for row in other.details.iter().filter(|row| is_of_another(row)) {
-            out.entry(ObjectKey::clone(&row.key)).or_insert_with(|| other.unit.clone());
+            out.entry(ObjectKey::clone(&row.key)).or_default().insert(other.unit.clone());
         }
     }
     out
@@ -246,12 +252,7 @@ fn is_there(row: &ObjectReport) -> bool {
     if row.reason == OUTSIDE_RIGHTS {
         return row.outside;
     }
-    if row.unmade {
-        return false;
-    }
-    let is_begun = !matches!(row.sync, SyncState::Pending | SyncState::Waiting);
-    let was_seen = !matches!(row.health, Health::Progressing | Health::Missing);
-    !is_of_another(row) && (is_begun || was_seen)
+    !row.unmade && !is_of_another(row)
 }
 
 /// What is known of one member.

@@ -70,6 +70,8 @@ pub enum Standing {
     Held,
     /// The unit no longer wants it, and something else is waited for.
     Lost,
+    /// The unit no longer wants it, and does not prune.
+    NotPruned,
 }
 
 /// Everything that a row is made from.
@@ -144,6 +146,7 @@ fn sync(facts: &Facts<'_>) -> SyncState {
         Standing::Leaving => SyncState::Deleting,
         Standing::Held => SyncState::DeletionHeld,
         Standing::Lost => SyncState::PrunePending,
+        Standing::NotPruned => SyncState::NotPruned,
         Standing::Elsewhere(_) if facts.serves_both => SyncState::Synced,
         Standing::Elsewhere(_) => SyncState::Failed,
         Standing::Wanted(Step::LeftAlone(_)) => SyncState::LeftAlone,
@@ -155,6 +158,11 @@ fn sync(facts: &Facts<'_>) -> SyncState {
         Standing::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
         Standing::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
     }
+}
+
+/// Is what the unit wants of an object still to be sent?
+fn is_on_its_way(sync: SyncState) -> bool {
+    matches!(sync, SyncState::Pending | SyncState::Waiting)
 }
 
 /// One object's row, and its share in the unit.
@@ -185,8 +193,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
                 if failed { (FAILED_AND_GONE, FAILED_AND_GONE_WORDS) } else { ("", ENDED_AND_GONE_WORDS) };
         }
         (None, None) => {
-            let on_its_way = matches!(sync, SyncState::Pending | SyncState::Waiting);
-            part.health = if on_its_way { Health::Progressing } else { Health::Missing };
+            part.health = if is_on_its_way(sync) { Health::Progressing } else { Health::Missing };
         }
     }
     if reason.is_empty() && sync == SyncState::LeftAlone {
@@ -228,7 +235,10 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         notes: notes_of(facts),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
         kept: facts.stays || facts.entry.is_some_and(|entry| entry.kept),
-        unmade: facts.entry.is_none(),
+        unmade: facts.entry.is_none_or(|entry| {
+            let was_tried = entry.uid.is_some() || !is_on_its_way(sync);
+            !was_tried && facts.reading.is_none() && facts.hidden.is_none()
+        }),
         outside: facts.entry.is_some() && facts.problem.is_some_and(|(reason, _)| reason == OUTSIDE_RIGHTS),
         reverts: facts.reverts,
         drift: facts.drift.to_vec(),
@@ -243,7 +253,7 @@ pub struct Rows {
     rows: Vec<Arc<ObjectReport>>,
     /// The shares of those that it wants.
     parts: Vec<Part>,
-    /// The pods of those that it no longer wants and that still run.
+    /// The pods of those that are to go and that still run.
     left: PodCounts,
     /// Why those that it wants are not as wanted.
     waits: Waits,
@@ -268,9 +278,11 @@ impl Rows {
     /// Adds a row of an object that the unit no longer wants.
     pub fn push_unwanted(&mut self, facts: &Facts<'_>, pool: &Pool<ObjectReport>) {
         let (row, part) = row(facts);
-        // They run until they are deleted.
-        self.left.desired = self.left.desired.saturating_add(part.pods.desired);
-        self.left.ready = self.left.ready.saturating_add(part.pods.ready);
+        // They run until they are deleted. What is not to be deleted does not count: nobody delivers it.
+        if facts.standing != Standing::NotPruned {
+            self.left.desired = self.left.desired.saturating_add(part.pods.desired);
+            self.left.ready = self.left.ready.saturating_add(part.pods.ready);
+        }
         self.rows.push(pool.share(row));
     }
 

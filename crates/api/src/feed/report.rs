@@ -29,6 +29,8 @@ pub enum SyncState {
     /// The unit no longer wants it, and it is not deleted yet: the unit's status says what is waited for. Nobody has to
     /// approve it.
     PrunePending,
+    /// The unit no longer wants it, and does not prune: it stays until the unit leaves.
+    NotPruned,
     /// Being deleted.
     Deleting,
     /// Waits for an earlier phase.
@@ -69,7 +71,8 @@ pub struct ObjectReport {
     /// Whether it asks to stay, by an annotation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
-    /// Whether its unit has not made it, nor taken it over: the unit's inventory does not name it.
+    /// Whether its unit has not made it, nor taken it over: the unit's inventory does not name it, or names it before it is sent for
+    /// the first time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmade: bool,
     /// Whether it was delivered, and the member does not give the hub rights to it any more: it is left as it is, also when its unit
@@ -154,9 +157,14 @@ pub struct UnitReport {
     /// The last change that somebody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,
-    /// Object by object. A row that says the same is shared with the report before.
+    /// Object by object: what the unit wants, and what its inventory names besides. A row that says the same is shared with the
+    /// report before.
     #[serde(default)]
     pub details: Vec<Arc<ObjectReport>>,
+    /// Whether the inventory in the member could not be read: what the unit has there is not known, and `details` say only what it
+    /// wants, or had at an earlier time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
     /// The UID that the inventory has of each object, in the order of `details`, while a list of deletions waits: kept of all
     /// objects at all times they would be a tenth of what the hub remembers.
     #[serde(skip)]

@@ -280,17 +280,17 @@ impl Pass {
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let is_doomed = self.unit.inventory.is_doomed(key, self.entry.epoch);
             let leaving = !self.entry.removal.is_none();
-            if leaving || is_doomed || self.entry.prune {
-                let standing = match () {
-                    () if held.contains(key) => Standing::Held,
-                    () if waits.contains(key) => Standing::Lost,
-                    () if is_doomed || (leaving && !is_frozen) => Standing::Leaving,
-                    () => Standing::Lost,
-                };
-                let facts = self.facts(&view, key, &entry.version, standing);
-                let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
-                rows.push_unwanted(&Facts { problem: facts.problem.or(stays), ..facts }, pool);
-            }
+            let standing = match () {
+                () if held.contains(key) => Standing::Held,
+                () if waits.contains(key) => Standing::Lost,
+                () if is_doomed || (leaving && !is_frozen) => Standing::Leaving,
+                // It goes when its unit leaves with what it has: a person who agrees to that has to see it.
+                () if !leaving && !self.entry.prune => Standing::NotPruned,
+                () => Standing::Lost,
+            };
+            let facts = self.facts(&view, key, &entry.version, standing);
+            let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
+            rows.push_unwanted(&Facts { problem: facts.problem.or(stays), ..facts }, pool);
         }
         rows
     }
@@ -340,6 +340,7 @@ impl Pass {
             reverts: self.unit.past.reverts,
             last_drift,
             details: rows.shared(),
+            unreadable: self.unit.unknown,
             uids: if self.going.is_empty() { Vec::new() } else { self.uids(rows) },
             going: self.going(),
         }

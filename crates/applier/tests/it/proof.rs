@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use plan::authenticator::HubKey;
+use plan::departure::Objects;
 use plan::inventory::shard::{Place, Sealed, encode};
 use plan::inventory::{Entry, Inventory};
 use plan::report::RECORD_LOST;
@@ -52,6 +53,8 @@ async fn is_refused(world: &mut World, why: &str) {
     let report = world.until(&unit("a"), "refused", |r| r.phase == UnitPhase::Failed).await;
     assert_eq!(report.reason, "InventoryUnverified");
     assert!(report.message.contains(why) && report.message.contains("restore the Secret"), "{}", report.message);
+    // What the unit has there is not known, which is not the same as nothing.
+    assert_eq!(Objects::of_report(&report, Removal::Prune), None);
 }
 
 #[tokio::test(start_paused = true)]

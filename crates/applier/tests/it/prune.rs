@@ -1,8 +1,11 @@
 //! What goes, what stays, and who decides.
 
-use api::delivery::{DeletionState, Removal, UnitPhase, WaitingCause, label};
+use std::collections::BTreeSet;
+
+use api::delivery::{DeletionState, Health, Removal, UnitPhase, WaitingCause, label};
 use api::feed::{SyncState, UnitReport};
 use http::Method;
+use plan::departure::Objects;
 use plan::guard::Cause;
 use serde_json::json;
 
@@ -216,6 +219,20 @@ async fn without_prune_nothing_goes() {
     let report = world.until(&unit, "applied", |r| r.epoch == 2 && r.phase == UnitPhase::Applied).await;
     assert_eq!((report.deletions.is_none(), report.objects.inventory), (true, 5));
     assert!(world.config_map("c004").await.is_some());
+    // It is no trouble of the unit, and stands in the list of what goes with it.
+    assert_eq!((report.objects.desired, report.objects.applied, report.health), (4, 4, Health::Healthy));
+    assert_eq!(detail(&report, "c004").sync, SyncState::NotPruned);
+    let listed = Objects::of_report(&report, Removal::Prune).unwrap();
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.report(&unit).is_none() }).await;
+    let mut deleted = BTreeSet::new();
+    for name in (0..5).map(|n| format!("c{n:03}")) {
+        if world.config_map(&name).await.is_none() {
+            deleted.insert(name);
+        }
+    }
+    assert_eq!(listed.goes.into_iter().map(|key| key.name).collect::<BTreeSet<_>>(), deleted);
+    assert_eq!(deleted.len(), 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -299,7 +299,8 @@ fn unsettled(report: &UnitReport) -> String {
     if !report.message.is_empty() {
         return report.message.clone();
     }
-    let worst = report.details.iter().max_by_key(|d| d.health).filter(|d| d.health > Health::Suspended);
+    let delivered = report.details.iter().filter(|d| d.sync != SyncState::NotPruned);
+    let worst = delivered.max_by_key(|d| d.health).filter(|d| d.health > Health::Suspended);
     worst.map_or_else(String::new, |d| {
         let said = if d.message.is_empty() { String::new() } else { format!(", {}", d.message) };
         format!("{} is {}{said}", d.key, d.health)

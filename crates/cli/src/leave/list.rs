@@ -49,8 +49,8 @@ pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<U
     units(&tree(client, path).await?)
 }
 
-/// The units that wait for objects of others in a member, and take them over: by unit and member.
-pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, UnitId>>;
+/// The units that wait for objects of others in a member, the one first that takes over first: by unit and member.
+pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, Vec<UnitId>>>;
 
 /// The same, with who takes over what when it goes.
 pub(super) async fn reports_and_heirs(client: &Client, path: &str) -> anyhow::Result<(Vec<UnitReport>, Heirs)> {
@@ -67,10 +67,10 @@ fn heirs(tree: &Value) -> Heirs {
         };
         let rows = unit["details"].as_array().into_iter().flatten();
         let wanted = rows.filter_map(|row| {
-            let heir = row["wantedBy"].as_str()?.parse::<UnitId>().ok()?;
-            Some((serde_json::from_value::<ObjectKey>(row["key"].clone()).ok()?, heir))
+            let heirs = row["wantedBy"].as_array()?.iter().filter_map(|heir| heir.as_str()?.parse::<UnitId>().ok());
+            Some((serde_json::from_value::<ObjectKey>(row["key"].clone()).ok()?, heirs.collect::<Vec<_>>()))
         });
-        let wanted: BTreeMap<ObjectKey, UnitId> = wanted.collect();
+        let wanted: BTreeMap<ObjectKey, Vec<UnitId>> = wanted.collect();
         if !wanted.is_empty() {
             out.insert((id, member), wanted);
         }
@@ -135,8 +135,9 @@ pub(super) fn parts(
             let report = known.get(&(&decision.unit, member));
             let mut objects = report.and_then(|report| Objects::of_report(report, removal));
             let heirs = heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
-            for (key, heir) in heirs.filter(|(_, heir)| !leaves(heir)) {
-                objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &called(heir, &decision.unit)));
+            let stays = |heirs: &'_ Vec<UnitId>| heirs.iter().find(|heir| !leaves(heir)).cloned();
+            for (key, heir) in heirs.filter_map(|(key, heirs)| Some((key, stays(heirs)?))) {
+                objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &called(&heir, &decision.unit)));
             }
             out.push(Part {
                 app: decision.unit.name.clone(),

@@ -171,6 +171,7 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        unreadable: false,
         uids: Vec::new(),
         going: None,
     }

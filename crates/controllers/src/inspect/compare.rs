@@ -136,7 +136,10 @@ pub(super) fn last_report<'a>(
 ) -> Result<&'a UnitReport, String> {
     match facts.ok_or("its record is gone")?.standing() {
         // Not well, but it answers.
-        Standing::Current | Standing::NotReady => Ok(report.ok_or("its applier has not reported yet")?),
+        Standing::Current | Standing::NotReady => match report.ok_or("its applier has not reported yet")? {
+            report if report.unreadable => Err("its record of what was delivered there cannot be read".to_owned()),
+            report => Ok(report),
+        },
         Standing::Unknown(_) => Err("it does not answer".to_owned()),
         Standing::Blocked(_) => Err(format!("nothing is delivered to it now; see `kurator status member/{member}`")),
     }
@@ -155,14 +158,19 @@ fn wanted(bundle: Option<&Bundle>, report: &UnitReport) -> Vec<Wanted> {
     let sent = bundle.into_iter().flat_map(Bundle::objects);
     let mut out: Vec<Wanted> =
         sent.map(|object| Wanted { key: ObjectKey::clone(&object.key), version: object.version.to_string() }).collect();
-    for row in &report.details {
-        if bundle.is_none_or(|bundle| bundle.get(&row.key).is_none()) && row.sync != SyncState::Pending {
-            out.push(Wanted { key: ObjectKey::clone(&row.key), version: row.version.clone() });
-        }
+    for row in extra(bundle, report).filter(|row| row.sync != SyncState::Pending) {
+        out.push(Wanted { key: ObjectKey::clone(&row.key), version: row.version.clone() });
     }
     out.sort();
     out.dedup();
     out
+}
+
+/// What the member still holds and the unit no longer wants. Nothing is done about what is not pruned, so that it is no difference.
+fn extra<'a>(bundle: Option<&'a Bundle>, report: &'a UnitReport) -> impl Iterator<Item = &'a ObjectReport> {
+    let is_wanted = move |row: &ObjectReport| bundle.is_some_and(|bundle| bundle.get(&row.key).is_some());
+    let rows = report.details.iter().map(Arc::as_ref);
+    rows.filter(move |row| !is_wanted(row) && row.sync != SyncState::NotPruned)
 }
 
 /// The objects that differ.
@@ -174,8 +182,7 @@ pub(super) fn objects(
     hub: &HubId,
     hider: &Hider<'_>,
 ) -> Vec<ObjectDifference> {
-    let rows = || report.details.iter();
-    let by_key: KeyMap<&ObjectReport> = rows().map(|row| (row.key.clone(), row.as_ref())).collect();
+    let by_key: KeyMap<&ObjectReport> = report.details.iter().map(|row| (row.key.clone(), row.as_ref())).collect();
     let sent = || bundle.into_iter().flat_map(Bundle::objects);
     let lacks = rights.lacks(sent().map(|object| &object.key));
     // The applier's own words, when it has said why.
@@ -206,9 +213,9 @@ pub(super) fn objects(
             out.push(ObjectDifference { note, ..difference::changed(&sent.key, fields) });
         }
     }
-    for row in rows().filter(|row| bundle.is_none_or(|bundle| bundle.get(&row.key).is_none())) {
+    for row in extra(bundle, report) {
         if live.contains_key(&**row.key) {
-            out.push(extra(&row.key, row.adopted));
+            out.push(leaving(&row.key, row.adopted));
         } else if let Some(lack) = rights.lack(&row.key) {
             let why = said(row).unwrap_or_else(|| rights.why_it_stays(&lack, &lacks, bundle.is_none()));
             out.push(unasked(&row.key, why));
@@ -221,7 +228,7 @@ fn unasked(key: &HashedKey, note: String) -> ObjectDifference {
     ObjectDifference { note, ..difference::whole(key, ObjectChange::NotAsked) }
 }
 
-fn extra(key: &HashedKey, adopted: bool) -> ObjectDifference {
+fn leaving(key: &HashedKey, adopted: bool) -> ObjectDifference {
     if adopted {
         let note = "it was there before us".to_owned();
         return ObjectDifference { note, ..difference::whole(key, ObjectChange::Release) };

@@ -77,6 +77,7 @@ fn report() -> UnitReport {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        unreadable: false,
         uids: Vec::new(),
         going: None,
     }
@@ -100,6 +101,29 @@ fn a_member_that_has_not_reported_is_not_compared() {
         let facts = reach.map(MemberFacts::new);
         let found = last_report(&member, facts.as_ref(), Some(&report).filter(|_| has_report));
         assert_eq!(found.err().as_deref(), expect, "{reach:?} {has_report}");
+    }
+    // What it has there and should not have would be missing.
+    let unreadable = UnitReport { unreadable: true, ..report };
+    let found = last_report(&member, Some(&MemberFacts::new(Reach::Reachable)), Some(&unreadable));
+    assert_eq!(found.unwrap_err(), "its record of what was delivered there cannot be read");
+}
+
+#[test]
+fn what_is_not_pruned_is_no_difference() {
+    use api::feed::{ObjectReport, SyncState};
+    let hub = api::delivery::HubId::from_random([1; 10]);
+    let unit: api::delivery::UnitId = "apps.kurator.dev/Application/default/app/p".parse().unwrap();
+    let key = HubKey::from_random([3; 32]);
+    let hider = plan::difference::hidden::Hider { key: &key, owner: &unit.owner() };
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}});
+    let live = std::collections::BTreeMap::from([(model::ObjectKey::of(&object), object.clone())]);
+    for (sync, count) in [(SyncState::NotPruned, 0), (SyncState::PrunePending, 1)] {
+        let row: ObjectReport = serde_json::from_value(json!({"key": model::ObjectKey::of(&object), "version": "v1",
+            "sync": sync, "health": "Healthy"}))
+        .unwrap();
+        let report = UnitReport { details: vec![std::sync::Arc::new(row)], ..report() };
+        let found = objects(None, &report, &live, &Default::default(), &hub, &hider);
+        assert_eq!(found.len(), count, "{sync:?}: {found:?}");
     }
 }
 

@@ -181,6 +181,28 @@ fn what_was_adopted_is_in_no_list_as_something_that_goes_also_where_only_its_key
     );
 }
 
+/// A list that is not whole would be agreed to as if it were.
+#[test]
+fn a_report_with_fewer_rows_than_recorded_objects_or_of_an_inventory_that_cannot_be_read_says_nothing_of_what_is_there()
+{
+    let row = serde_json::json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": "a"}, "version": "v1",
+        "sync": "Synced", "health": "Healthy"});
+    let counts = serde_json::json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 1});
+    let report: UnitReport = serde_json::from_value(serde_json::json!({"member": "beijing",
+        "unit": "apps.kurator.dev/Application/default/shop/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Applied", "health": "Healthy", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": [row]}))
+    .unwrap();
+    let of = |report: &UnitReport| Objects::of_report(report, Removal::Prune);
+    assert_eq!(words(&of(&report).unwrap()), ["- ConfigMap shop/a"]);
+    let mut cut = report.clone();
+    cut.objects.inventory = 2;
+    assert_eq!(of(&cut), None);
+    for details in [report.details.clone(), Vec::new()] {
+        assert_eq!(of(&UnitReport { unreadable: true, details, ..report.clone() }), None);
+    }
+}
+
 #[test]
 fn what_two_units_want_is_in_the_list_of_the_one_that_has_it_and_goes_to_the_other() {
     let report = |unit: &str, extra: &[serde_json::Value]| -> UnitReport {
@@ -201,12 +223,23 @@ fn what_two_units_want_is_in_the_list_of_the_one_that_has_it_and_goes_to_the_oth
     let plain = serde_json::json!({});
     let conflict = serde_json::json!({"sync": "Failed", "reason": "Conflict"});
     let both = serde_json::json!({"notes": [format!("unit {shop} delivers it, for this one too")]});
-    let all = [report(shop, &[plain.clone(), plain.clone(), plain.clone()]), report(bad, &[conflict, both, plain])];
-    let heirs = heirs(&all[0].unit, &all);
-    assert_eq!(heirs.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ConfigMap shop/a", "ConfigMap shop/b"]);
-    assert!(heirs.values().all(|heir| *heir == all[1].unit));
-    assert!(super::heirs(&all[1].unit, &all).is_empty());
-    assert_eq!(words(&Objects::of_report(&all[1], Removal::Prune).unwrap()), ["- ConfigMap shop/c"]);
+    let (second, zoo) = (conflict.clone(), "apps.kurator.dev/Application/default/zoo/p");
+    let all = [
+        // What waits besides is named too, whichever was heard first.
+        report(zoo, &[second]),
+        report(shop, &[plain.clone(), plain.clone(), plain.clone()]),
+        report(bad, &[conflict, both, plain]),
+    ];
+    let [third, shop, bad] = &all;
+    let heirs: Vec<(String, Vec<UnitId>)> = super::heirs(&shop.unit, &all)
+        .into_iter()
+        .map(|(key, units)| (key.to_string(), units.into_iter().collect()))
+        .collect();
+    let expect = [("ConfigMap shop/a", vec![&bad.unit, &third.unit]), ("ConfigMap shop/b", vec![&bad.unit])];
+    let expect = expect.map(|(key, units)| (key.to_owned(), units.into_iter().cloned().collect::<Vec<_>>()));
+    assert_eq!(heirs, expect);
+    assert_eq!(super::heirs(&bad.unit, &all).len(), 1, "both wait for it");
+    assert_eq!(words(&Objects::of_report(bad, Removal::Prune).unwrap()), ["- ConfigMap shop/c"]);
 }
 
 #[test]

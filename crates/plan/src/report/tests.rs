@@ -151,6 +151,7 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
     check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
     check(facts(&key, Standing::Lost), SyncState::PrunePending, Health::Missing, "");
+    check(seen(facts(&key, Standing::NotPruned)), SyncState::NotPruned, Health::Healthy, "");
 }
 
 #[test]
@@ -234,6 +235,7 @@ fn pods_of_what_is_to_be_deleted_count_until_they_are_gone_and_nobodys_count_twi
     assert_eq!(sum(&[], &[seen(Standing::Held)]).pods, pods, "held");
     assert_eq!(sum(&[], &[seen(Standing::Leaving)]).pods, pods, "leaving");
     assert_eq!(sum(&[wanted()], &[seen(Standing::Held)]).pods, PodCounts { desired: 6, ready: 4 });
+    assert_eq!(sum(&[wanted()], &[seen(Standing::NotPruned)]).pods, pods, "what is not pruned is nobody's to wait for");
     // Where another unit or another hub delivers the object, its pods count there.
     assert_eq!(sum(&[seen(Standing::Elsewhere("u".into()))], &[]).pods, PodCounts::default());
     let other_hub = Facts { waiting: Some(apply::WaitingOn::OtherHub("h".into())), ..wanted() };
@@ -324,5 +326,26 @@ fn a_row_says_whether_its_object_asks_to_stay_and_whether_the_unit_made_it() {
     ] {
         let (row, _) = row(&Facts { stays, entry, ..facts(&key, Standing::Wanted(Step::Skip)) });
         assert_eq!((row.kept, row.unmade), (kept, unmade), "{stays} {entry:?}");
+    }
+}
+
+#[test]
+fn what_is_recorded_before_it_is_sent_for_the_first_time_is_not_made() {
+    let key = key();
+    let (begun, made) = (Entry::default(), Entry { uid: Some("u".into()), ..Entry::default() });
+    let rolls_out = Reading { part: Part { health: Health::Progressing, ..Part::default() }, ..Reading::default() };
+    let waits =
+        |entry| Facts { entry: Some(entry), phase_waits: true, ..facts(&key, Standing::Wanted(Step::Send(Why::New))) };
+    for (facts, unmade) in [
+        (waits(&begun), true),
+        // Its answer was lost, or that cannot be seen.
+        (Facts { reading: Some(&rolls_out), ..waits(&begun) }, false),
+        (Facts { hidden: Some("not served"), ..waits(&begun) }, false),
+        (Facts { problem: Some(("Timeout", "no answer")), ..waits(&begun) }, false),
+        // A rollout is under way, and another version waits.
+        (Facts { reading: Some(&rolls_out), ..waits(&made) }, false),
+        (waits(&made), false),
+    ] {
+        assert_eq!(row(&facts).0.unmade, unmade, "{facts:?}");
     }
 }

@@ -518,6 +518,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        unreadable: false,
         uids: Vec::new(),
         going: None,
     }

@@ -34,7 +34,7 @@ fn rows() -> Vec<Value> {
         row("ConfigMap", "shop", "settings", &json!({})),
         row("ConfigMap", "shop", "theirs", &json!({"adopted": true})),
         row("PersistentVolumeClaim", "shop", "data", &json!({"kept": true})),
-        row("ConfigMap", "shop", "not-there", &json!({"sync": "Pending", "health": "Progressing"})),
+        row("ConfigMap", "shop", "not-there", &json!({"sync": "Pending", "health": "Progressing", "unmade": true})),
         row("ConfigMap", "shop", "of-another", &json!({"sync": "Failed", "reason": "Conflict"})),
         row("ConfigMap", "shop", "refused", &json!({"sync": "Failed", "reason": "Invalid"})),
         row("ConfigMap", "other", "outside", &json!({"sync": "Failed", "reason": "OutsideRights", "outside": true})),
@@ -136,18 +136,21 @@ fn what_a_member_that_is_away_has_is_listed_or_not_known_whatever_the_reason_is(
 fn what_another_application_takes_over_is_not_deleted_unless_it_leaves_too() {
     let decisions = [decision("web", true, &["beijing"])];
     let reports = [report("web", "beijing", &rows()[..2])];
-    let tree = |heir: &str| {
+    let tree = |heirs: &[&str]| {
         let mut row = rows()[1].clone();
-        row["wantedBy"] = json!(format!("apps.kurator.dev/Application/{heir}"));
+        row["wantedBy"] = heirs.iter().map(|heir| format!("apps.kurator.dev/Application/{heir}")).collect();
         json!({"units": [{"unit": "apps.kurator.dev/Application/default/shop/web", "member": "beijing", "details": [row]}]})
     };
-    for (heir, expect) in [
-        ("default/bad8/web", "  = ConfigMap shop/settings stays: app/bad8 takes it over"),
-        ("other/bad8/web", "  = ConfigMap shop/settings stays: app/bad8 in namespace other takes it over"),
-        ("default/shop/docs", "  = ConfigMap shop/settings stays: policy docs takes it over"),
-        ("default/shop/web", "  - ConfigMap shop/settings"),
+    let bad8 = "  = ConfigMap shop/settings stays: app/bad8 takes it over";
+    for (waiting, expect) in [
+        (&["default/bad8/web"][..], bad8),
+        (&["other/bad8/web"], "  = ConfigMap shop/settings stays: app/bad8 in namespace other takes it over"),
+        (&["default/shop/docs"], "  = ConfigMap shop/settings stays: policy docs takes it over"),
+        (&["default/shop/web"], "  - ConfigMap shop/settings"),
+        (&["default/shop/web", "default/bad8/web"], bad8),
+        (&["default/bad8/web", "default/shop/web", "default/zoo/web"], bad8),
     ] {
-        let parts = parts(&decisions, (&reports, &heirs(&tree(heir))), |_| true, by_prune);
+        let parts = parts(&decisions, (&reports, &heirs(&tree(waiting))), |_| true, by_prune);
         let lines = lines(&parts, &Away::new(), false);
         assert!(lines.iter().any(|line| line == expect), "{lines:?}");
         let is_taken = expect.contains("takes");

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
+mod again;
 mod away;
 mod consent;
 mod edit;

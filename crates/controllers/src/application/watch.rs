@@ -153,11 +153,13 @@ pub(crate) fn gathered(decisions: &Store<Decision>, owner: &Owner, applications:
 struct ClusterFacts {
     origin: Option<api::delivery::Origin>,
     reach: Reach,
+    /// Which cluster it is.
+    id: Option<String>,
 }
 
 impl ClusterFacts {
     fn of(cluster: &Cluster) -> Self {
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        Self { origin: origin::of_record(cluster), reach: reach(conditions) }
+        Self { origin: origin::of_record(cluster), reach: reach(conditions), id: cluster.spec.id.clone() }
     }
 }

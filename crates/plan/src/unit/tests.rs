@@ -12,6 +12,7 @@ use crate::reach::{MemberFacts, Reach};
 
 mod again;
 mod away;
+mod cluster;
 mod consent;
 mod edit;
 mod empty;

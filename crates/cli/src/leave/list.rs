@@ -49,8 +49,17 @@ pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<U
     units(&tree(client, path).await?)
 }
 
-/// The units that wait for objects of others in a member, and take them over: by unit and member.
-pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, UnitId>>;
+/// What other units have to do with an object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Others {
+    /// This one waits for it, and takes it over.
+    heir: Option<UnitId>,
+    /// These have something in it, of a Namespace.
+    occupants: Vec<UnitId>,
+}
+
+/// What other units have to do with objects in a member: by unit and member.
+pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, Others>>;
 
 /// The same, with who takes over what when it goes.
 pub(super) async fn reports_and_heirs(client: &Client, path: &str) -> anyhow::Result<(Vec<UnitReport>, Heirs)> {
@@ -67,10 +76,14 @@ fn heirs(tree: &Value) -> Heirs {
         };
         let rows = unit["details"].as_array().into_iter().flatten();
         let wanted = rows.filter_map(|row| {
-            let heir = row["wantedBy"].as_str()?.parse::<UnitId>().ok()?;
-            Some((serde_json::from_value::<ObjectKey>(row["key"].clone()).ok()?, heir))
+            let unit = |value: &Value| value.as_str()?.parse::<UnitId>().ok();
+            let heir = unit(&row["wantedBy"]);
+            let occupants: Vec<UnitId> = row["occupiedBy"].as_array().into_iter().flatten().filter_map(unit).collect();
+            let is_known = heir.is_some() || !occupants.is_empty();
+            let key = serde_json::from_value::<ObjectKey>(row["key"].clone()).ok().filter(|_| is_known)?;
+            Some((key, Others { heir, occupants }))
         });
-        let wanted: BTreeMap<ObjectKey, UnitId> = wanted.collect();
+        let wanted: BTreeMap<ObjectKey, Others> = wanted.collect();
         if !wanted.is_empty() {
             out.insert((id, member), wanted);
         }
@@ -135,8 +148,15 @@ pub(super) fn parts(
             let report = known.get(&(&decision.unit, member));
             let mut objects = report.and_then(|report| Objects::of_report(report, removal));
             let heirs = heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
-            for (key, heir) in heirs.filter(|(_, heir)| !leaves(heir)) {
-                objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &called(heir, &decision.unit)));
+            for (key, Others { heir, occupants }) in heirs {
+                if let Some(heir) = heir.as_ref().filter(|heir| !leaves(heir)) {
+                    let whose = called(heir, &decision.unit);
+                    objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &whose));
+                }
+                if let Some(other) = occupants.iter().find(|other| !leaves(other)) {
+                    let whose = called(other, &decision.unit);
+                    objects.iter_mut().for_each(|all| all.spare_occupied(key, &whose));
+                }
             }
             out.push(Part {
                 app: decision.unit.name.clone(),

@@ -61,8 +61,6 @@ pub(crate) struct Past {
     pub(crate) leaving_since: Option<Instant>,
     /// Who lives in Namespaces and definitions that would be deleted.
     pub(crate) looks: KeyMap<Look>,
-    /// It leaves, and has looked for Namespaces that were left to it.
-    pub(crate) has_inherited: bool,
     /// How many objects it let go of that are still there.
     pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.

@@ -5,7 +5,6 @@
 
 mod apply;
 mod delete;
-mod heir;
 pub(crate) mod look;
 mod outside;
 mod quick;
@@ -262,7 +261,6 @@ impl Pass {
         let leaving = !self.entry.removal.is_none();
         let since = self.unit.past.leaving_since.filter(|_| leaving);
         self.unit.past.leaving_since = leaving.then(|| since.unwrap_or_else(Instant::now));
-        self.unit.past.has_inherited &= leaving;
         if leaving {
             let gone = self.prune(&KeySet::default(), true).await?;
             return Ok(Progress::Leaving { gone });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::delivery::{MemberStatus, Owner, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
-use model::MemberName;
+use model::{MemberName, Uid};
 use plan::reach::{MemberFacts, reach};
 
 use crate::origin::Origins;
@@ -44,6 +44,7 @@ impl MemberReader {
         }
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let link = record::link_of(&self.statuses, member, &cluster);
-        Some(MemberFacts { reach: reach(conditions), link })
+        let cluster = cluster.spec.id.as_deref().map(Uid::from);
+        Some(MemberFacts { reach: reach(conditions), link, cluster })
     }
 }

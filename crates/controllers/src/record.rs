@@ -71,10 +71,14 @@ fn waiting(status: &MemberStatus) -> Vec<String> {
 /// cluster, of which the older report says nothing; so may a record whose new identity a person approved. A slice without an
 /// owner or a cluster is of an earlier version, and taken as it is.
 pub(crate) fn is_report_of(slice: &MemberStatus, record: &Cluster) -> bool {
-    let mut owners = slice.owner_references().iter().filter(|owner| owner.kind == Cluster::kind(&()));
-    let is_of_record = owners.next().is_none_or(|owner| Some(&owner.uid) == record.metadata.uid.as_ref());
     let cluster = slice.annotations().get(REPORT_OF);
-    is_of_record && cluster.is_none_or(|cluster| record.spec.id.as_ref().is_none_or(|id| id == cluster))
+    is_of_record(slice, record) && cluster.is_none_or(|cluster| record.spec.id.as_ref().is_none_or(|id| id == cluster))
+}
+
+/// Was a slice written while the member had this record, whichever cluster it was?
+pub(crate) fn is_of_record(slice: &MemberStatus, record: &Cluster) -> bool {
+    let mut owners = slice.owner_references().iter().filter(|owner| owner.kind == Cluster::kind(&()));
+    owners.next().is_none_or(|owner| Some(&owner.uid) == record.metadata.uid.as_ref())
 }
 
 /// Is the unit one of this owner's? Asked for each report that is folded, so nothing is copied.

@@ -72,9 +72,13 @@ fn unit(ctx: &Controllers, report: &UnitReport, others: &[Arc<UnitReport>]) -> V
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
     let heirs = plan::departure::heirs(&report.unit, others.iter().map(Arc::as_ref));
+    let occupants = plan::departure::occupants(report, others.iter().map(Arc::as_ref));
     for (row, known) in value["details"].as_array_mut().into_iter().flatten().zip(&report.details) {
         if let Some(heirs) = heirs.get(&**known.key) {
             row["wantedBy"] = json!(heirs);
+        }
+        if let Some(units) = occupants.get(&**known.key) {
+            row["occupiedBy"] = json!(units);
         }
     }
     for (row, uid) in value["details"].as_array_mut().into_iter().flatten().zip(&report.uids) {

@@ -27,7 +27,6 @@ mod purpose {
     pub(super) const INVENTORY: &str = "kurator.dev/inventory/v2";
     pub(super) const APPLIED: &str = "kurator.dev/applied/v1";
     pub(super) const OBJECTS: &str = "kurator.dev/objects/v1";
-    pub(super) const LEFT_BEHIND: &str = "kurator.dev/left-behind/v1";
     pub(super) const SHOWN: &str = "kurator.dev/shown/v1";
 }
 
@@ -146,22 +145,6 @@ impl MemberKey {
     /// The authenticator of an inventory's shard, bound to its hub, cluster and number.
     pub fn sign(&self, hub: &HubId, cluster: &str, shard: u32, bytes: &[u8]) -> Vec<u8> {
         finish(self.of_shard(hub, cluster, shard, bytes)).to_vec()
-    }
-
-    fn of_left(&self, hub: &HubId, cluster: &str, uid: &str) -> Hmac<Sha256> {
-        let parts = [purpose::LEFT_BEHIND, hub.as_str(), cluster, uid].map(str::as_bytes);
-        authenticate(&self.key, &parts)
-    }
-
-    /// What proves that the hub made the Namespace of this UID, when its inventory names it no longer.
-    pub fn sign_left(&self, hub: &HubId, cluster: &str, uid: &str) -> String {
-        HEXLOWER.encode(&finish(self.of_left(hub, cluster, uid)))
-    }
-
-    /// Does it prove that? Compares in constant time.
-    pub fn verifies_left(&self, hub: &HubId, cluster: &str, uid: &str, proof: &str) -> bool {
-        let proof = HEXLOWER.decode(proof.as_bytes());
-        proof.is_ok_and(|proof| self.of_left(hub, cluster, uid).verify_slice(&proof).is_ok())
     }
 
     /// Is this the authenticator of the shard? Compares in constant time.

@@ -2,7 +2,7 @@
 
 use api::delivery::{DecisionSpec, HubId, UnitId};
 use api::feed::{Payload, Snapshot, UnitEntry};
-use model::{Digest, MemberName};
+use model::{Digest, MemberName, Uid};
 
 /// One decision that names the member.
 #[derive(Clone, Debug)]
@@ -22,10 +22,16 @@ pub struct Report {
 
 /// Assembles a member's snapshot. A unit that could not be rendered is asked for by the digest that was decided, which
 /// no feed has: it waits, and nothing of it is applied or deleted.
-pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapshot, Report) {
+///
+/// `cluster`: which one the member is by its record. What was decided for another one is no word to delete anything in this one.
+pub fn plan(member: &MemberName, cluster: Option<&Uid>, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapshot, Report) {
     let mut report = Report::default();
     let entries = wanted.iter().filter_map(|w| {
         let entry = w.decision.members.get(member)?;
+        let is_of_another = entry.cluster.as_ref().is_some_and(|then| Some(then) != cluster);
+        if is_of_another && !entry.removal.is_none() {
+            return None;
+        }
         let unit = &w.decision.unit;
         let leaving = !entry.removal.is_none();
         let nothing = || Payload::default().digest();
@@ -44,13 +50,13 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapsho
             force: w.decision.force,
             overwrite: w.decision.overwrite,
             // What leaves needs no release, unless the hub is behind what the member has seen.
-            approved: entry.granted,
+            approved: entry.granted.filter(|_| !is_of_another),
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
             shown: match leaving {
                 true => entry.leaving.as_ref().and_then(|leaving| leaving.shown.clone()),
                 // What was approved while it was away.
-                false => entry.expected.as_ref().and_then(|expected| expected.shown()),
+                false => entry.expected.as_ref().filter(|_| !is_of_another).and_then(|expected| expected.shown()),
             },
         })
     });
@@ -60,7 +66,9 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapsho
 
 #[cfg(test)]
 mod tests {
-    use api::delivery::{MemberDecision, Removal};
+    use api::delivery::{MemberDecision, ObjectSet, Removal};
+    use model::ObjectKey;
+    use serde_json::json;
 
     use super::*;
 
@@ -69,6 +77,7 @@ mod tests {
             revision: "r-1".into(),
             epoch: 1,
             placed: None,
+            cluster: None,
             digest: Some(Digest::of(b"decided")),
             reason: String::new(),
             replicas: None,
@@ -81,7 +90,7 @@ mod tests {
         let mut decision = DecisionSpec { prune: true, suspended: true, ..DecisionSpec::empty(unit, 0) };
         decision.members.insert("a".parse().unwrap(), entry);
         let wanted = Wanted { decision: &decision, rendered: rendered.then(|| Digest::of(b"rendered")) };
-        let (snapshot, report) = plan(&"a".parse().unwrap(), &"hub".parse().unwrap(), &[wanted]);
+        let (snapshot, report) = plan(&"a".parse().unwrap(), None, &"hub".parse().unwrap(), &[wanted]);
         (snapshot.units[0].clone(), report)
     }
 
@@ -98,6 +107,37 @@ mod tests {
         let (entry, report) = entry(Removal::Prune, None, false);
         assert_eq!((entry.payload, entry.removal, entry.suspend), (Payload::default().digest(), Removal::Prune, false));
         assert_eq!(report, Report::default());
+    }
+
+    #[test]
+    fn what_was_decided_for_another_cluster_deletes_nothing_in_this_one() {
+        let unit = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
+        let expected = json!({"digest": Digest::of(b"list"), "count": 1, "desired": 0, "approval": Digest::of(b"all"),
+            "objects": ObjectSet::new([&ObjectKey { kind: "ConfigMap".into(), ..ObjectKey::default() }])});
+        let entry = |removal: Removal| -> MemberDecision {
+            serde_json::from_value(
+                json!({"revision": "r-1", "epoch": 1, "reason": "", "cluster": "one", "removal": removal,
+                "granted": Digest::of(b"list"), "expected": expected}),
+            )
+            .unwrap()
+        };
+        for (cluster, removal, expect) in [
+            (Some("one"), Removal::Prune, Some((true, false))),
+            (Some("two"), Removal::Prune, None),
+            (None, Removal::Prune, None),
+            (Some("two"), Removal::Release, None),
+            (Some("one"), Removal::None, Some((true, true))),
+            (Some("two"), Removal::None, Some((false, false))),
+            (None, Removal::None, Some((false, false))),
+        ] {
+            let mut decision = DecisionSpec { prune: true, ..DecisionSpec::empty(Clone::clone(&unit), 0) };
+            decision.members.insert("a".parse().unwrap(), entry(removal));
+            let wanted = Wanted { decision: &decision, rendered: None };
+            let cluster = cluster.map(Uid::from);
+            let (snapshot, _) = plan(&"a".parse().unwrap(), cluster.as_ref(), &"hub".parse().unwrap(), &[wanted]);
+            let said = snapshot.units.first().map(|unit| (unit.approved.is_some(), unit.shown.is_some()));
+            assert_eq!(said, expect, "{cluster:?}, {removal:?}");
+        }
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //!
 //! Every list that a person agrees to is made here: of what a member reported, or, of one that has not reported, of what it was
 //! sent. What goes by a list of objects never has more in it than the list: the applier looks again, and asks about the rest. An edit that
-//! is approved as a list of members goes with what is there then, also with a Namespace that another unit of this hub made and left,
-//! and in which nothing else is.
+//! is approved as a list of members goes with what is there then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +43,8 @@ pub enum Stays {
     OwnerAsks,
     /// A Namespace in which something of these stays.
     Holds,
+    /// A Namespace in which another unit has something: `policy web`, or `app/web`.
+    Occupied(String),
     /// Another unit has it too, and takes it over: `policy web`, or `app/web`.
     TakenOver(String),
     /// The member gives no rights to it.
@@ -71,6 +72,7 @@ impl Stays {
             Self::NotPruned => "its policy does not prune".to_owned(),
             Self::OwnerAsks => format!("{ON_DELETE} of its Application asks that it stays"),
             Self::Holds => "something in it stays".to_owned(),
+            Self::Occupied(whose) => format!("{whose} has something in it"),
             Self::TakenOver(whose) => format!("{whose}{TAKES_OVER}"),
             Self::OutsideRights(lack) => format!("the member gives no rights in {lack}"),
         }
@@ -186,6 +188,13 @@ impl Objects {
         self.spare_containers();
     }
 
+    /// Another unit has something in this Namespace, and stays.
+    pub fn spare_occupied(&mut self, namespace: &ObjectKey, whose: &str) {
+        if self.goes.remove(namespace) {
+            self.stays.insert(namespace.clone(), Stays::Occupied(whose.to_owned()));
+        }
+    }
+
     /// A Namespace in which something stays is not deleted.
     fn spare_containers(&mut self) {
         let holds =
@@ -243,6 +252,31 @@ pub fn heirs<'a>(
             out.entry(ObjectKey::clone(&row.key)).or_default().insert(other.unit.clone());
         }
     }
+    out
+}
+
+/// In which Namespaces of a unit other units of the member have something: they stay for as long as these do.
+pub fn occupants<'a>(
+    unit: &UnitReport,
+    others: impl IntoIterator<Item = &'a UnitReport>,
+) -> BTreeMap<ObjectKey, BTreeSet<UnitId>> {
+    let own = unit.details.iter().map(|row| &row.key).filter(|key| phase::is_namespace(key));
+    let mut out: BTreeMap<ObjectKey, BTreeSet<UnitId>> =
+        own.map(|key| (ObjectKey::clone(key), BTreeSet::new())).collect();
+    if out.is_empty() {
+        return out;
+    }
+    let is_leaving = |other: &&UnitReport| matches!(other.phase, UnitPhase::Removing | UnitPhase::Removed);
+    for other in others.into_iter().filter(|other| other.unit != unit.unit && !is_leaving(other)) {
+        let stay = other.details.iter().filter(|row| row.sync != SyncState::PrunePending);
+        let namespaces: BTreeSet<&str> = stay.map(|row| row.key.namespace.as_str()).collect();
+        for (key, units) in &mut out {
+            if namespaces.contains(key.name.as_str()) {
+                units.insert(other.unit.clone());
+            }
+        }
+    }
+    out.retain(|_, units| !units.is_empty());
     out
 }
 

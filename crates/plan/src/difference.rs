@@ -117,6 +117,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
         MemberScope {
             member: loss.member.clone(),
             epoch: 0,
+            placed: None,
             inventory: loss.inventory,
             desired: loss.desired,
             report: Some((!loss.deleted.is_empty()).then_some(list)),

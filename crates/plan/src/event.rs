@@ -210,10 +210,33 @@ pub fn restored(member: &MemberName, objects: u32, own: u32, adopted: u32) -> Ev
 
 /// Most units that are named of a member that is forgotten.
 const LEFT_NAMED: usize = 10;
+/// Longest identity of a cluster in words: UUIDs have 36 characters.
+const UID_MAX: usize = 64;
 
 /// A member is forgotten that has something: its record is gone, as when its AttachedCluster is deleted, or with it their
 /// namespace. `units`: what it has, with how many objects.
 pub fn left_behind(units: &[(UnitId, u32)]) -> Option<Event> {
+    let (objects, names) = counted(units);
+    let note = format!(
+        "the hub has no record of it any more, and deletes nothing there: {objects} objects stay with their inventories ({names}); \
+         they are managed again when it is attached again and the same applications are applied"
+    );
+    (!units.is_empty()).then(|| Event::new(Severity::Warning, LEFT_BEHIND, "Forget", note))
+}
+
+/// A person approved another cluster for a member: what stays in the one that was there, whose identity is `before`.
+pub fn left_in_other_cluster(units: &[(UnitId, u32)], before: &str) -> Option<Event> {
+    let (objects, names) = counted(units);
+    let before = words::bounded(before, UID_MAX);
+    let note = format!(
+        "another cluster is the member now. The one that was there (kube-system UID {before}) keeps {objects} objects with their \
+         inventories ({names}), also those that were to be removed: the hub deletes nothing there any more"
+    );
+    (!units.is_empty()).then(|| Event::new(Severity::Warning, LEFT_BEHIND, "Forget", note))
+}
+
+/// How many objects units have, and each unit in words.
+fn counted(units: &[(UnitId, u32)]) -> (u32, String) {
     let named = |(unit, objects): &(UnitId, u32)| {
         let policy = unit.policy.as_ref().map(|policy| format!(", policy {policy}")).unwrap_or_default();
         format!("{objects} of app/{} in namespace {}{policy}", unit.name, unit.namespace)
@@ -223,12 +246,7 @@ pub fn left_behind(units: &[(UnitId, u32)]) -> Option<Event> {
     if units.len() > LEFT_NAMED {
         names.push(format!("and {} more units", units.len() - LEFT_NAMED));
     }
-    let note = format!(
-        "the hub has no record of it any more, and deletes nothing there: {objects} objects stay with their inventories ({}); they \
-         are managed again when it is attached again and the same applications are applied",
-        names.join("; ")
-    );
-    (!units.is_empty()).then(|| Event::new(Severity::Warning, LEFT_BEHIND, "Forget", note))
+    (objects, names.join("; "))
 }
 
 #[cfg(test)]

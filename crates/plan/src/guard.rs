@@ -3,8 +3,9 @@
 //! Counted over all members of a unit: the deletions that its source causes at one epoch are held when they would leave
 //! the unit without any object, exceed the larger of 10 objects and a quarter of the unit, touch a Namespace,
 //! CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim, or come from a hub whose epoch is behind a
-//! member's. Held deletions are released by an approval bound to the digest of exactly the list at exactly this epoch; an
-//! approval of any other list, or of the same list at an earlier epoch, releases nothing.
+//! member's. Held deletions are released by an approval bound to the digest of exactly the list at exactly this epoch of a unit that
+//! was given to its members at exactly these times; an approval of any other list, or of the same list at an earlier epoch or of an
+//! owner that was there before, releases nothing.
 //!
 //! A unit that is being taken out of a member had a person's word or a scheduler's already ([`crate::unit`] holds what an
 //! edit takes out), so its list counts towards no budget. Another word is needed when the hub is behind, since the decision
@@ -18,7 +19,7 @@
 use std::collections::BTreeSet;
 
 use api::delivery::{DeletionState, Deletions};
-use model::{Digest, MemberName};
+use model::{Digest, MemberName, Timestamp};
 
 /// Deletions that are always allowed in number: what a person still reads in a plan.
 pub const OBJECTS_ALWAYS: u64 = 10;
@@ -32,6 +33,8 @@ pub struct MemberScope {
     pub member: MemberName,
     /// The unit's current epoch there: the one that its list is about.
     pub epoch: u64,
+    /// When the unit was given to it. An owner that is made again under its name counts epochs from 1 again.
+    pub placed: Option<Timestamp>,
     /// Entries in its inventory now.
     pub inventory: u64,
     /// Objects of its payload at the unit's current epoch; 0 until it has reported for that epoch. What an older payload
@@ -123,10 +126,14 @@ fn lists_of<'a>(members: &[&'a MemberScope]) -> Lists<'a> {
 }
 
 /// The digest of lists. Those already released stay in it: otherwise the first member to go ahead would void the approval under
-/// which the others are about to. The epoch is in it too: an approval is for once. The same objects, made again and lost
-/// again, are another list.
+/// which the others are about to. The epoch is in it too, and when the unit was given to the member: an approval is for once. The
+/// same objects, made again and lost again, are another list, also when their owner was deleted and made again in between.
 fn digest_of(lists: &[(&MemberScope, &Deletions)]) -> Digest {
-    Digest::of_texts(lists.iter().flat_map(|(m, d)| [m.member.to_string(), m.epoch.to_string(), d.digest.to_string()]))
+    let placed = |m: &MemberScope| m.placed.map(|at| at.to_string()).unwrap_or_default();
+    let text = |(m, d): &(&MemberScope, &Deletions)| {
+        [m.member.to_string(), m.epoch.to_string(), placed(m), d.digest.to_string()]
+    };
+    Digest::of_texts(lists.iter().flat_map(text))
 }
 
 fn waits(d: &Deletions) -> bool {

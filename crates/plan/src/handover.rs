@@ -126,6 +126,16 @@ impl Claims {
         inside.map(state).max().unwrap_or(Occupied::No)
     }
 
+    /// The first object by key that another unit has in a container, and does not leave, with the first such unit.
+    pub fn occupant(&self, unit: &UnitId, container: &ObjectKey) -> Option<(&HashedKey, &UnitId)> {
+        let inside = self.stakes.iter().filter(|(key, _)| is_within(container, key));
+        let stays = |(other, stake): &&(Arc<UnitId>, Stake)| {
+            **other != *unit && (stake.desires || self.idle.contains(&**other))
+        };
+        let occupants = inside.filter_map(|(key, stakes)| Some((&**key, &*stakes.iter().find(stays)?.0)));
+        occupants.min()
+    }
+
     fn change(&mut self, unit: &UnitId, mut change: impl FnMut(&mut Stake)) {
         for key in self.keys.get(unit).into_iter().flatten() {
             let stakes = self.stakes.get_mut(key).into_iter().flatten();
@@ -277,6 +287,8 @@ mod tests {
         claims.set_idle(&unit("b"), false);
         claims.set_desires(&unit("b"), [&key()]);
         assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Stays);
+        assert_eq!(claims.occupant(&unit("a"), &namespace), Some((&*key(), &unit("b"))));
+        assert_eq!(claims.occupant(&unit("b"), &namespace), None, "the other one does not want it");
         let definition = ObjectKey {
             group: "apiextensions.k8s.io".into(),
             kind: "CustomResourceDefinition".into(),

@@ -52,9 +52,6 @@ pub struct Plan {
     pub forget: Vec<Arc<HashedKey>>,
     /// Adopted objects to give back.
     pub release: Vec<Arc<HashedKey>>,
-    /// Of these, Namespaces and definitions that the unit made, in which other units have something. A Namespace is marked when it
-    /// is given back, and the last of them to leave deletes it; a definition stays.
-    pub bequeath: Vec<Arc<HashedKey>>,
     /// Objects to let go of as they are: the member gives no rights to them, and the unit leaves.
     pub let_go: Vec<Arc<HashedKey>>,
     /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
@@ -229,8 +226,9 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
             (Occupied::Stays, _) if leaving && patient => occupied.push(key),
             // Deleting it would delete what another unit wants.
             (Occupied::Stays, _) => {
-                plan.bequeath.push(Arc::clone(&key));
-                release.push(key);
+                let other = claims.occupant(&entry.unit, &key);
+                let who = other.map(|(inside, other)| format!("{inside}, which app/{} has,", other.name));
+                inhabited.push((key, who.unwrap_or_default()));
             }
             (Occupied::Leaving, _) => occupied.push(key),
             (Occupied::No, None) => plan.look_into.push(key),

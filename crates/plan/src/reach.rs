@@ -2,6 +2,7 @@
 
 use api::condition::{self, Condition};
 use api::delivery::{LinkState, MemberLink};
+use model::Uid;
 
 use crate::state::is_of_link;
 
@@ -47,6 +48,8 @@ pub struct MemberFacts {
     pub reach: Reach,
     /// What its applier stored last, if it did.
     pub link: Option<MemberLink>,
+    /// Which cluster it is by its record, once that is known: another one than before after a person approved it.
+    pub cluster: Option<Uid>,
 }
 
 /// Whether what a member reported last is true now. A member has two witnesses: its prober, which asks whether it is ready,
@@ -66,7 +69,7 @@ pub enum Standing<'a> {
 impl MemberFacts {
     /// A member of which no applier has said anything.
     pub fn new(reach: Reach) -> Self {
-        Self { reach, link: None }
+        Self { reach, link: None, cluster: None }
     }
 
     /// Whether its last report is true now. A member of which no applier has said anything yet has none that is out of date.

@@ -13,12 +13,14 @@
 //! | an edit of a live owner takes a unit out of a member: the selector, a label, the list, the unit itself | the member keeps its entry, which says why, until a person approves (`unit::edit`) |
 //! | that is approved or within what the owner allows, a given member is given no more, the owner is gone | a removal, kept until the member reported it done |
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
+//! | a person approves another cluster for the member | what leaves is dropped, what stays is given to the member from now on (`unit::cluster`) |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
 //! | a member does not answer | what it is known to lose is weighed with them |
 //! | an edit is taken back | the member that kept the unit has it as before; another unit that was given the member leaves it, once it is known to have nothing there |
 //! | a policy is renamed | the one of the new name takes over what the old one has; nothing is held |
 
 mod away;
+mod cluster;
 mod consent;
 mod decide;
 mod edit;
@@ -148,7 +150,7 @@ pub enum Rendered {
 }
 
 /// Everything that is decided from, for all units of one owner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Observed<'a> {
     /// The owner.
     pub owner: &'a Owner,
@@ -234,7 +236,10 @@ pub struct Report {
 
 /// Decides. Call it with everything listed and every wanted input rendered, or known to be impossible.
 pub fn plan(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
-    decide::decide(observed, now)
+    match cluster::without_others(observed, now) {
+        Some(own) => decide::decide(&own, &observed.decisions, now),
+        None => decide::decide(observed, &observed.decisions, now),
+    }
 }
 
 /// Ids that more than one unit of an owner has.

@@ -13,10 +13,6 @@ pub const HUB: &str = "kurator.dev/hub";
 /// Annotation on every delivered object: the digest of what was sent, `sha256:…`; of a Secret keyed, `hmac-sha256:…`.
 pub const APPLIED: &str = "kurator.dev/applied";
 
-/// Annotation on a Namespace whose unit has left while another unit of the hub had something in it: proof that this hub made it.
-/// The last unit to leave it deletes it.
-pub const LEFT_BEHIND: &str = "kurator.dev/left-behind";
-
 /// Label on inventories: the short id of the owner group, which today is one unit.
 pub const GROUP: &str = "kurator.dev/group";
 

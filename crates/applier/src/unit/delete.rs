@@ -8,7 +8,6 @@ use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
 use plan::inventory::{self, Inventory};
 use plan::ownership::{self, Claimant, MayDelete, MayRelease, NotOurs};
-use plan::phase;
 use plan::prepare;
 use plan::prune::{self, Observed, Plan, WaitingOn};
 use plan::rights::Lack;
@@ -18,7 +17,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::limit;
 
-use super::{Pass, Write, heir};
+use super::{Pass, Write};
 
 /// What came of an attempt to delete an object.
 enum Tried {
@@ -36,11 +35,10 @@ impl Pass {
         // Looked into by this pass, and again before the deletion: once each is enough, however long it takes.
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
         self.drop_unmade(desired).await?;
-        self.inherit().await?;
         self.keep_what_asks(desired);
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
-            let Plan { look_into, forget, release, let_go, bequeath, doom, released, delete, finish } = &plan;
+            let Plan { look_into, forget, release, let_go, doom, released, delete, finish } = &plan;
             if !look_into.is_empty() {
                 self.look_into(look_into, desired).await?;
                 looked.extend(look_into.iter().cloned());
@@ -58,7 +56,7 @@ impl Pass {
             let mut progress = !forget.is_empty();
             let mut given_back = false;
             for key in release {
-                given_back |= self.release(key, bequeath.contains(key)).await?;
+                given_back |= self.release(key).await?;
             }
             progress |= given_back;
             for key in let_go {
@@ -263,10 +261,9 @@ impl Pass {
         self.forget(key);
     }
 
-    /// Gives an object back: without our labels and our ownership of fields. True when its entry is gone. `is_left`: other units
-    /// of the hub have something in it, and it goes with the last of them.
-    async fn release(&mut self, key: &Arc<HashedKey>, is_left: bool) -> Result<bool, Error> {
-        match self.try_release(key, is_left).await {
+    /// Gives an object back: without our labels and our ownership of fields. True when its entry is gone.
+    async fn release(&mut self, key: &Arc<HashedKey>) -> Result<bool, Error> {
+        match self.try_release(key).await {
             Err(e) if e.code() == Some(409) => {
                 self.again = true;
                 Ok(false)
@@ -294,7 +291,7 @@ impl Pass {
     }
 
     /// Why it was left as it is, if it is not ours.
-    async fn try_release(&self, key: &Arc<HashedKey>, is_left: bool) -> Result<Option<NotOurs>, Error> {
+    async fn try_release(&self, key: &Arc<HashedKey>) -> Result<Option<NotOurs>, Error> {
         let Some(entry) = self.unit.inventory.get(key) else { return Ok(None) };
         let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(None) };
         let part_of = inventory::applyset_id(&self.unit.short);
@@ -302,10 +299,7 @@ impl Pass {
         match ownership::may_release(&ours, entry, self.entry.removal, Some(&live)) {
             MayRelease::Nothing => Ok(None),
             MayRelease::NotOurs(why) => Ok(Some(why)),
-            MayRelease::Release(mut patch) => {
-                if is_left && phase::is_namespace(key) {
-                    heir::mark(&mut patch, &live, &self.connection.owner);
-                }
+            MayRelease::Release(patch) => {
                 match self.connection.api.merge(&resource.target(&key.namespace, &key.name), &patch).await {
                     Err(e) if !e.is_gone() => Err(e.into()),
                     _ => Ok(None),

@@ -1,9 +1,8 @@
 //! Namespaces and definitions in which others made something.
 
-use api::delivery::{ObjectSet, Removal, UnitId, UnitPhase, WaitingCause, label};
+use api::delivery::{Removal, WaitingCause, label};
 use api::feed::UnitReport;
 use http::Method;
-use model::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -214,176 +213,31 @@ async fn a_definition_whose_kind_does_not_answer_is_not_deleted() {
     assert!(world.get(&format!("{GADGETS}/mine")).await.is_some());
 }
 
+/// Whatever a unit leaves behind since another one has something in it was in the list of nothing that leaves later.
 #[tokio::test(start_paused = true)]
-async fn a_namespace_whose_unit_left_earlier_goes_with_the_last_object_in_it() {
-    for a_stranger_is_there in [false, true] {
-        let mut world = World::new().await;
-        let maker = world.set("a", 1, vec![namespace(), map("of-a")]);
-        world.applied(&maker).await;
-        let (second, third) = (world.set("b", 1, vec![map("of-b")]), world.set("c", 1, vec![map("of-c")]));
-        world.applied(&second).await;
-        world.applied(&third).await;
-        let left = |live: Value| model::object::annotation(&live, label::LEFT_BEHIND).map(str::to_owned);
-        for unit in [&maker, &second] {
-            world.change(unit, |entry| entry.removal = Removal::Prune);
-            let gone = || async { world.report(unit).is_none_or(|r| r.phase == UnitPhase::Removed) };
-            world.eventually("gone", gone).await;
-            world.forget(unit);
-            // Minutes later, in another process.
-            world.pass_time(600);
-            world.restart();
-            world.applied(&third).await;
-            let live = world.get(NAMESPACE).await.unwrap();
-            assert!(!model::object::is_deleting(&live) && model::object::label(&live, label::HUB).is_none(), "{unit}");
-            assert!(left(live).is_some(), "{unit}: it says whose it was");
-        }
-        if a_stranger_is_there {
-            world.post(MAPS, map("mine")).await;
-        }
-        world.change(&third, |entry| entry.removal = Removal::Prune);
-        if a_stranger_is_there {
-            world.eventually("left", || async { world.inventories().await.is_empty() }).await;
-            let live = world.get(NAMESPACE).await.unwrap();
-            assert!(!model::object::is_deleting(&live) && left(live).is_none(), "it is nobody's any more");
-            assert!(world.get(&format!("{MAPS}/mine")).await.is_some());
-        } else {
-            let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
-            world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
-        }
-        assert!(world.get(&format!("{MAPS}/of-c")).await.is_none());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_namespace_that_only_says_it_was_ours_stays() {
+async fn a_namespace_in_which_another_unit_has_something_is_given_back_and_goes_with_no_other_unit() {
     let mut world = World::new().await;
-    let mut theirs = namespace();
-    theirs["metadata"]["annotations"] = json!({label::LEFT_BEHIND: "00".repeat(32)});
-    world.post("/api/v1/namespaces", theirs).await;
-    let unit = world.set("b", 1, vec![map("of-b")]);
-    world.applied(&unit).await;
-    world.change(&unit, |entry| entry.removal = Removal::Prune);
-    world.eventually("left", || async { world.inventories().await.is_empty() }).await;
-    assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
-}
-
-/// A Namespace whose unit has left it, with its proof on it, and the unit that has something in it.
-async fn left_namespace(world: &mut World) -> UnitId {
     let maker = world.set("a", 1, vec![namespace(), map("of-a")]);
     world.applied(&maker).await;
     let other = world.set("b", 1, vec![map("of-b")]);
     world.applied(&other).await;
     world.change(&maker, |entry| entry.removal = Removal::Prune);
-    let gone = || async { world.report(&maker).is_none_or(|r| r.phase == UnitPhase::Removed) };
-    world.eventually("gone", gone).await;
+    world.eventually("gone", || async { world.removed(&maker).is_some() }).await;
+    let report = world.removed(&maker).unwrap();
+    let who = "it has ConfigMap lived-in/of-b, which app/b has, in it";
+    assert_eq!(waiting(&report), [(WaitingCause::NotOurs, 1, "Namespace lived-in", who)], "the hub says that it stays");
     world.forget(&maker);
-    assert!(is_left(&world.get(NAMESPACE).await.unwrap()));
-    other
-}
-
-fn is_left(live: &Value) -> bool {
-    model::object::annotation(live, label::LEFT_BEHIND).is_some()
-}
-
-/// The unit leaves, and the Namespace stays as it is.
-async fn leaves_it(world: &mut World, unit: &UnitId) {
-    world.change(unit, |entry| entry.removal = Removal::Prune);
-    let gone = || async { world.report(unit).is_none_or(|r| r.phase == UnitPhase::Removed) };
-    world.eventually("gone", gone).await;
     let live = world.get(NAMESPACE).await.unwrap();
-    assert!(!model::object::is_deleting(&live) && is_left(&live), "{live:#}");
-}
-
-/// The member answers that it failed, whether or not it did what was asked.
-#[tokio::test(start_paused = true)]
-async fn a_left_namespace_is_inherited_also_when_the_answer_is_lost() {
-    for act in [Act::Lie(500), Act::Refuse(500)] {
-        let mut world = World::new().await;
-        let unit = left_namespace(&mut world).await;
-        world.faults.add(Method::PATCH, NAMESPACE, 1, act.clone());
-        world.change(&unit, |entry| entry.removal = Removal::Prune);
-        let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
-        world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_left_namespace_that_may_not_be_changed_is_tried_once() {
-    let mut world = World::new().await;
-    let mut stuck = map("stuck");
-    stuck["metadata"]["finalizers"] = json!(["example.com/wait"]);
-    let unit = left_namespace(&mut world).await;
-    let objects = vec![map("of-b"), stuck];
-    world.set("b", 2, objects);
-    world.applied(&unit).await;
-    world.faults.add(Method::PATCH, NAMESPACE, usize::MAX, Act::Refuse(403));
-    world.change(&unit, |entry| entry.removal = Removal::Prune);
-    world.until(&unit, "on its way", |r| r.phase == UnitPhase::Removing && r.objects.inventory == 1).await;
-    let before = world.quiet().await;
-    for overwrite in [true, false] {
-        // The unit is looked at again.
-        world.change(&unit, |entry| entry.overwrite = overwrite);
-        assert_eq!(world.quiet().await, before, "nothing is written");
-    }
+    assert!(!model::object::is_deleting(&live) && model::object::label(&live, label::HUB).is_none(), "{live:#}");
+    let before = model::object::resource_version(&live).map(str::to_owned);
+    world.restart();
+    world.applied(&other).await;
+    world.change(&other, |entry| entry.removal = Removal::Prune);
+    world.eventually("left", || async { world.inventories().await.is_empty() }).await;
+    assert!(world.get(&format!("{MAPS}/of-b")).await.is_none());
     let live = world.get(NAMESPACE).await.unwrap();
-    assert!(is_left(&live), "it stays behind: {live:#}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_left_namespace_that_another_hub_has_adopted_stays() {
-    let mut world = World::new().await;
-    let unit = left_namespace(&mut world).await;
-    let theirs = json!({"metadata": {"labels": {label::HUB: "another", label::APPLYSET_PART_OF: "another"}}});
-    world.edit(NAMESPACE, "another", theirs).await;
-    leaves_it(&mut world, &unit).await;
-    let live = world.get(NAMESPACE).await.unwrap();
-    assert_eq!(model::object::label(&live, label::HUB), Some("another"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_left_namespace_that_a_unit_has_and_does_not_prune_stays() {
-    let mut world = World::new().await;
-    let unit = left_namespace(&mut world).await;
-    let keeper = world.set("c", 1, vec![namespace(), map("of-c")]);
-    world.applied(&keeper).await;
-    world.set("c", 2, vec![]);
-    world.change(&keeper, |entry| entry.prune = false);
-    world.until(&keeper, "kept", |r| r.epoch == 2 && r.objects.inventory == 2).await;
-    // Nothing is on it that says so.
-    let labels = json!({"metadata": {"labels": {label::HUB: null, label::APPLYSET_PART_OF: null}}});
-    world.edit(NAMESPACE, "kubectl", labels).await;
-    leaves_it(&mut world, &unit).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_left_namespace_that_was_not_in_the_list_stays_and_holds_nothing_up() {
-    let mut world = World::new().await;
-    let unit = left_namespace(&mut world).await;
-    let shown = ObjectSet::new([&ObjectKey {
-        kind: "ConfigMap".into(),
-        namespace: "lived-in".into(),
-        name: "of-b".into(),
-        ..ObjectKey::default()
-    }]);
-    world.change(&unit, |entry| entry.shown = Some(shown));
-    leaves_it(&mut world, &unit).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_left_namespace_is_taken_over_again_when_it_could_not_be_marked() {
-    for code in [409, 500] {
-        let mut world = World::new().await;
-        let unit = left_namespace(&mut world).await;
-        // Something holds the unit up, so that there is another pass.
-        world.edit(&format!("{MAPS}/of-b"), "kubectl", json!({"metadata": {"finalizers": ["x/y"]}})).await;
-        world.faults.add(Method::PATCH, NAMESPACE, 1, Act::Refuse(code));
-        world.change(&unit, |entry| entry.removal = Removal::Prune);
-        let is_ours = || async { world.get(NAMESPACE).await.is_some_and(|live| !is_left(&live)) };
-        world.eventually("marked", is_ours).await;
-        world.edit(&format!("{MAPS}/of-b"), "kubectl", json!({"metadata": {"finalizers": null}})).await;
-        let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
-        world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
-    }
+    assert!(!model::object::is_deleting(&live), "{live:#}");
+    assert_eq!(model::object::resource_version(&live).map(str::to_owned), before, "nobody touched it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -154,10 +154,10 @@ async fn a_namespace_outlives_its_unit_while_another_unit_has_objects_in_it() {
     let namespace = world.get("/api/v1/namespaces/lived-in").await.unwrap();
     assert!(!model::object::is_deleting(&namespace));
     assert!(model::object::label(&namespace, label::HUB).is_none());
-    // It goes with the last one that leaves it.
+    // It is in no list of what goes with the other one.
     world.change(&b, |entry| entry.removal = Removal::Prune);
-    let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
-    world.eventually("deleted", || async { is_going(world.get("/api/v1/namespaces/lived-in").await) }).await;
+    world.eventually("gone", || async { world.report(&b).is_none() }).await;
+    assert!(!model::object::is_deleting(&world.get("/api/v1/namespaces/lived-in").await.unwrap()));
 }
 
 #[tokio::test(start_paused = true)]

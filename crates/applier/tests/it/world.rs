@@ -576,6 +576,7 @@ impl World {
         let scope = MemberScope {
             member: self.member.clone(),
             epoch: report.epoch,
+            placed: None,
             inventory: report.objects.inventory.into(),
             desired: report.objects.desired.into(),
             report: Some(report.deletions.clone()),

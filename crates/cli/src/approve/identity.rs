@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::bail;
+use api::delivery::Decision;
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::APPROVE_IDENTITY;
 use kube::ResourceExt;
-use kube::api::Patch;
+use kube::api::{ListParams, Patch};
 use serde_json::json;
 
 use super::TRIES_MAX;
@@ -39,31 +40,53 @@ impl Swap {
         Some(Self { recorded: spec.id.clone(), observed, server: spec.api_endpoint.clone() })
     }
 
-    /// `units`: what the member reported last, which was the cluster that was there.
-    fn lines(&self, name: &str, units: &[UnitReport]) -> Vec<String> {
+    /// `units`: what the member reported last, which was the cluster that was there. `leaving`: the Applications that were to be
+    /// removed from that one.
+    fn lines(&self, name: &str, units: &[UnitReport], leaving: &BTreeSet<String>) -> Vec<String> {
         let known = |text: &Option<String>| text.as_deref().unwrap_or("not known").to_owned();
         let objects: usize = units.iter().map(|unit| unit.details.len()).sum();
         let apps: BTreeSet<&str> = units.iter().map(|unit| unit.unit.name.as_str()).collect();
-        let more = apps.len().saturating_sub(APPS_NAMED_MAX);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let apps = apps.into_iter().take(APPS_NAMED_MAX).map(|app| format!("app/{app}")).collect::<Vec<_>>().join(", ");
-        let delivered = match units.len() {
+        let apps: BTreeSet<&str> = apps.into_iter().filter(|app| !leaving.contains(*app)).collect();
+        let delivered = match apps.len() {
             0 => "what is delivered to the member".to_owned(),
-            _ => format!("what is delivered to the member ({apps}{more})"),
+            _ => format!("what is delivered to the member ({})", named(&apps)),
         };
         // Since the hub started that cluster may not have said what it has.
         let is_known = !units.is_empty() && units.iter().all(|unit| !unit.details.is_empty());
         let left =
             if is_known { format!("what it has ({})", counted(objects, "object")) } else { "what it has".to_owned() };
-        vec![
+        let mut lines = vec![
             format!("member/{name}: another cluster answers at its address:"),
             format!("  server    {}", known(&self.server)),
             format!("  recorded  kube-system UID {}", known(&self.recorded)),
             format!("  answers   kube-system UID {}", self.observed),
             format!("  it would be this member from then on: {delivered} is delivered there"),
             format!("  the cluster that was there keeps {left}, which the hub then does not manage"),
-        ]
+        ];
+        if !leaving.is_empty() {
+            let apps = named(&leaving.iter().map(String::as_str).collect());
+            lines.push(format!(
+                "  what was to be removed from that cluster ({apps}) stays there, and is removed from neither"
+            ));
+        }
+        lines
     }
+}
+
+fn named(apps: &BTreeSet<&str>) -> String {
+    let more = apps.len().saturating_sub(APPS_NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let apps = apps.iter().take(APPS_NAMED_MAX).map(|app| format!("app/{app}")).collect::<Vec<_>>().join(", ");
+    apps + &more
+}
+
+/// The Applications that leave the member, and were to be removed from the cluster that was there.
+fn leaving<'a>(decisions: impl IntoIterator<Item = &'a Decision>, name: &str) -> BTreeSet<String> {
+    let leaves = |decision: &&Decision| {
+        let mut entries = decision.spec.members.iter().filter(|(member, _)| member.as_str() == name);
+        entries.any(|(_, entry)| !entry.removal.is_none())
+    };
+    decisions.into_iter().filter(leaves).map(|decision| decision.spec.unit.name.clone()).collect()
 }
 
 pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::Result<()> {
@@ -75,7 +98,9 @@ pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::R
     };
     // What is not known is not said: it need not keep anybody from approving.
     let units = list::reports(&client, &format!("membertrees/{name}")).await.unwrap_or_default();
-    swap.lines(name, &units).into_iter().for_each(output::print_stderr);
+    let decisions = Api::<Decision>::all(client.clone()).list(&ListParams::default()).await;
+    let leaving = decisions.map(|all| leaving(&all.items, name)).unwrap_or_default();
+    swap.lines(name, &units, &leaving).into_iter().for_each(output::print_stderr);
     if !yes {
         let command = ask::command(common, &["approve", &format!("member/{name}")]) + " --yes";
         let facts =
@@ -146,7 +171,17 @@ mod tests {
         let units = ["shop", "base", "logs", "mesh", "dns"].map(report);
         let mut untold = units.clone();
         untold[0].details.clear();
-        let said = [&units[..1], &units, &[], &untold[..1]].map(|units| swap.lines("paris", units).join("\n"));
+        let said = [&units[..1], &units, &[], &untold[..1]];
+        let mut said = said.map(|units| swap.lines("paris", units, &BTreeSet::new()).join("\n")).to_vec();
+        let decision = |app: &str, removal: &str| -> Decision {
+            let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal});
+            serde_json::from_value(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {},
+                "spec": {"unit": format!("apps.kurator.dev/Application/default/{app}/p"), "slice": 0,
+                    "members": {"paris": entry, "rome": {"revision": "r", "epoch": 1, "reason": "", "removal": "Prune"}}}}))
+            .unwrap()
+        };
+        let decisions = [decision("shop", "Prune"), decision("base", "None"), decision("logs", "Release")];
+        said.push(swap.lines("paris", &units[..2], &leaving(&decisions, "paris")).join("\n"));
         insta::assert_snapshot!("swap", said.join("\n\n"));
     }
 

@@ -49,8 +49,17 @@ pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<U
     units(&tree(client, path).await?)
 }
 
-/// The units that wait for objects of others in a member, the one first that takes over first: by unit and member.
-pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, Vec<UnitId>>>;
+/// What other units have to do with an object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Others {
+    /// These wait for it; the one that takes over first is the first.
+    heirs: Vec<UnitId>,
+    /// These have something in it, of a Namespace.
+    occupants: Vec<UnitId>,
+}
+
+/// What other units have to do with objects in a member: by unit and member.
+pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, Others>>;
 
 /// The same, with who takes over what when it goes.
 pub(super) async fn reports_and_heirs(client: &Client, path: &str) -> anyhow::Result<(Vec<UnitReport>, Heirs)> {
@@ -67,10 +76,16 @@ fn heirs(tree: &Value) -> Heirs {
         };
         let rows = unit["details"].as_array().into_iter().flatten();
         let wanted = rows.filter_map(|row| {
-            let heirs = row["wantedBy"].as_array()?.iter().filter_map(|heir| heir.as_str()?.parse::<UnitId>().ok());
-            Some((serde_json::from_value::<ObjectKey>(row["key"].clone()).ok()?, heirs.collect::<Vec<_>>()))
+            let of = |field: &str| -> Vec<UnitId> {
+                let names = row[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+                names.filter_map(|name| name.parse().ok()).collect()
+            };
+            let others = Others { heirs: of("wantedBy"), occupants: of("occupiedBy") };
+            let is_known = !others.heirs.is_empty() || !others.occupants.is_empty();
+            let key = serde_json::from_value::<ObjectKey>(row["key"].clone()).ok().filter(|_| is_known)?;
+            Some((key, others))
         });
-        let wanted: BTreeMap<ObjectKey, Vec<UnitId>> = wanted.collect();
+        let wanted: BTreeMap<ObjectKey, Others> = wanted.collect();
         if !wanted.is_empty() {
             out.insert((id, member), wanted);
         }
@@ -135,9 +150,15 @@ pub(super) fn parts(
             let report = known.get(&(&decision.unit, member));
             let mut objects = report.and_then(|report| Objects::of_report(report, removal));
             let heirs = heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
-            let stays = |heirs: &'_ Vec<UnitId>| heirs.iter().find(|heir| !leaves(heir)).cloned();
-            for (key, heir) in heirs.filter_map(|(key, heirs)| Some((key, stays(heirs)?))) {
-                objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &called(&heir, &decision.unit)));
+            for (key, Others { heirs, occupants }) in heirs {
+                if let Some(heir) = heirs.iter().find(|heir| !leaves(heir)) {
+                    let whose = called(heir, &decision.unit);
+                    objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &whose));
+                }
+                if let Some(other) = occupants.iter().find(|other| !leaves(other)) {
+                    let whose = called(other, &decision.unit);
+                    objects.iter_mut().for_each(|all| all.spare_occupied(key, &whose));
+                }
             }
             out.push(Part {
                 app: decision.unit.name.clone(),

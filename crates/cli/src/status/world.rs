@@ -212,7 +212,7 @@ impl World {
         let unasked = statuses.iter().filter_map(moving).filter(|(_, moving)| moving.unasked_count > 0).collect();
         let facts = members.iter().map(|member| {
             let name = member.name_any();
-            let facts = MemberFacts { reach: reach(conditions(member)), link: links.get(&name).cloned() };
+            let facts = MemberFacts { link: links.get(&name).cloned(), ..MemberFacts::new(reach(conditions(member))) };
             (name, facts)
         });
         let facts = facts.collect();

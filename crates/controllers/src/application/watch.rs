@@ -154,11 +154,18 @@ struct ClusterFacts {
     origin: Option<api::delivery::Origin>,
     is_released: bool,
     reach: Reach,
+    /// Which cluster it is.
+    id: Option<String>,
 }
 
 impl ClusterFacts {
     fn of(cluster: &Cluster) -> Self {
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        Self { origin: origin::of_record(cluster), is_released: origin::is_released(cluster), reach: reach(conditions) }
+        Self {
+            origin: origin::of_record(cluster),
+            is_released: origin::is_released(cluster),
+            reach: reach(conditions),
+            id: cluster.spec.id.clone(),
+        }
     }
 }

@@ -35,7 +35,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use applier::{FeedReport, Link, MemberReport, PushFeed, Restored};
 use client::Trust;
-use model::{Clock, MemberName};
+use model::{Clock, MemberName, Uid};
 use tokio::sync::{mpsc, watch as channel};
 use tokio_util::sync::CancellationToken;
 
@@ -311,7 +311,8 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
     };
     note_generation(cluster.metadata.generation);
     let observed = observe::observe(ctx, member).await; // cache, renderer
-    let (snapshot, report) = plan::delivery::plan(member, &ctx.hub, &observed.wanted()); // pure
+    let id = cluster.spec.id.as_deref().map(Uid::from);
+    let (snapshot, report) = plan::delivery::plan(member, id.as_ref(), &ctx.hub, &observed.wanted()); // pure
     if !report.unrendered.is_empty() {
         tracing::debug!(%member, ?report, "waits");
     }

@@ -144,6 +144,10 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
             keep_first_failure(&mut failed, error);
         }
     }
+    if let Some(event) = what_stays(record, &others).filter(|_| failed.is_none()) {
+        tracing::warn!(%member, "{}", event.note);
+        ctx.events.record_member(member, event);
+    }
     for slice in stored.iter_mut().filter(|slice| slices.contains_key(&slice.spec.slice)) {
         if let Err(error) = say_of_which_cluster(ctx, record, slice).await {
             keep_first_failure(&mut failed, error);
@@ -295,6 +299,18 @@ async fn say_of_which_cluster(ctx: &Ctx, record: &Cluster, slice: &mut Arc<Membe
         *slice = Arc::new(noted);
     }
     Ok(())
+}
+
+/// What stays in the cluster that was there, by its last report, after a person approved another one for the member.
+pub(super) fn what_stays(record: &Cluster, others: &[Arc<MemberStatus>]) -> Option<plan::event::Event> {
+    let of_record = others.iter().filter(|slice| record::is_of_record(slice, record));
+    let before = of_record.clone().find_map(|slice| slice.annotations().get(REPORT_OF).cloned());
+    let units = of_record.filter_map(|slice| slice.status.as_ref()).flat_map(|status| &status.units);
+    let left: Vec<(UnitId, u32)> = units
+        .filter(|(_, status)| status.objects.inventory > 0)
+        .map(|(unit, status)| (unit.clone(), status.objects.inventory))
+        .collect();
+    plan::event::left_in_other_cluster(&left, &before?)
 }
 
 /// Deletes exactly this slice. Another may have been made under the name since: that one stays.

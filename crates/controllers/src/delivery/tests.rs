@@ -35,6 +35,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         epoch: 1,
         digest: None,
         placed: None,
+        cluster: None,
         reason: String::new(),
         replicas: None,
         granted: None,
@@ -122,7 +123,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
     assert_eq!(found.len(), own, "of {UNITS} decisions");
     let observed = observe::observe(&ctx, &member(3)).await;
     assert_eq!(observed.bundles.len(), own);
-    let (snapshot, _) = plan::delivery::plan(&member(3), &ctx.hub, &observed.wanted());
+    let (snapshot, _) = plan::delivery::plan(&member(3), None, &ctx.hub, &observed.wanted());
     assert_eq!(snapshot.units.len(), own);
     assert_eq!(record::slices_of(&ctx.statuses, &member(3)).len(), 1);
     let owner = unit(42).owner();
@@ -555,6 +556,23 @@ fn an_applier_is_told_what_is_stored_of_an_inventory_in_its_member_as_long_as_th
     other.spec.id = Some("b".into());
     ctx.clusters.learn(other);
     assert_eq!(recollect(&unit(1)), None);
+}
+
+/// Also after a restart: it is read from what is stored.
+#[test]
+fn what_stays_in_the_cluster_that_was_there_is_said_when_another_one_is_approved() {
+    let objects = UnitCounts { inventory: 4, ..UnitCounts::default() };
+    let slice = |of: &str| {
+        let mut slice = stored(member(1), 1, BTreeMap::from([(unit(1), UnitStatus { objects, ..status(false) })]));
+        slice.metadata.annotations =
+            Some(BTreeMap::from([(api::kurator::annotation::REPORT_OF.to_owned(), of.into())]));
+        Arc::new(slice)
+    };
+    let mut record = cluster(member(1), "2");
+    record.spec.id = Some("two".into());
+    let said = status::what_stays(&record, &[slice("one")]).unwrap();
+    assert!(said.note.contains("UID one) keeps 4 objects"), "{}", said.note);
+    assert_eq!(status::what_stays(&record, &[]), None);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use api::view::{HeldList, HeldObjects};
 use client::NamespacedName;
 use kube::ResourceExt;
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
-use plan::departure::{Known, Objects, grouped};
+use plan::departure::{Known, Objects, grouped, occupants};
 use plan::prepare::Bundle;
 use plan::unit;
 
@@ -168,11 +168,22 @@ impl Inspector {
             let mut objects = known.map_err(|_| UNNAMED.to_owned());
             if let Ok(objects) = &mut objects {
                 self.hand_over(world, unit, member, objects).await;
+                report.into_iter().for_each(|report| self.spare_occupied(report, objects));
             }
             let uids = report.map(|report| uids(report)).unwrap_or_default();
             out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
         }
         (!out.is_empty()).then_some((digest, out))
+    }
+
+    /// A Namespace stays in which another Application has something. What another policy has in it may leave by the same edit.
+    fn spare_occupied(&self, report: &UnitReport, objects: &mut Objects) {
+        let others = self.feed.reports_in(&report.member);
+        for (namespace, units) in occupants(report, others.iter().map(Arc::as_ref)) {
+            if let Some(other) = units.iter().find(|other| other.owner() != report.unit.owner()) {
+                objects.spare_occupied(&namespace, &format!("app/{}", other.name));
+            }
+        }
     }
 
     /// Leaves out what other policies of the Application have in the member too: that is handed over.

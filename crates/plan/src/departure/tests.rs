@@ -1,5 +1,8 @@
 //! What a person is shown before something goes.
 
+use model::Digest;
+use serde_json::{Value, json};
+
 use super::*;
 
 fn key(kind: &str, namespace: &str, name: &str) -> ObjectKey {
@@ -252,4 +255,28 @@ fn what_an_application_keeps_is_not_called_a_matter_of_its_policies() {
         "= ConfigMap shop/theirs: it was there before Kurator",
     ];
     assert_eq!(words(&all), expect);
+}
+
+#[test]
+fn others_that_stay_in_a_namespace_keep_it() {
+    let row = |kind: &str, namespace: &str, sync: &str| json!({"key": {"kind": kind, "namespace": namespace, "name": "shop"}, "version": "v1", "sync": sync, "health": "Healthy"});
+    let unit = |app: &str, phase: &str, rows: &[Value]| -> UnitReport {
+        let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+        serde_json::from_value(json!({"member": "a", "unit": format!("apps.kurator.dev/Application/default/{app}/p"),
+            "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": phase, "health": "Healthy", "objects": counts,
+            "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+        .unwrap()
+    };
+    let maker = unit("maker", "Applied", &[row("Namespace", "", "Synced"), row("ConfigMap", "shop", "Synced")]);
+    for (other, keeps) in [
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "Synced")]), true),
+        (unit("other", "Applied", &[row("ConfigMap", "elsewhere", "Synced")]), false),
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "PrunePending")]), false),
+        (unit("other", "Removing", &[row("ConfigMap", "shop", "Synced")]), false),
+    ] {
+        let found = occupants(&maker, [&maker, &other]);
+        let expect = BTreeSet::from([other.unit.clone()]);
+        let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+        assert_eq!(found, keeps.then_some((namespace, expect)).into_iter().collect(), "{other:?}");
+    }
 }

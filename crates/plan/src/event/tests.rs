@@ -206,5 +206,9 @@ fn a_member_that_is_forgotten_says_what_stays_in_it() {
         ["15 objects stay", "12 of app/shop in namespace team-a, policy p; 3 of app/web in namespace team-a, policy p"];
     assert!(parts.iter().all(|part| event.note.contains(part)), "{}", event.note);
     let many: Vec<(UnitId, u32)> = (0..40).map(|n| (unit(&format!("app-{n}")), 1)).collect();
+    assert_eq!(left_in_other_cluster(&[], "one"), None);
+    let event = left_in_other_cluster(&[(unit("shop"), 12)], "one").unwrap();
+    assert_eq!(event.reason, "LeftBehind");
+    assert!(event.note.contains("UID one) keeps 12 objects with their inventories (12 of app/shop"), "{}", event.note);
     assert!(left_behind(&many).unwrap().note.contains("and 30 more units"));
 }

@@ -16,6 +16,7 @@ fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
     MemberScope {
         member: member.parse().unwrap(),
         epoch: 1,
+        placed: None,
         inventory,
         desired: inventory - u64::from(deletions),
         report: Some((deletions > 0).then(|| prune::deletions(&keys(deletions, "ConfigMap"), 0, false))),

@@ -266,9 +266,10 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]));
     assert_eq!(report.waiting, [WaitingOn::Occupied(vec![namespace.clone()])]);
     world.patient = false;
-    let (plan, _) = world.plan();
+    let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace.clone()]));
-    assert_eq!(plan.bequeath, [namespace], "the last of them to leave deletes it");
+    let who = "ConfigMap shop/theirs, which app/b has,".to_owned();
+    assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace, who)])]);
 }
 
 #[test]

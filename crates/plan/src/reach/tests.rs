@@ -48,7 +48,7 @@ fn a_report_is_current_only_while_prober_and_applier_get_through() {
         (Reach::Blocked, Some(link(LinkState::Connected)), Standing::Blocked(None)),
         (Reach::Blocked, Some(lost.clone()), Standing::Blocked(None)),
     ] {
-        let facts = MemberFacts { reach, link };
+        let facts = MemberFacts { link, ..MemberFacts::new(reach) };
         assert_eq!(facts.standing(), expect, "{facts:?}");
         assert_eq!(facts.reports(), matches!(expect, Standing::Current | Standing::NotReady), "{facts:?}");
     }

@@ -116,7 +116,7 @@ fn members() -> Vec<Option<MemberFacts>> {
     let reaches = [Reach::Reachable, Reach::NotReady, Reach::Unknown, Reach::Blocked];
     let all = reaches.iter().flat_map(|reach| {
         let reach = *reach;
-        links.iter().map(move |link| Some(MemberFacts { reach, link: link.clone() }))
+        links.iter().map(move |link| Some(MemberFacts { link: link.clone(), ..MemberFacts::new(reach) }))
     });
     all.chain([None]).collect()
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
+use api::delivery::{
+    DecisionSpec, Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn,
+};
 use model::{MemberName, Timestamp, words};
 
 use super::{
@@ -23,7 +25,12 @@ pub(super) struct Wish {
     pub(super) explanation: Option<Explanation>,
 }
 
-pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
+/// `stored`: the decisions as they are stored.
+pub(super) fn decide(
+    observed: &Observed<'_>,
+    stored: &BTreeMap<String, DecisionSpec>,
+    now: Timestamp,
+) -> (Plan, Report) {
     let mut plan = Plan::default();
     let mut report = Report::default();
     let mut wishes: BTreeMap<UnitId, Wish> = BTreeMap::new();
@@ -52,7 +59,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
             report.units.push(said);
         }
     }
-    slice::write(observed, &wishes, &mut plan, now);
+    slice::write(observed, stored, &wishes, &mut plan, now);
     slice::place_before_removing(observed, &mut plan);
     revision::retire(observed, &mut plan);
     plan.finalizer = slice::finalizer(observed, &plan);
@@ -177,6 +184,7 @@ fn one_unit(
         epoch,
         digest: Some(digest),
         placed: Some(now),
+        cluster: observed.members.get(member).and_then(|facts| facts.cluster.clone()),
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.

@@ -35,6 +35,7 @@ pub fn scopes<'a>(
         let mut scope = MemberScope {
             member: member.clone(),
             epoch: entry.epoch,
+            placed: entry.placed,
             inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
             desired: u64::from(desired),
             report,

@@ -7,10 +7,17 @@ use model::{MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
-use super::{Observed, OwnerState, Plan, trigger};
+use super::{Observed, OwnerState, Plan, cluster, trigger};
 use crate::guard;
 
-pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan, now: Timestamp) {
+/// `stored`: the slices as they are stored, also with what is of other clusters.
+pub(super) fn write(
+    observed: &Observed<'_>,
+    stored: &BTreeMap<String, DecisionSpec>,
+    wishes: &BTreeMap<UnitId, Wish>,
+    plan: &mut Plan,
+    now: Timestamp,
+) {
     let edits = edits(observed, wishes, now);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
     for unit in units {
@@ -37,7 +44,7 @@ pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, pl
         grant(observed, unit, &mut after);
         for (slice, mut decision) in after {
             let name = DecisionSpec::object_name(&unit.short(observed.hub), slice);
-            let known = before.get(&slice).map(|(_, decision)| *decision);
+            let known = stored.get(&name);
             if decision.members.is_empty() && (wish.is_none() || slice != 0) {
                 if known.is_some() {
                     plan.delete_decisions.push(name);
@@ -45,7 +52,9 @@ pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, pl
                 continue;
             }
             if known != Some(&decision) {
-                decision.trigger = Some(trigger::trigger(observed, &plan.create_revisions, known, &decision));
+                if !cluster::is_only_learned(known, &decision) {
+                    decision.trigger = Some(trigger::trigger(observed, &plan.create_revisions, known, &decision));
+                }
                 plan.write_decisions.push((name, decision));
             }
         }

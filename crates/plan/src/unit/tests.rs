@@ -10,7 +10,9 @@ use serde_json::json;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
+mod again;
 mod away;
+mod cluster;
 mod consent;
 mod edit;
 mod empty;

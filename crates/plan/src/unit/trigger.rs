@@ -9,7 +9,7 @@ use api::delivery::{
 use model::{Digest, MemberName};
 use serde_json::Value;
 
-use super::{Observed, OwnerState};
+use super::{Observed, OwnerState, cluster};
 
 /// Members, or remotes, that a message names.
 const NAMED_MAX: usize = 3;
@@ -23,6 +23,9 @@ pub(super) fn trigger(
 ) -> Trigger {
     let none = DecisionSpec::empty(after.unit.clone(), after.slice);
     let before = before.unwrap_or(&none);
+    if let Some(trigger) = replaced(observed, before) {
+        return trigger;
+    }
     if observed.facts.state != OwnerState::Live && left(before, after) {
         return Trigger::new(Cause::Removal, format!("{} is being deleted, or is gone", observed.owner));
     }
@@ -39,6 +42,14 @@ pub(super) fn trigger(
         .or_else(|| granted(observed, before, after))
         .or_else(|| resolution(before, after))
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
+}
+
+/// Members that are other clusters than those for which it was decided before.
+fn replaced(observed: &Observed<'_>, before: &DecisionSpec) -> Option<Trigger> {
+    let others = before.members.iter().filter(|(member, entry)| cluster::is_of_another(observed, member, entry));
+    let names: Vec<String> = others.map(|(member, _)| member.to_string()).collect();
+    let why = "another cluster is the member now";
+    (!names.is_empty()).then(|| Trigger::new(Cause::MemberLost, format!("{why}: {}", named(&names))))
 }
 
 fn edit(observed: &Observed<'_>, message: &str) -> Trigger {

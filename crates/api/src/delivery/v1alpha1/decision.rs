@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
-use model::{Digest, MemberName, Timestamp};
+use model::{Digest, MemberName, Timestamp, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,11 @@ pub struct MemberDecision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::delivery::crd::time")]
     pub placed: Option<Timestamp>,
+    /// UID of the namespace kube-system of the cluster for which this was decided. What is removed, granted or shown is of that
+    /// cluster alone; absent until it is known who the member is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub cluster: Option<Uid>,
     /// Digest of the rendered payload, once it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

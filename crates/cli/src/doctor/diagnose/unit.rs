@@ -38,7 +38,7 @@ impl<'a> Decided<'a> {
             let conditions = member.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
             let name = member.name_any();
             let link = known.get(name.as_str()).and_then(|known| known.link).cloned();
-            (name, MemberFacts { reach: reach(conditions), link })
+            (name, MemberFacts { link, ..MemberFacts::new(reach(conditions)) })
         });
         Self {
             entries: entries.collect(),

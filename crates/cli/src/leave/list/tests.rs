@@ -133,6 +133,29 @@ fn what_a_member_that_is_away_has_is_listed_or_not_known_whatever_the_reason_is(
 }
 
 #[test]
+fn a_namespace_in_which_another_application_has_something_stays_unless_that_leaves_too() {
+    let decisions = [decision("web", true, &["beijing"])];
+    let namespace = rows().into_iter().find(|row| row["key"]["kind"] == "Namespace").unwrap();
+    let reports = [report("web", "beijing", &[namespace.clone()])];
+    let tree = |occupants: &[&str]| {
+        let mut row = namespace.clone();
+        let units = occupants.iter().map(|unit| format!("apps.kurator.dev/Application/{unit}"));
+        row["occupiedBy"] = units.collect();
+        json!({"units": [{"unit": "apps.kurator.dev/Application/default/shop/web", "member": "beijing", "details": [row]}]})
+    };
+    for (occupants, expect) in [
+        (&["default/bad8/web"][..], "= Namespace shop stays: app/bad8 has something in it"),
+        (&["default/shop/web", "default/bad8/web"], "= Namespace shop stays: app/bad8 has something in it"),
+        (&["default/shop/web"], "- Namespace shop"),
+    ] {
+        let parts = parts(&decisions, (&reports, &heirs(&tree(occupants))), |_| true, by_prune);
+        let lines = lines(&parts, &Away::new(), false);
+        assert!(lines.iter().any(|line| line.trim() == expect), "{lines:?}");
+        assert_eq!(numbers(&parts).goes, usize::from(expect.starts_with('-')));
+    }
+}
+
+#[test]
 fn what_another_application_takes_over_is_not_deleted_unless_it_leaves_too() {
     let decisions = [decision("web", true, &["beijing"])];
     let reports = [report("web", "beijing", &rows()[..2])];

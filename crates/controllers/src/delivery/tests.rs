@@ -35,6 +35,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         epoch: 1,
         digest: None,
         placed: None,
+        known_since: None,
         reason: String::new(),
         replicas: None,
         granted: None,

@@ -231,6 +231,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         revision: "r-1".into(),
         epoch: 1,
         placed: None,
+        known_since: None,
         digest: None,
         reason: "member of the fleet".into(),
         replicas: None,

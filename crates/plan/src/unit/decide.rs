@@ -177,6 +177,7 @@ fn one_unit(
         epoch,
         digest: Some(digest),
         placed: Some(now),
+        known_since: None,
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.

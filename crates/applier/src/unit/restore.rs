@@ -17,8 +17,10 @@ impl Unit {
     /// Asks the hub what it knows, when the member has no inventory and this process remembers none.
     pub(crate) fn recollect(&mut self, entry: &UnitEntry, ctx: &Ctx) {
         let is_lost = !self.unreadable && self.inventory_secrets.is_empty() && self.inventory.entries().is_empty();
-        if is_lost && entry.removal.is_none() {
-            self.recollection = (ctx.recollect)(&self.id).map(Box::new);
+        if is_lost {
+            let leaves = !entry.removal.is_none();
+            let known = (ctx.recollect)(&self.id);
+            self.recollection = known.filter(|known| leaves || known.payload_of(leaves).is_some()).map(Box::new);
         }
     }
 }
@@ -28,13 +30,22 @@ impl Pass {
     /// is looked at again before it is adopted.
     pub(super) async fn restore(&mut self) -> Result<(), Error> {
         let Some(known) = self.unit.recollection.take() else { return Ok(()) };
-        let Ok(bundle) = self.bundle.clone() else {
-            self.unit.recollection = Some(known).filter(|_| self.entry.removal.is_none());
-            return Ok(());
+        let leaves = !self.entry.removal.is_none();
+        let bundle = match self.bundle.clone() {
+            Ok(bundle) if known.payload_of(leaves) == Some(bundle.digest) => bundle,
+            _ if leaves => {
+                // One whose labels were taken off has been found meanwhile.
+                if self.unit.inventory.entries().is_empty() {
+                    self.note_unrecorded(&known);
+                }
+                return Ok(());
+            }
+            Ok(_) => return Ok(()),
+            Err(_) => {
+                self.unit.recollection = Some(known);
+                return Ok(());
+            }
         };
-        if bundle.digest != known.payload || !self.entry.removal.is_none() {
-            return Ok(());
-        }
         let is_lost = |object: &&Arc<Prepared>| {
             let key = &object.key;
             self.unit.inventory.get(key).is_none() && !self.outside.contains_key(key) && self.is_mine(key)
@@ -48,6 +59,9 @@ impl Pass {
         let Some(entries) = known.entries(&found, &unit) else {
             let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
             tracing::warn!(%member, %unit, "the inventory is gone, and the hub knows less than the member was told: its objects count as adopted");
+            if leaves {
+                self.note_unrecorded(&known);
+            }
             return Ok(());
         };
         if !entries.is_empty() {
@@ -58,6 +72,17 @@ impl Pass {
         }
         self.unit.recollection = (!is_complete).then_some(known);
         Ok(())
+    }
+
+    /// Notes that the unit leaves, and that what it had there stays, since nothing tells which objects these were. What was on its way out
+    /// is gone as a rule.
+    fn note_unrecorded(&mut self, known: &Recollection) {
+        if known.was_leaving {
+            return;
+        }
+        let (member, unit, objects) = (&self.connection.ctx.member, &self.unit.id, known.objects);
+        tracing::warn!(%member, %unit, objects, "the inventory is gone, and the hub does not know what was in it: what the unit has there stays");
+        self.unit.past.note_unrecorded(objects as usize, self.entry.epoch);
     }
 
     fn note_restored(&mut self, known: &Recollection) {

@@ -23,6 +23,9 @@ pub const DELETIONS_HELD: &str = "DeletionsHeld";
 /// Somebody changes an object in a member again and again; it is left alone for a while.
 pub const CONTESTED: &str = "Contested";
 
+/// Somebody deletes an object in a member; it is made again when it is gone.
+pub const BEING_DELETED: &str = "BeingDeleted";
+
 /// It is being deleted, and taken out of its members before.
 pub const DELETING: &str = "Deleting";
 
@@ -195,6 +198,7 @@ pub const ALL: &[&str] = &[
     PENDING,
     DELETIONS_HELD,
     CONTESTED,
+    BEING_DELETED,
     DELETING,
     MEMBER_UNKNOWN,
     MEMBER_GONE,

@@ -88,6 +88,13 @@ impl Past {
         noted.add_not_ours(key, why);
     }
 
+    /// Notes that so many objects are probably left there of which nothing is recorded any more.
+    pub(crate) fn note_unrecorded(&mut self, count: usize, epoch: u64) {
+        let mut noted = self.not_ours_at(epoch).cloned().unwrap_or_default();
+        noted.add_unrecorded(count);
+        self.not_ours = Some((epoch, noted));
+    }
+
     /// What it let go of at this epoch.
     pub(crate) fn not_ours_at(&self, epoch: u64) -> Option<&Waits> {
         self.not_ours.as_ref().filter(|(noted_at, _)| *noted_at == epoch).map(|(_, noted)| noted)

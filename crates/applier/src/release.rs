@@ -23,6 +23,7 @@ pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntr
         revision: String::new(),
         epoch,
         placed: None,
+        known_since: None,
         payload: Payload::default().digest(),
         prune: false,
         suspend: false,

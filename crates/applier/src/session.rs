@@ -286,6 +286,14 @@ impl Session {
                     slot.dirty.add_payload();
                 }
             }
+            // What leaves is found by what it had, when its inventory is gone.
+            let known = slot.unit.as_ref().and_then(|unit| unit.recollection.as_ref());
+            if let Some(payload) = known.and_then(|known| known.payload_of(true))
+                && !slot.entry.removal.is_none()
+                && !slot.bundle.as_ref().is_ok_and(|bundle| bundle.digest == payload)
+            {
+                slot.bundle = feed.blob(&UnitEntry { payload, ..slot.entry.clone() }).await;
+            }
             let wants = match &slot.bundle {
                 _ if !slot.entry.removal.is_none() => Wants::Nothing,
                 Ok(bundle) => Wants::Payload(Arc::clone(bundle)),

@@ -237,6 +237,10 @@ impl Pass {
         self.keep_off()?;
         self.note_outside();
         self.restore().await?;
+        if self.unit.recollection.is_some() && !self.entry.removal.is_none() {
+            // What it had could not be read yet: the unit has not left before.
+            return Ok(Progress::Leaving { gone: false });
+        }
         if self.watch().await? {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
             let leaving = !self.entry.removal.is_none();

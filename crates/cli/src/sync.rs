@@ -40,6 +40,7 @@ pub(crate) fn patience(reason: &str) -> Option<Duration> {
         reason::RECONCILIATION_FAILED
         | reason::HEALTH_CHECK_FAILED
         | reason::CONTESTED
+        | reason::BEING_DELETED
         | reason::MEMBER_BLOCKED
         | reason::MEMBER_NOT_READY => Some(FAILING_FOR),
         _ => None,

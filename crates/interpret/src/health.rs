@@ -92,17 +92,37 @@ pub fn health(object: &Value) -> Health {
         return Health::new(State::Unknown, "NotAnObject", "apiVersion or kind is missing");
     };
     if object::is_deleting(object) {
-        let waits = object.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(0, Vec::len);
-        let message = match waits {
-            0 => "being deleted".to_owned(),
-            _ => format!("being deleted, {waits} finalizers to go"),
-        };
-        return Health::progressing("Terminating", message);
+        return Health::progressing("Terminating", terminating(object));
     }
     if let Some(health) = unseen_generation(object) {
         return health;
     }
     native(&gvk, object).unwrap_or_else(|| generic::health(object))
+}
+
+/// Finalizers that are named of an object that is being deleted. Hardly an object has more.
+const FINALIZERS_NAMED: usize = 3;
+
+/// Longest name of a finalizer, in characters: a DNS name of 63, and a word behind it.
+const FINALIZER_CHARS_MAX: usize = 100;
+
+/// What the end of an object that is being deleted waits for: its finalizers, and of a Namespace what is in it.
+fn terminating(object: &Value) -> String {
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let named = finalizers.iter().filter_map(Value::as_str).take(FINALIZERS_NAMED);
+    let mut waits: Vec<String> = named.map(|name| words::bounded(name, FINALIZER_CHARS_MAX)).collect();
+    if finalizers.len() > waits.len() {
+        waits.push(format!("{} more", finalizers.len() - waits.len()));
+    }
+    let remaining = ["NamespaceFinalizersRemaining", "NamespaceContentRemaining"];
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let is_left = |c: &&Value| c["status"] == "True" && remaining.iter().any(|type_| c["type"] == *type_);
+    let left = conditions.iter().filter(is_left).filter_map(|c| c["message"].as_str()).map(|m| format!(": {m}"));
+    match waits.len() {
+        0 => format!("being deleted{}", left.collect::<String>()),
+        1 => format!("being deleted, and waits for finalizer {}{}", waits[0], left.collect::<String>()),
+        _ => format!("being deleted, and waits for finalizers {}{}", waits.join(", "), left.collect::<String>()),
+    }
 }
 
 fn unseen_generation(object: &Value) -> Option<Health> {

@@ -317,3 +317,25 @@ fn what_runs_to_an_end_says_so() {
         assert_eq!(with("v1", "Pod", serde_json::json!({"phase": phase})), expect, "{phase}");
     }
 }
+
+#[test]
+fn what_the_end_of_an_object_waits_for_is_named() {
+    let said = |metadata: Value, conditions: Value| {
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "status": {"conditions": conditions}});
+        health(&object).message
+    };
+    let deleted = |finalizers: Value| json!({"deletionTimestamp": "x", "finalizers": finalizers});
+    assert_eq!(said(deleted(Value::Null), json!([])), "being deleted");
+    assert_eq!(said(deleted(json!(["a/b"])), json!([])), "being deleted, and waits for finalizer a/b");
+    assert_eq!(
+        said(deleted(json!(["a", "b", "c", "d", "e"])), json!([])),
+        "being deleted, and waits for finalizers a, b, c, 2 more"
+    );
+    let long = "x".repeat(2_000_000);
+    assert!(said(deleted(json!([long])), json!([])).len() < 200);
+    let left = json!([
+        {"type": "NamespaceDeletionContentFailure", "status": "False", "message": "all is well"},
+        {"type": "NamespaceFinalizersRemaining", "status": "True", "message": "a/b in 1 resource instances"},
+    ]);
+    assert_eq!(said(deleted(Value::Null), left), "being deleted: a/b in 1 resource instances");
+}

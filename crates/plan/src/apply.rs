@@ -199,7 +199,7 @@ impl WaitingOn {
     /// The reason of the object's row, in one CamelCase word.
     pub fn reason(&self) -> &str {
         match self {
-            Self::BeingDeleted => "BeingDeleted",
+            Self::BeingDeleted => reason::BEING_DELETED,
             Self::OutsideRights(_) => rights::OUTSIDE_RIGHTS,
             Self::OtherHub(_) => "ForeignHub",
             Self::OtherUnit(_) => "Conflict",

@@ -159,6 +159,8 @@ fn left_there(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberNa
     let is_new =
         |now: &&ObjectsWaiting| !known.iter().any(|known| known.detail == now.detail && known.count >= now.count);
     let named = |ObjectsWaiting { count, first, detail, .. }: &ObjectsWaiting| match count {
+        1 if first.is_empty() => format!("1 object ({detail})"),
+        many if first.is_empty() => format!("{many} objects ({detail})"),
         0 | 1 => format!("{first} ({detail})"),
         many => format!("{first} and {} more ({detail})", many - 1),
     };

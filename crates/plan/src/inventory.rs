@@ -270,7 +270,14 @@ impl Inventory {
 
     /// Does the hub know less than what it said when it last wrote here, or did it until it was told to go on?
     pub fn is_behind(&self, entry: &UnitEntry) -> bool {
-        self.behind || entry.epoch < self.epoch || entry.placed < self.placed
+        self.behind || entry.epoch < self.epoch || entry.placed < self.placed || self.is_forgotten(entry)
+    }
+
+    /// Was the unit given to the member before the hub knows of it? So it is when its owner was made after a backup, and made again
+    /// on the hub that was restored from it: epochs begin at 1 again.
+    fn is_forgotten(&self, entry: &UnitEntry) -> bool {
+        let known_since = entry.known_since.or(entry.placed);
+        self.placed.is_some() && self.placed < known_since && !self.entries.is_empty()
     }
 
     /// Notes what the hub's epoch tells. A hub that is behind stays so until a person told it to go on, or until all
@@ -280,8 +287,8 @@ impl Inventory {
         let before = self.behind;
         if entry.epoch < self.epoch || entry.placed < self.placed {
             self.behind = true;
-        } else if self.behind && self.entries.keys().all(|key| is_desired(key)) {
-            self.behind = false;
+        } else if self.behind || self.is_forgotten(entry) {
+            self.behind = !self.entries.keys().all(|key| is_desired(key));
         }
         let placed_again = entry.removal.is_none() && entry.placed > self.placed && !self.entries.is_empty();
         self.changed |= before != self.behind || placed_again;

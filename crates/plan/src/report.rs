@@ -385,6 +385,8 @@ pub struct Troubles<'a> {
     pub failed: usize,
     /// The first object that was neither sent nor refused: its version in the payload is not in the member.
     pub pending: Option<&'a ObjectKey>,
+    /// The objects that are neither, since somebody deletes them.
+    pub deleted: Option<Deleted<'a>>,
     /// The first object that is left alone after a fight.
     pub contested: Option<Contest<'a>>,
     /// The first object that cannot be seen, and why.
@@ -427,6 +429,26 @@ impl Contest<'_> {
         format!(
             "changed again and again {whom}; it is left alone until {until}, then reverted again: let only one of the two write it"
         )
+    }
+}
+
+/// Objects that the unit wants and that somebody deletes in the member.
+#[derive(Clone, Debug)]
+pub struct Deleted<'a> {
+    /// The first of them.
+    pub key: &'a ObjectKey,
+    /// What it says of itself: what its end waits for.
+    pub message: String,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Deleted<'_> {
+    /// What goes, and what happens then.
+    fn words(&self) -> String {
+        let message = if self.message.is_empty() { "being deleted" } else { &self.message };
+        let more = if self.count > 1 { format!(" (and {} more)", self.count - 1) } else { String::new() };
+        format!("{} is {message}{more}; what the unit has is made again when it is gone", self.key)
     }
 }
 
@@ -513,7 +535,14 @@ pub fn summarize(end: &PassEnd, troubles: &Troubles<'_>) -> Summary {
         }
         PassEnd::Suspended => Summary::new(UnitPhase::Suspended, "Suspended", "observed only"),
         PassEnd::Waiting { phase } => {
-            Summary::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
+            let waiting = format!("waiting for the {phase} of the unit");
+            match &troubles.deleted {
+                Some(deleted) => {
+                    let message = format!("{}; {waiting}", deleted.words());
+                    Summary::new(UnitPhase::Waiting, reason::BEING_DELETED, message)
+                }
+                None => Summary::new(UnitPhase::Waiting, "PhaseWaiting", waiting),
+            }
         }
         PassEnd::Leaving { gone: true } => Summary::new(UnitPhase::Removed, "Removed", ""),
         PassEnd::Leaving { gone: false } => {
@@ -540,6 +569,9 @@ fn done(troubles: &Troubles<'_>) -> Summary {
         let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };
         // What waits because of it is said too: an approved deletion comes after everything else.
         return Summary::new(UnitPhase::Failed, reason, message + &more + &troubles.kept_words());
+    }
+    if let Some(deleted) = &troubles.deleted {
+        return Summary::new(UnitPhase::Applying, reason::BEING_DELETED, deleted.words());
     }
     if let Some(key) = troubles.pending {
         return Summary::new(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"));

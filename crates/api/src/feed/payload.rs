@@ -68,6 +68,9 @@ pub struct UnitEntry {
     /// When the hub last gave the unit to the member, which it may have left before. Two tombstones differ by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed: Option<Timestamp>,
+    /// Since when the hub knows that the unit is there, if that is before `placed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_since: Option<Timestamp>,
     /// Digest of the payload, by which the feed hands it out.
     pub payload: Digest,
     /// Whether objects that the payload no longer has are deleted.

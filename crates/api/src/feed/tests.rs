@@ -17,6 +17,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             revision: "r-1".into(),
             epoch: 1,
             placed: None,
+            known_since: None,
             payload: Payload::default().digest(),
             prune: true,
             suspend: false,

@@ -10,7 +10,7 @@ use model::{HashedKey, KeySet, ObjectKey, Uid};
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
 use plan::prune::WaitingOn;
-use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
+use plan::report::{self, Contest, Deleted, Facts, PassEnd, Rows, Standing, Summary, Troubles};
 use plan::rights::OUTSIDE_RIGHTS;
 use tokio::time::Instant;
 
@@ -162,6 +162,7 @@ impl Pass {
             conflict: conflict.as_ref().map(|(key, owner)| (&***key, owner.clone())),
             failed: problems().count() + conflicts,
             pending: self.pending(),
+            deleted: self.deleted(),
             contested: self.contested(),
             hidden: self.hidden(),
             kept: &self.kept,
@@ -193,6 +194,20 @@ impl Pass {
             !is_elsewhere && memory.is_none_or(|m| m.problem().is_none())
         };
         bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &**o.key)
+    }
+
+    /// The objects that somebody deletes in the member, and that this unit would make again.
+    fn deleted(&self) -> Option<Deleted<'_>> {
+        let bundle = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none())?;
+        let view = self.connection.view();
+        let is_deleted = |object: &&Arc<Prepared>| {
+            let is_ours = !self.elsewhere.contains(&object.key) && !self.outside.contains_key(&object.key);
+            is_ours && self.step_in(&view, object) == Step::Wait
+        };
+        let deleted: Vec<&Arc<Prepared>> = bundle.objects().filter(is_deleted).collect();
+        let first = *deleted.first()?;
+        let seen = view.observations.get(&first.key).map(|observation| &observation.seen.state.reading.message);
+        Some(Deleted { key: &first.key, message: seen.cloned().unwrap_or_default(), count: deleted.len() })
     }
 
     /// The first object that is left alone after a fight.

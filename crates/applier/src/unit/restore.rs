@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::feed::UnitEntry;
 use plan::inventory::{self, Recollection};
 use plan::ownership::Claimant;
-use plan::prepare::{Bundle, Prepared};
+use plan::prepare::Prepared;
 
 use crate::error::Error;
 use crate::feed::Restored;
@@ -17,8 +17,10 @@ impl Unit {
     /// Asks the hub what it knows, when the member has no inventory and this process remembers nothing of it.
     pub(crate) fn recollect(&mut self, entry: &UnitEntry, ctx: &Ctx) {
         let is_lost = !self.unreadable && self.inventory_secrets.is_empty() && self.inventory.entries().is_empty();
-        if is_lost && self.recollection.is_none() && entry.removal.is_none() {
-            self.recollection = (ctx.recollect)(&self.id).map(Box::new);
+        if is_lost && self.recollection.is_none() {
+            let leaves = !entry.removal.is_none();
+            let known = (ctx.recollect)(&self.id);
+            self.recollection = known.filter(|known| leaves || known.payload_of(leaves).is_some()).map(Box::new);
         }
     }
 
@@ -38,13 +40,24 @@ impl Pass {
     /// is looked at again before it is adopted.
     pub(super) async fn restore(&mut self) -> Result<(), Error> {
         let Some(known) = self.unit.recollection.clone() else { return Ok(()) };
-        let is_of_no_use = |bundle: &Bundle| bundle.digest != known.payload;
-        if !self.entry.removal.is_none() || self.bundle.as_deref().is_ok_and(is_of_no_use) {
-            self.unit.recollection = None;
-            return Ok(());
-        }
-        // Whatever ends this pass before all of it is written: the next one goes on.
-        let Ok(bundle) = self.bundle.clone() else { return Ok(()) };
+        let leaves = !self.entry.removal.is_none();
+        let bundle = match self.bundle.clone() {
+            Ok(bundle) if known.payload_of(leaves) == Some(bundle.digest) => bundle,
+            _ if leaves => {
+                // One whose labels were taken off has been found meanwhile.
+                if self.unit.inventory.entries().is_empty() {
+                    self.note_unrecorded(&known);
+                }
+                self.unit.recollection = None;
+                return Ok(());
+            }
+            Ok(_) => {
+                self.unit.recollection = None;
+                return Ok(());
+            }
+            // Whatever ends this pass before all of it is written: the next one goes on.
+            Err(_) => return Ok(()),
+        };
         let is_lost = |object: &&Arc<Prepared>| {
             let key = &object.key;
             self.unit.inventory.get(key).is_none() && !self.outside.contains_key(key) && self.is_mine(key)
@@ -59,6 +72,9 @@ impl Pass {
             let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
             tracing::warn!(%member, %unit, "the inventory is gone, and the hub knows less than the member was told: its objects count as adopted");
             self.unit.recollection = None;
+            if leaves {
+                self.note_unrecorded(&known);
+            }
             return Ok(());
         };
         if !entries.is_empty() {
@@ -71,6 +87,17 @@ impl Pass {
             self.unit.recollection = None;
         }
         Ok(())
+    }
+
+    /// Notes that the unit leaves, and that what it had there stays, since nothing tells which objects these were. What was on its way out
+    /// is gone as a rule.
+    fn note_unrecorded(&mut self, known: &Recollection) {
+        if known.was_leaving {
+            return;
+        }
+        let (member, unit, objects) = (&self.connection.ctx.member, &self.unit.id, known.objects);
+        tracing::warn!(%member, %unit, objects, "the inventory is gone, and the hub does not know what was in it: what the unit has there stays");
+        self.unit.past.note_unrecorded(objects as usize, self.entry.epoch);
     }
 
     fn note_restored(&mut self, known: &Recollection) {

@@ -146,13 +146,37 @@ async fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_t
     world.quiet().await;
     assert!(world.config_map("c000").await.is_some());
     // So too when commits have counted up meanwhile: it was noted in the member.
-    world.set_with("a", 9, config_maps(2), |entry| entry.placed = at(300));
+    world.set_with("a", 9, config_maps(2), |entry| (entry.placed, entry.known_since) = (at(300), at(100)));
     world.restart();
     world.until(&unit, "still held", |r| r.epoch == 9 && r.deletions.as_ref().is_some_and(|d| d.behind)).await;
     let held = world.guard(&unit, None).held.unwrap();
     assert_eq!(held.causes, [Cause::Behind]);
     world.guard(&unit, Some(held.digest));
     world.until(&unit, "told", |r| r.objects.inventory == 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_gives_a_unit_for_the_first_time_deletes_nothing_that_it_gave_before_a_restore_until_told() {
+    let at = |second| Some(model::Timestamp::from_second(second).unwrap());
+    let mut world = World::new().await;
+    let unit = world.set_with("a", 1, config_maps(20), |entry| entry.placed = at(100));
+    world.applied(&unit).await;
+    // The hub is restored from before that, and what owns the unit is made again: its first epoch has one object less.
+    world.stop();
+    world.set_with("a", 1, config_maps(19), |entry| entry.placed = at(200));
+    world.restart();
+    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    world.quiet().await;
+    // However often the hub starts, and however many commits come.
+    world.set_with("a", 2, config_maps(19), |entry| entry.placed = at(200));
+    world.restart();
+    world.until(&unit, "still held", |r| r.epoch == 2 && r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!((held.causes.clone(), held.count), (vec![Cause::Behind], 1));
+    world.quiet().await;
+    assert!(world.config_map("c019").await.is_some());
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "told", |r| r.objects.inventory == 19).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -402,6 +402,34 @@ async fn a_process_that_starts_without_the_inventory_writes_it_again_from_what_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_unit_that_leaves_without_its_inventory_takes_along_what_the_hub_knows_of_or_says_that_it_stays() {
+    for is_known in [true, false] {
+        let mut world = World::new().await;
+        world.recollects = true;
+        world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "1")).await;
+        let mut objects = config_maps(3);
+        objects.push(config_map("theirs", "ours"));
+        let unit = world.set("a", 1, objects);
+        world.applied(&unit).await;
+        world.stop();
+        lose(&world).await;
+        if !is_known {
+            world.lose(&unit);
+        }
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        world.restart();
+        world.eventually("gone", || async { world.removed(&unit).is_some() }).await;
+        assert_eq!(world.inventories().await, [""; 0]);
+        assert!(world.config_map("theirs").await.is_some(), "it was there before");
+        assert_eq!(world.config_map("c000").await.is_none(), is_known);
+        let report = world.removed(&unit).unwrap();
+        let said = report.waiting.iter().find(|waiting| waiting.cause == WaitingCause::NotOurs);
+        assert_eq!(said.map(|said| said.count), (!is_known).then_some(4));
+        assert_eq!(world.restored().len(), usize::from(is_known));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_that_knows_less_than_the_member_was_told_adopts_when_the_inventory_is_lost() {
     // The hub has another payload now, or the member was told something later.
     for is_told_later in [false, true] {

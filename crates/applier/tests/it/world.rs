@@ -515,6 +515,7 @@ impl World {
             short,
             epoch,
             placed: None,
+            known_since: None,
             payload: bundle.digest,
             prune: true,
             suspend: false,

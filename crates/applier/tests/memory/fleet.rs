@@ -156,6 +156,7 @@ impl Hub {
                 revision: format!("r{epoch}"),
                 epoch,
                 placed: None,
+                known_since: None,
                 payload: bundle.digest,
                 prune: true,
                 suspend: false,

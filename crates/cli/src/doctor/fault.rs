@@ -157,6 +157,8 @@ const SEE_OUTPUT: &str = "look at the hub's own output: what is missing here was
 const SEE_MEMBER: &str = "see `kurator status member/{name}`";
 const SEE_REFUSED: &str = "see in the hub's own output what is too large in it";
 const RELEASE: &str = "revert the change, or release them: `kurator approve app/{name}{-n}`";
+const END_DELETION: &str =
+    "end that deletion in {member}, or take off the finalizer that is named: the object is made again when it is gone";
 const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}{-n}`";
 
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
@@ -283,6 +285,7 @@ pub(super) const FAULTS: &[Fault] = &[
         reason::CONTESTED,
         "let only one of the two write the field; `kurator status app/{name}{-n}` names it",
     ),
+    fault(Application, reason::BEING_DELETED, SEE_TREE),
     warning(Application, reason::MEMBER_UNKNOWN, "see its members above"),
     fault(Application, reason::MEMBER_GONE, "attach the member again to have what it holds removed"),
     fault(Application, reason::MEMBER_BLOCKED, "see its members above"),
@@ -385,6 +388,7 @@ pub(super) const FAULTS: &[Fault] = &[
          they are made again, and are its own then",
     ),
     fault(Unit, reason::CONTESTED, "let only one of the two write the field"),
+    fault(Unit, reason::BEING_DELETED, END_DELETION),
     fault(Unit, "InternalError", "this is a bug: report it with the hub's output"),
 ];
 

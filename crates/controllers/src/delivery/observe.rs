@@ -54,7 +54,8 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
             bundle(ctx, member, &decision, entry, &short, &mut out).await
         } else {
             let nothing = Payload::default();
-            Some(ctx.feed.bundle(&short, nothing.digest(), &nothing))
+            let had = what_leaves(ctx, member, &decision, entry, &short).await;
+            Some(had.unwrap_or_else(|| ctx.feed.bundle(&short, nothing.digest(), &nothing)))
         };
         let rendered = bundle.as_ref().map(|b| b.digest).filter(|_| entry.removal.is_none());
         if let Some(bundle) = bundle {
@@ -63,6 +64,28 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
         out.decisions.push((decision, rendered));
     }
     out
+}
+
+/// What a unit had in a member that it leaves, for an applier that has just started: it may find no inventory there. Nothing is
+/// fetched for that.
+async fn what_leaves(
+    ctx: &Ctx,
+    member: &MemberName,
+    decision: &Decision,
+    entry: &MemberDecision,
+    short: &ShortId,
+) -> Option<Arc<Bundle>> {
+    let digest = entry.digest?;
+    if ctx.feed.report(&decision.spec.unit, member).is_some() {
+        return None;
+    }
+    if let Some(ready) = ctx.feed.prepared(short, digest) {
+        return Some(ready);
+    }
+    let namespace = decision.namespace().unwrap_or_default();
+    let revision = ctx.revisions.get(&NamespacedName::new(namespace, &entry.revision))?;
+    let rendering = ctx.renderings.render(&revision.spec, true).await.ok()?;
+    Some(ctx.feed.bundle(short, rendering.summary.digest, &rendering.payload))
 }
 
 /// What a unit should be in a member: prepared already for another member that has it too, or rendered now.

@@ -36,6 +36,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         digest: None,
         placed: None,
         cluster: None,
+        known_since: None,
         reason: String::new(),
         replicas: None,
         granted: None,
@@ -548,7 +549,7 @@ fn an_applier_is_told_what_is_stored_of_an_inventory_in_its_member_as_long_as_th
     ctx.statuses.learn(slice);
     let recollect = apply::recollect(&ctx, &member(1));
     let known = recollect(&unit(1)).unwrap();
-    assert_eq!((known.payload, known.objects), (Digest::of(b"p"), 4));
+    assert_eq!((known.payload, known.objects), (Some(Digest::of(b"p")), 4));
     assert_eq!(recollect(&unit(2)), None);
     assert_eq!(apply::recollect(&ctx, &member(2))(&unit(1)), None);
     // Another cluster is behind the member now.

@@ -11,6 +11,7 @@ use api::condition;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -459,6 +460,38 @@ async fn objects_that_are_refused_crash_or_are_fought_over_are_green_nowhere() {
     })
     .await;
     nothing_is_green(&stage, "a fight", &both).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_somebody_deletes_and_that_is_not_gone_is_green_nowhere() {
+    let stage = green_stage().await;
+    let both = places(&[OF_APPLICATION, OF_UNIT]);
+    let held = Patch::Merge(json!({"metadata": {"finalizers": ["example.com/hold"]}}));
+    let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    let params = PatchParams::default();
+    let member = stage.member("a").client();
+    let maps: Api<ConfigMap> = Api::namespaced(member.clone(), "app");
+    let webs: Api<Deployment> = Api::namespaced(member, "app");
+    // A commit that does not touch it changes nothing of that.
+    for commit in [false, true] {
+        maps.patch("settings", &params, &held).await.unwrap();
+        webs.patch("web", &params, &held).await.unwrap();
+        all_is_green(&stage).await;
+        maps.delete("settings", &DeleteParams::default()).await.unwrap();
+        webs.delete("web", &DeleteParams::default()).await.unwrap();
+        if commit {
+            stage.commit(&[("app/more.yaml", Some(&settings("one").replace("name: settings", "name: more")))]);
+        }
+        nothing_is_green(&stage, "an object is being deleted", &both).await;
+        shows(&stage, ReasonColumnOfApplication, "BeingDeleted").await;
+        shows(&stage, StatusOfUnit, "NotReady").await;
+        shows(&stage, TreeOfUnit, "NotReady").await;
+        let ready = stage.condition("Ready").await.unwrap();
+        assert!(ready.message.contains("waits for finalizer example.com/hold (and 1 more)"), "{ready:?}");
+        maps.patch("settings", &params, &free).await.unwrap();
+        webs.patch("web", &params, &free).await.unwrap();
+        all_is_green(&stage).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ mod member;
 mod metrics;
 mod moving;
 mod person;
+mod restored;
 mod settled;
 mod source;
 mod split;

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, HubId, LinkState, MemberLink, PodCounts, Removal, RevisionSpec,
-    UnitCounts, UnitPhase, UnitStatus,
+    DecisionSpec, DeletionState, Deletions, Health, HubId, LinkState, MemberDecision, MemberLink, PodCounts, Removal,
+    RevisionSpec, UnitCounts, UnitPhase, UnitStatus,
 };
 use api::kurator::apps::v1alpha1::{ApplicationSpec, ApplicationStatus};
 use model::MemberName;
@@ -295,9 +295,11 @@ fn a_member_keeps_the_time_at_which_it_was_given_the_unit_until_it_leaves() {
     let earlier = Timestamp::from_second(1).unwrap();
     let entries = world.decisions.values_mut().flat_map(|d| d.members.values_mut());
     entries.for_each(|entry| entry.placed = Some(earlier));
-    let placed = |world: &World| -> Vec<Option<Timestamp>> {
-        world.decisions.values().flat_map(|d| d.members.values()).map(|entry| entry.placed).collect()
+    let of_entries = |world: &World, time: fn(&MemberDecision) -> Option<Timestamp>| -> Vec<Option<Timestamp>> {
+        world.decisions.values().flat_map(|d| d.members.values()).map(time).collect()
     };
+    let placed = |world: &World| of_entries(world, |entry| entry.placed);
+    let known_since = |world: &World| of_entries(world, |entry| entry.known_since);
     assert!(world.step().0.is_settled());
     world.fleet = FleetFacts::Found(vec![candidate("a")]);
     world.step();
@@ -305,6 +307,10 @@ fn a_member_keeps_the_time_at_which_it_was_given_the_unit_until_it_leaves() {
     world.fleet = FleetFacts::Found(vec![candidate("a"), candidate("b")]);
     world.step();
     assert_eq!(placed(&world), [Some(earlier), Some(world.now)]);
+    assert_eq!(known_since(&world), [None, Some(earlier)], "it had not left when it was given again");
+    world.source.artifact = Some(artifact("c2"));
+    world.step();
+    assert_eq!(known_since(&world), [None, Some(earlier)]);
 }
 
 #[test]

@@ -232,6 +232,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         epoch: 1,
         placed: None,
         cluster: None,
+        known_since: None,
         digest: None,
         reason: "member of the fleet".into(),
         replicas: None,

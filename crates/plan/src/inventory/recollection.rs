@@ -22,23 +22,34 @@ pub type Found = (Arc<Prepared>, Option<Value>);
 /// What a unit had in a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recollection {
-    /// The payload of which everything was applied. Of another one it is not known what was there before us.
-    pub payload: Digest,
+    /// The payload of which everything was applied. Of another one it is not known what was there before us. `None` when the report does
+    /// not tell each adopted object from the unit's own.
+    pub payload: Option<Digest>,
     /// How many objects were recorded.
     pub objects: u32,
     /// Those of them that existed before us.
     pub adopted: ObjectSet,
+    /// The unit was on its way out: its inventory goes last, so that it may be gone because everything is.
+    pub was_leaving: bool,
 }
 
 impl Recollection {
-    /// What a stored report tells; `None` when it does not tell each adopted object from the unit's own, or when the unit was on its
-    /// way out: then its inventory goes last.
+    /// What a stored report tells; `None` when the unit had nothing there.
     pub fn of(status: &UnitStatus) -> Option<Self> {
-        let is_leaving = matches!(status.phase, UnitPhase::Removing | UnitPhase::Removed);
         let is_told = status.objects.adopted as usize == status.adopted.len();
-        let (objects, adopted) = (status.objects.inventory, status.adopted.clone());
-        let payload = status.applied.filter(|_| is_told && !is_leaving && objects > 0)?;
-        Some(Self { payload, objects, adopted })
+        let is_there = status.phase != UnitPhase::Removed && status.objects.inventory > 0;
+        is_there.then(|| Self {
+            payload: status.applied.filter(|_| is_told),
+            objects: status.objects.inventory,
+            adopted: status.adopted.clone(),
+            was_leaving: status.phase == UnitPhase::Removing,
+        })
+    }
+
+    /// The payload by which its objects are found, of a unit that leaves, or that stays. What was on its way out is not a unit's own
+    /// again without being asked.
+    pub fn payload_of(&self, leaves: bool) -> Option<Digest> {
+        self.payload.filter(|_| leaves || !self.was_leaving)
     }
 
     /// What to record of the payload's objects, as they were found: those that the unit applied. `None` when one of them was applied

@@ -32,6 +32,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         revision: "r".into(),
         epoch,
         placed: Some(Timestamp::from_second(placed).unwrap()),
+        known_since: None,
         payload: Digest::of(b"payload"),
         prune: true,
         suspend: false,
@@ -224,6 +225,28 @@ fn a_hub_is_behind_by_its_epoch_or_by_an_earlier_placement_and_stays_so() {
     inventory.set_written();
     inventory.judge(&unit_entry(9, 1_900_000_000), |_| true);
     assert!(inventory.is_changed());
+}
+
+#[test]
+fn a_hub_is_behind_when_the_member_had_the_unit_before_the_hub_knows_of_it() {
+    let known_since = |second, epoch, placed| UnitEntry {
+        known_since: Some(Timestamp::from_second(second).unwrap()),
+        ..unit_entry(epoch, placed)
+    };
+    let written = || read(&write(&[&filled()])).unwrap();
+    let mut inventory = written();
+    let made_again = unit_entry(9, 1_900_000_000);
+    assert!(inventory.is_behind(&made_again), "this hub gave it for the first time");
+    inventory.judge(&made_again, |_| false);
+    inventory.raise(&made_again);
+    assert!(inventory.is_behind(&made_again), "and stays so when that is written");
+    let mut inventory = written();
+    inventory.judge(&made_again, |_| true);
+    inventory.raise(&made_again);
+    assert!(!inventory.is_behind(&made_again), "all that is there is wanted");
+    let given_again = known_since(1_800_000_000, 9, 1_900_000_000);
+    assert!(!written().is_behind(&given_again), "it was given again before it had left");
+    assert!(!Inventory::empty(unit()).is_behind(&made_again), "nothing was there");
 }
 
 #[test]

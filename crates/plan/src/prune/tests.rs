@@ -26,6 +26,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         revision: "r".into(),
         epoch: 5,
         placed: None,
+        known_since: None,
         payload: Digest::of(b"payload"),
         prune: true,
         suspend: false,

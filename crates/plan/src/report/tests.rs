@@ -253,6 +253,7 @@ fn the_worst_is_said_first() {
         conflict: Some((&key, "other".into())),
         failed: 2,
         pending: Some(&key),
+        deleted: Some(Deleted { key: &key, message: String::new(), count: 2 }),
         contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH }),
         kept: &waiting,
         hidden: None,
@@ -272,7 +273,13 @@ fn the_worst_is_said_first() {
     );
     let conflict = Troubles { problem: None, ..all.clone() };
     assert_eq!(done(&conflict), (UnitPhase::Failed, "Conflict".into()));
-    let pending = Troubles { failed: 0, ..conflict };
+    let deleted = Troubles { failed: 0, ..conflict };
+    assert_eq!(done(&deleted), (UnitPhase::Applying, reason::BEING_DELETED.into()));
+    let goes = summarize(&PassEnd::Done, &deleted).message;
+    assert!(goes.starts_with("ConfigMap shop/c is being deleted (and 1 more); what the unit has is made"), "{goes}");
+    let waiting = summarize(&PassEnd::Waiting { phase: "x".into() }, &deleted);
+    assert_eq!((waiting.phase, waiting.reason.as_str()), (UnitPhase::Waiting, reason::BEING_DELETED));
+    let pending = Troubles { deleted: None, ..deleted };
     assert_eq!(done(&pending), (UnitPhase::Applying, "ObjectsPending".into()));
     let guarded = Troubles { pending: None, ..pending };
     assert_eq!(done(&guarded), (UnitPhase::DeletionsHeld, "DeletionsHeld".into()));

@@ -12,6 +12,9 @@ use crate::{apply, prune};
 /// Why what leaves waits though a person agreed that its unit leaves.
 const NOT_SHOWN: &str = "it was not in the list that was agreed to";
 
+/// Why objects stay that a unit had when it left.
+const UNRECORDED: &str = "its inventory was deleted there, and what it named is not known";
+
 /// Objects by cause and detail: how many, and the first by key.
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
@@ -43,6 +46,11 @@ impl Waits {
     /// Adds an object that the unit no longer wants, and let go of since it is not its own.
     pub fn add_not_ours(&mut self, key: &ObjectKey, why: &NotOurs) {
         self.add(WaitingCause::NotOurs, &why.to_string(), 1, key.to_string());
+    }
+
+    /// Adds objects that the unit had and of which nothing is recorded any more, so that they stay.
+    pub fn add_unrecorded(&mut self, count: usize) {
+        self.add(WaitingCause::NotOurs, UNRECORDED, count, String::new());
     }
 
     /// Adds what others gathered.

@@ -91,6 +91,7 @@ impl<'a> Pair<'a> {
         let is_newest = self.wanted == Some(&status.revision) && self.has(status);
         match status.phase {
             UnitPhase::Applied | UnitPhase::Applying if status.reason == reason::CONTESTED => reason::CONTESTED,
+            UnitPhase::Applying | UnitPhase::Waiting if status.reason == reason::BEING_DELETED => reason::BEING_DELETED,
             UnitPhase::Failed => reason::RECONCILIATION_FAILED,
             UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
             UnitPhase::Removing | UnitPhase::Removed => reason::DELETING,

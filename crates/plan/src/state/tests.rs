@@ -171,6 +171,10 @@ fn the_words_for_a_unit() {
     }
     let contested = UnitStatus { reason: reason::CONTESTED.to_owned(), ..status(UnitPhase::Applied, Health::Healthy) };
     assert_eq!(state(&contested), (State::NotReady, reason::CONTESTED));
+    for phase in [UnitPhase::Applying, UnitPhase::Waiting] {
+        let deleted = UnitStatus { reason: reason::BEING_DELETED.to_owned(), ..status(phase, Health::Progressing) };
+        assert_eq!(state(&deleted), (State::NotReady, reason::BEING_DELETED));
+    }
     let nothing = Pair::decided(None, None, "m", None, Some(&here));
     assert_eq!(nothing.state(), State::Progressing, "it has not reported yet");
     let waits = WaitingOn::new(Missing::Source, "no answer");

@@ -185,6 +185,7 @@ fn one_unit(
         digest: Some(digest),
         placed: Some(now),
         cluster: observed.members.get(member).and_then(|facts| facts.cluster.clone()),
+        known_since: None,
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.

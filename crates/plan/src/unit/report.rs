@@ -7,6 +7,7 @@ use api::delivery::{
     UnitPhase, UnitStatus, WaitingCause, WaitingOn,
 };
 use api::feed::UnitReport;
+use api::reason;
 use model::{ObjectKey, Timestamp, words};
 
 use crate::report::NOT_VISIBLE;
@@ -161,7 +162,7 @@ fn reverts(counted: Option<RevertCount>, before: Option<&UnitStatus>) -> (u64, O
 fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
     let passing = matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting);
     passing
-        && report.reason != NOT_VISIBLE
+        && ![NOT_VISIBLE, reason::BEING_DELETED].contains(&report.reason.as_str())
         && before.epoch == report.epoch
         && before.applied == Some(report.payload)
         && report.deletions.is_none()

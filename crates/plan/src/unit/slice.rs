@@ -88,9 +88,12 @@ fn members(
                 (None, Some(chosen)) => match chosen.get(member) {
                     // It is given to the member now only if it was leaving.
                     Some(wanted) if entry.removal.is_none() => {
-                        Some(MemberDecision { placed: entry.placed, ..wanted.clone() })
+                        let (placed, known_since) = (entry.placed, entry.known_since);
+                        Some(MemberDecision { placed, known_since, ..wanted.clone() })
                     }
-                    Some(wanted) => Some(wanted.clone()),
+                    Some(wanted) => {
+                        Some(MemberDecision { known_since: entry.known_since.or(entry.placed), ..wanted.clone() })
+                    }
                     None => leave(observed, unit, member, entry, by_prune, edit),
                 },
             };

@@ -607,14 +607,15 @@ fn which_objects_were_there_before_is_stored_as_long_as_they_are_few() {
     let stored = |adopted, before| merge_report(&report(adopted), before, now()).unwrap();
     let few = stored(2, None);
     assert_eq!(few.adopted.len(), 2);
-    assert!(crate::inventory::Recollection::of(&few).is_some());
+    let payload = |status| crate::inventory::Recollection::of(status).unwrap().payload;
+    assert!(payload(&few).is_some());
     // A report without rows says nothing of them.
     let blank = Reported { details: Vec::new(), ..report(2) };
     assert_eq!(merge_report(&blank, Some(&few), now()).unwrap().adopted, few.adopted);
     assert!(stored(0, Some(&few)).adopted.is_empty());
     let many = stored(u32::try_from(UnitStatus::ADOPTED_MAX).unwrap() + 1, Some(&few));
     assert!(many.adopted.is_empty());
-    assert_eq!(crate::inventory::Recollection::of(&many), None);
+    assert_eq!(payload(&many), None);
 }
 
 #[test]
@@ -624,6 +625,8 @@ fn an_applier_that_only_looks_again_says_nothing() {
         assert_eq!(merge_report(&reported(phase, b"p"), Some(&before), now()), None, "{phase}");
         assert!(merge_report(&reported(phase, b"other"), Some(&before), now()).is_some(), "{phase}: another payload");
         assert!(merge_report(&reported(phase, b"p"), None, now()).is_some(), "{phase}: first report");
+        let deleted = Reported { reason: api::reason::BEING_DELETED.to_owned(), ..reported(phase, b"p") };
+        assert!(merge_report(&deleted, Some(&before), now()).is_some(), "{phase}: somebody deletes an object");
     }
 }
 

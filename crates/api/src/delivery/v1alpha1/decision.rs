@@ -30,6 +30,11 @@ pub struct MemberDecision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub cluster: Option<Uid>,
+    /// Since when the hub knows that the unit is there, if it was given to this member again before it had left; else `placed`.
+    /// What a member has from before was written by a hub that has forgotten it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub known_since: Option<Timestamp>,
     /// Digest of the rendered payload, once it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

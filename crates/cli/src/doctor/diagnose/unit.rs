@@ -157,7 +157,7 @@ fn broken(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Opt
         UnitPhase::Failed => true,
         UnitPhase::Applied => [reason::CONTESTED, RECORD_LOST].contains(&status.reason.as_str()),
         UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => {
-            long || status.reason == reason::CONTESTED
+            long || [reason::CONTESTED, reason::BEING_DELETED].contains(&status.reason.as_str())
         }
         UnitPhase::DeletionsHeld | UnitPhase::Suspended | UnitPhase::Removed | UnitPhase::Unknown => false,
     };

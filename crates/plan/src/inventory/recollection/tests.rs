@@ -23,16 +23,25 @@ fn status(change: impl FnOnce(&mut UnitStatus)) -> UnitStatus {
 
 #[test]
 fn a_report_tells_what_was_the_units_own_only_when_it_tells_all_that_was_not() {
-    assert!(Recollection::of(&status(|_| {})).is_some());
-    assert!(Recollection::of(&status(|s| s.phase = UnitPhase::Unknown)).is_some());
-    // As an earlier version stored it, or with more adopted objects than are kept.
-    assert_eq!(Recollection::of(&status(|s| s.adopted = ObjectSet::default())), None);
-    assert_eq!(Recollection::of(&status(|s| s.objects.adopted = 2)), None);
-    assert_eq!(Recollection::of(&status(|s| s.applied = None)), None);
-    assert_eq!(Recollection::of(&status(|s| s.objects = api::delivery::UnitCounts::default())), None);
-    for phase in [UnitPhase::Removing, UnitPhase::Removed] {
-        assert_eq!(Recollection::of(&status(|s| s.phase = phase)), None);
+    let payload =
+        |leaves: bool, status: UnitStatus| Recollection::of(&status).and_then(|known| known.payload_of(leaves));
+    for leaves in [false, true] {
+        assert!(payload(leaves, status(|_| {})).is_some());
+        assert!(payload(leaves, status(|s| s.phase = UnitPhase::Unknown)).is_some());
+        // As an earlier version stored it, or with more adopted objects than are kept.
+        assert_eq!(payload(leaves, status(|s| s.adopted = ObjectSet::default())), None);
+        assert_eq!(payload(leaves, status(|s| s.objects.adopted = 2)), None);
+        assert_eq!(payload(leaves, status(|s| s.applied = None)), None);
+        let left = payload(leaves, status(|s| s.phase = UnitPhase::Removing));
+        assert_eq!(left.is_some(), leaves, "what was on its way out goes, and does not stay");
     }
+    assert_eq!(Recollection::of(&status(|s| s.objects = api::delivery::UnitCounts::default())), None);
+    assert_eq!(Recollection::of(&status(|s| s.phase = UnitPhase::Removed)), None);
+    assert_eq!(
+        Recollection::of(&status(|s| s.objects.adopted = 2)).unwrap().objects,
+        3,
+        "that something is there is known"
+    );
 }
 
 #[test]
@@ -53,7 +62,7 @@ fn an_object_is_the_units_when_it_bears_its_marks_under_our_name() {
         "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields}]);
     let claimant = Claimant { hub: &hub, part_of: &part_of };
     let entries = |adopted, live: &Value| {
-        let known = Recollection { payload: bundle.digest, objects: 1, adopted };
+        let known = Recollection { payload: Some(bundle.digest), objects: 1, adopted, was_leaving: false };
         let found = [(prepared.clone(), Some(live.clone()))];
         known.entries(&found, &claimant).map(|mut entries| entries.pop().map(|(_, entry)| entry))
     };

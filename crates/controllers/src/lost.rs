@@ -28,6 +28,12 @@ pub(crate) async fn between(
     Some(lost)
 }
 
+/// The objects of a revision; none when it cannot be rendered now.
+pub(crate) async fn keys_of(renderings: &Renderings, revision: &RevisionSpec) -> HashSet<ObjectKey> {
+    let rendering = renderings.render(revision, true).await;
+    rendering.iter().flat_map(|rendering| rendering.payload.objects()).map(|object| ObjectKey::of(object)).collect()
+}
+
 /// The objects of a payload that another has not. Those that ask to stay are given back, and not among them.
 fn without(before: &Payload, after: &Payload) -> Vec<Arc<HashedKey>> {
     let kept: HashSet<ObjectKey> = after.objects().map(|object| ObjectKey::of(object)).collect();

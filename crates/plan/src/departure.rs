@@ -7,17 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{Removal, UnitId, UnitPhase};
+use api::delivery::{ExpectedDeletions, ObjectSet, Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::kurator::annotation::ON_DELETE;
 use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, UnnamedMembers};
-use model::{HashedKey, MemberName, ObjectKey, Uid};
+use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 
 use crate::difference::whole;
-use crate::phase;
+use crate::inhabitant::is_within;
 use crate::prepare::Bundle;
 use crate::report::{RECORD_LOST, is_of_another};
 use crate::rights::{Lack, OUTSIDE_RIGHTS, Rights};
+use crate::{phase, prune};
 
 /// What a unit has in a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +119,38 @@ impl Objects {
         Self { goes, stays: BTreeMap::new() }
     }
 
+    /// The list of this digest, of a member that has not reported it by name: out of `lost`, what its unit has no longer. `heir`: who
+    /// else has an object there, and takes it over. `None`: what is lost is another list.
+    pub fn of_lost(
+        lost: &[Arc<HashedKey>],
+        digest: Digest,
+        stored: &Stored<'_>,
+        heir: impl Fn(&ObjectKey) -> Option<String>,
+    ) -> Option<Self> {
+        let Stored { adopted, expected, rights } = *stored;
+        let why = |key: &Arc<HashedKey>| {
+            let taken_over = heir(key).map(Stays::TakenOver);
+            let outside = || rights.lack(key).map(Stays::OutsideRights);
+            taken_over.or_else(outside).or_else(|| adopted.contains(key).then_some(Stays::Adopted))
+        };
+        let stays: BTreeMap<&Arc<HashedKey>, Stays> = lost.iter().filter_map(|key| Some((key, why(key)?))).collect();
+        // What was approved before is in no list.
+        let approved = expected.and_then(ExpectedDeletions::shown).unwrap_or_default();
+        let lists = match expected.filter(|expected| expected.digest == digest) {
+            // It was made by the hub, which knows what is in it. What stays may have become known since.
+            Some(expected) => vec![lost.iter().filter(|key| expected.objects.contains(key)).cloned().collect()],
+            None => lists_of_member(lost, &stays, &approved),
+        };
+        let list: Vec<_> = lists.into_iter().find(|list| prune::deletions(list, 0, false).digest == digest)?;
+        let listed: BTreeSet<&Arc<HashedKey>> = list.iter().collect();
+        let mut out = Self::of_list(listed.iter().copied().filter(|key| !stays.contains_key(*key)));
+        let is_meant = |key: &Arc<HashedKey>| listed.contains(key) || !approved.contains(key);
+        let named = stays.into_iter().filter(|(key, _)| is_meant(key));
+        out.stays = named.map(|(key, why)| (ObjectKey::clone(key), why)).collect();
+        out.spare_containers();
+        Some(out)
+    }
+
     /// Tells what of such a list stays by what the objects say in the member and by what was adopted, and adds what the unit no
     /// longer has either and what stays there since the member gives no rights to it.
     #[must_use]
@@ -142,7 +175,7 @@ impl Objects {
 
     /// Adds what stays there since the member gives no rights to it.
     #[must_use]
-    pub fn with_staying<'a>(mut self, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> Self {
+    fn with_staying<'a>(mut self, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> Self {
         self.stays.extend(keys.into_iter().map(|key| (ObjectKey::clone(key), Stays::OutsideRights(Lack::of(key)))));
         self
     }
@@ -210,6 +243,37 @@ impl Objects {
     pub fn has_containers(&self) -> bool {
         self.goes.iter().any(phase::is_container)
     }
+}
+
+/// What is stored of a member, and what the hub may do there.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// What was there before the unit.
+    pub adopted: &'a ObjectSet,
+    /// What the hub expects that the member deletes.
+    pub expected: Option<&'a ExpectedDeletions>,
+    /// What the hub may do there.
+    pub rights: &'a Rights,
+}
+
+/// The lists that a member may have made of what its unit has no longer: as [`prune`] makes them, with and without the Namespaces and
+/// definitions of which the hub cannot know whether something in them stays.
+fn lists_of_member(
+    lost: &[Arc<HashedKey>],
+    stays: &BTreeMap<&Arc<HashedKey>, Stays>,
+    approved: &ObjectSet,
+) -> Vec<Vec<Arc<HashedKey>>> {
+    let (before, new): (Vec<_>, Vec<_>) =
+        lost.iter().filter(|key| !stays.contains_key(key)).cloned().partition(|key| approved.contains(key));
+    // A container is asked about again with what is new in it.
+    let is_asked_again =
+        |key: &Arc<HashedKey>| phase::is_container(key) && new.iter().any(|inside| is_within(key, inside));
+    let again: Vec<_> = before.into_iter().filter(is_asked_again).collect();
+    let all = [again, new].concat();
+    let (containers, others): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|key| phase::is_container(key));
+    let holds_nothing = |key: &Arc<HashedKey>| !stays.keys().any(|inside| is_within(key, inside));
+    let spared = others.iter().cloned().chain(containers.into_iter().filter(holds_nothing)).collect();
+    vec![all, spared, others]
 }
 
 /// Why an object that nobody wants any more would be given back, by what its member reported of it.

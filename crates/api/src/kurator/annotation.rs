@@ -91,7 +91,7 @@ pub const APPLICATION_FINALIZER: &str = "apps.kurator.dev";
 pub const PREFIX: &str = "kurator.dev/";
 
 /// Every name under [`PREFIX`] that an object can have for a reason, sorted. Another one is a mistake of its writer.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 26] = [
     ADOPT,
     label::APPLIED,
     APPROVE,
@@ -104,7 +104,6 @@ const KNOWN: [&str; 27] = [
     label::GROUP,
     label::GROUP_ID,
     label::HUB,
-    label::LEFT_BEHIND,
     MINTED,
     NAMESPACES,
     ON_DELETE,

@@ -1,7 +1,8 @@
 //! The fleet, the source, what is stored, what members report; and the renderings that are wanted.
 
+use std::cell::OnceCell;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +17,15 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, NamespacedName, Store};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
-use model::{HashedKey, MemberName, Timestamp};
+use model::{HashedKey, MemberName, ObjectKey, Timestamp};
 use place::Candidate;
 use plan::application::{FleetFacts, SourceFacts, fleet_name, owner_facts, units};
 use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
 use plan::rights::Rights;
-use plan::unit::{Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, unanswered, wanted};
+use plan::unit::{
+    Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, unanswered, wanted, wanted_there,
+};
 use render::Remote;
 use source::{GitReference, GitSpec};
 
@@ -348,7 +351,11 @@ async fn lost_by_absent(
     }
     let wanted: BTreeMap<UnitId, Wanted> =
         wanted(observed, now).into_iter().map(|want| (want.revision.unit.clone(), want)).collect();
+    let members: BTreeSet<&MemberName> = away.iter().map(|one| &one.member).collect();
+    // Found out when something is lost at all.
+    let units = OnceCell::new();
     let mut gone: BTreeMap<(&UnitId, &String), Vec<Arc<HashedKey>>> = BTreeMap::new();
+    let mut payloads: BTreeMap<&str, HashSet<ObjectKey>> = BTreeMap::new();
     for Unanswered { unit, member, had } in &away {
         let (Some(want), Some(earlier)) = (wanted.get(unit), observed.revisions.get(had)) else { continue };
         // It has what it is to have; or what it would lose is stored, for as long as nothing else is wanted.
@@ -363,8 +370,19 @@ async fn lost_by_absent(
                 place.insert(keys)
             }
         };
-        // The member names in its list what it may delete.
-        let (keys, _) = rights(member).split(&*keys);
+        // The member names in its list what it may delete, and what no other unit has there.
+        let (mut keys, _) = rights(member).split(&*keys);
+        if keys.is_empty() {
+            continue;
+        }
+        let units = units.get_or_init(|| wanted_there(observed, &wanted, &members));
+        let others = units.iter().filter(|(other, _)| **other != unit);
+        for (name, revision) in others.filter_map(|(_, there)| there.get(member).copied()) {
+            if !payloads.contains_key(name) {
+                payloads.insert(name, lost::keys_of(renderings, revision).await);
+            }
+            keys.retain(|key| !payloads[name].contains(&***key));
+        }
         if !keys.is_empty() {
             out.insert((unit.clone(), member.clone()), keys);
         }

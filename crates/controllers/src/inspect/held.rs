@@ -14,7 +14,7 @@ use api::view::{HeldList, HeldObjects};
 use client::NamespacedName;
 use kube::ResourceExt;
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
-use plan::departure::{Known, Objects, grouped, occupants};
+use plan::departure::{Known, Objects, Stored, grouped, occupants};
 use plan::prepare::Bundle;
 use plan::unit;
 
@@ -96,24 +96,24 @@ impl Inspector {
         let waiting: HashSet<&MemberName> = held.members.iter().map(|(member, ..)| member).collect();
         let (mut out, mut known) = (Vec::new(), Lost::new());
         for (placed, member, entry) in world.entries(unit).filter(|(_, member, _)| waiting.contains(member)) {
-            let report = world.report(unit, member);
+            let (report, away) = (world.report(unit, member), held.away.contains(member));
             let status = world.statuses.get(&(unit.clone(), member.clone()));
-            let list = status.filter(|status| status.epoch == entry.epoch).and_then(|status| status.held.as_ref());
+            let list = unit::report_at(status, entry.epoch).and_then(|status| status.held.as_ref());
             let digest = list.map(|list| list.digest).or(entry.expected.as_ref().map(|expected| expected.digest));
             let going = report.and_then(|report| report.going.as_ref());
             let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {
                 // The report of exactly this list.
                 (Some(going), _) => Ok(Objects::of_list(&going.objects).with_report(report.map(Arc::as_ref))),
                 // It says otherwise by now.
-                (None, _) if list.is_some() && !self.is_away(member) => return None,
+                (None, _) if list.is_some() && !away => return None,
                 (None, Some(digest)) => {
-                    let lost = self.lost(placed, member, entry, digest, &mut known).await;
+                    let lost = self.lost(world, (placed, member, entry), digest, &mut known).await;
                     lost.map(|objects| objects.with_report(report.map(Arc::as_ref)))
                 }
                 (None, None) => return None,
             };
             let uids = report.map(|report| uids(report)).unwrap_or_default();
-            out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
+            out.push(Known { member: member.clone(), away, objects, uids });
         }
         Some((held.digest, out))
     }
@@ -121,15 +121,18 @@ impl Inspector {
     /// The list of a member that does not answer: the objects of an earlier revision that have this digest together.
     async fn lost(
         &self,
-        placed: &Placed,
-        member: &MemberName,
-        entry: &MemberDecision,
+        world: &World,
+        (placed, member, entry): (&Placed, &MemberName, &MemberDecision),
         digest: Digest,
         known: &mut Lost,
     ) -> Result<Objects, String> {
         let unit = placed.unit();
         let all = self.stores.revisions.by_index(OWNER, &unit.owner().to_string());
-        let rights = self.rights(member);
+        let status = world.statuses.get(&(unit.clone(), member.clone()));
+        let (rights, heirs) = (self.rights(member), self.heirs(world, unit, member).await);
+        let adopted = status.map(|status| status.adopted.clone()).unwrap_or_default();
+        let stored = Stored { adopted: &adopted, expected: entry.expected.as_deref(), rights: &rights };
+        let heir = |key: &ObjectKey| heirs.iter().find(|heir| has(&heir.bundle, key)).map(|heir| heir.name.clone());
         let (wanted, earlier): (Vec<_>, Vec<_>) =
             all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);
         for (earlier, wanted) in earlier.iter().zip(wanted.iter().cycle()) {
@@ -139,12 +142,8 @@ impl Inspector {
                 known.insert(pair.clone(), keys);
             }
             let Some(Some(keys)) = known.get(&pair) else { continue };
-            // What was approved before is in no list.
-            let approved = entry.expected.as_ref().map(|expected| &expected.approved);
-            let is_asked = |key: &&Arc<HashedKey>| approved.is_none_or(|approved| !approved.contains(key));
-            let (keys, outside) = rights.split(keys.iter().filter(is_asked));
-            if plan::prune::deletions(&keys, 0, false).digest == digest {
-                return Ok(Objects::of_list(&keys).with_staying(&outside));
+            if let Some(objects) = Objects::of_lost(keys, digest, &stored, heir) {
+                return Ok(objects);
             }
         }
         Err(UNNAMED.to_owned())
@@ -167,7 +166,9 @@ impl Inspector {
             };
             let mut objects = known.map_err(|_| UNNAMED.to_owned());
             if let Ok(objects) = &mut objects {
-                self.hand_over(world, unit, member, objects).await;
+                for Heir { name, bundle } in self.heirs(world, unit, member).await {
+                    objects.hand_over(|key| has(&bundle, key), &name);
+                }
                 report.into_iter().for_each(|report| self.spare_occupied(report, objects));
             }
             let uids = report.map(|report| uids(report)).unwrap_or_default();
@@ -186,17 +187,25 @@ impl Inspector {
         }
     }
 
-    /// Leaves out what other policies of the Application have in the member too: that is handed over.
-    async fn hand_over(&self, world: &World, unit: &UnitId, member: &MemberName, objects: &mut Objects) {
-        let others = world.placed.iter().filter(|placed| placed.unit() != unit);
-        for placed in others {
+    /// What other policies of the Application have in the member: it is handed over to them.
+    async fn heirs(&self, world: &World, unit: &UnitId, member: &MemberName) -> Vec<Heir> {
+        let mut out = Vec::new();
+        for placed in world.placed.iter().filter(|placed| placed.unit() != unit) {
             let entry = placed.decision.spec.members.get(member);
             let Some(entry) = entry.filter(|entry| entry.removal.is_none() && entry.kept().is_none()) else { continue };
             if let Ok(bundle) = self.bundle(&placed.decision, entry).await {
-                objects.hand_over(|key| has(&bundle, key), &format!("policy {}", placed.policy()));
+                out.push(Heir { name: format!("policy {}", placed.policy()), bundle });
             }
         }
+        out
     }
+}
+
+/// Another policy of the Application, which takes over what it has in a member too.
+struct Heir {
+    /// `policy web`.
+    name: String,
+    bundle: Arc<Bundle>,
 }
 
 /// Does a payload have an object?

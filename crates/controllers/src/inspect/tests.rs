@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
@@ -158,4 +160,129 @@ async fn what_is_held_is_answered_also_while_previews_wait_for_other_machines() 
     assert!(matches!(held, super::InspectError::NotFound(_)), "{held}");
     let member = "a".parse().unwrap();
     assert_eq!(inspector.rendering(&key, &member).await.unwrap_err(), super::InspectError::Busy);
+}
+
+/// An Application `app` with a member `b` that does not answer, which had other objects than its policies have now.
+struct Away {
+    _cache: tempfile::TempDir,
+    controllers: std::sync::Arc<crate::deps::Controllers>,
+    hub: api::delivery::HubId,
+}
+
+impl Away {
+    fn new() -> Self {
+        let (cache, controllers) = crate::deps::tests::idle();
+        let application: api::kurator::apps::v1alpha1::Application = serde_json::from_value(json!({
+            "apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "spec": {"source": {}, "syncPolicies": []},
+            "metadata": {"name": "app", "namespace": "default", "resourceVersion": "1"}}))
+        .unwrap();
+        controllers.stores.applications.learn(application);
+        let mut record = api::karmada::cluster::v1alpha1::Cluster::new("b", Default::default());
+        record.metadata.resource_version = Some("2".into());
+        controllers.stores.clusters.learn(record);
+        Self { _cache: cache, controllers, hub: api::delivery::HubId::from_random([7; 10]) }
+    }
+
+    fn unit(policy: &str) -> api::delivery::UnitId {
+        plan::application::owner("default", "app").unit(Some(policy))
+    }
+
+    /// Stores a revision of a policy: ConfigMaps of these names.
+    fn revision(&self, policy: &str, epoch: u64, names: &[&str]) -> String {
+        let object = |name: &&str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+        let (objects, unit): (Vec<Value>, _) = (names.iter().map(object).collect(), Self::unit(policy));
+        let short = unit.short(&self.hub);
+        let (inputs, _) = plan::unit::objects::pack(&objects, &short, &HubKey::from_random([1; 32])).unwrap();
+        let name = api::delivery::RevisionSpec::object_name(&short, epoch);
+        let spec = api::delivery::RevisionSpec {
+            unit,
+            epoch,
+            inputs: api::delivery::Inputs::Objects(inputs),
+            overrides: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            renderer: render::VERSION.into(),
+            time: "2026-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let mut revision = api::delivery::Revision::new(&name, spec);
+        revision.metadata.namespace = Some("default".into());
+        revision.metadata.resource_version = Some((10 + epoch).to_string());
+        self.controllers.stores.revisions.learn(revision);
+        name
+    }
+
+    /// Decides that the member gets this revision of a policy.
+    fn decide(&self, policy: &str, entry: &Value) {
+        let spec = json!({"unit": Self::unit(policy), "slice": 0, "prune": true, "members": {"b": entry}});
+        let spec: api::delivery::DecisionSpec = serde_json::from_value(spec).unwrap();
+        let mut decision = api::delivery::Decision::new(&format!("d-{policy}"), spec);
+        decision.metadata.namespace = Some("default".into());
+        decision.metadata.resource_version = Some("20".into());
+        self.controllers.stores.decisions.learn(decision);
+    }
+
+    /// Stores what the member said last of policy `p`.
+    fn report(&self, status: &Value) {
+        let status = serde_json::from_value(status.clone()).unwrap();
+        let spec = api::delivery::MemberStatusSpec { member: "b".parse().unwrap(), slice: 0 };
+        let mut stored = api::delivery::MemberStatus::new("b-0", spec);
+        stored.metadata.resource_version = Some("30".into());
+        let units = BTreeMap::from([(Self::unit("p"), status)]);
+        stored.status =
+            Some(api::delivery::MemberStatusStatus { units, ..api::delivery::MemberStatusStatus::default() });
+        self.controllers.stores.statuses.learn(stored);
+    }
+
+    /// Everything that waits: what goes, what stays and why, and how many members have no names.
+    async fn held(&self) -> (String, Vec<String>, usize) {
+        let key = client::NamespacedName::new("default", "app");
+        let held = self.controllers.inspector.held(&key, false).await.unwrap();
+        let [list] = &held.lists[..] else { panic!("{held:?}") };
+        let objects: Vec<_> = list.groups.iter().flat_map(|group| &group.objects).collect();
+        assert!(list.groups.iter().all(|group| group.away), "{list:?}");
+        let goes: Vec<&str> = objects.iter().filter(|o| o.stays.is_empty()).map(|o| o.name.as_str()).collect();
+        let stays = objects.iter().filter(|o| !o.stays.is_empty()).map(|o| format!("{}: {}", o.name, o.stays));
+        (goes.join(" "), stays.collect(), list.unnamed.len())
+    }
+}
+
+/// A list of these ConfigMaps, as the hub or a member makes it.
+fn list(names: &[&str]) -> (api::delivery::Deletions, api::delivery::ObjectSet) {
+    let keys: Vec<model::ObjectKey> = names
+        .iter()
+        .map(|name| serde_json::from_value(json!({"kind": "ConfigMap", "namespace": "shop", "name": name})).unwrap())
+        .collect();
+    let hashed: Vec<_> = keys.iter().cloned().map(std::sync::Arc::<model::HashedKey>::from).collect();
+    (plan::prune::deletions(&hashed, 0, false), api::delivery::ObjectSet::new(&keys))
+}
+
+#[tokio::test]
+async fn the_list_of_a_member_that_is_away_is_named_without_what_stays_there() {
+    let had = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "moved", "theirs", "kept"];
+    let (goes, by_hub) = (&had[..12], &had[..13]);
+    let counts = json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 15});
+    let status = |revision: &str, epoch: u64, more: Value| {
+        let mut status = json!({"revision": revision, "epoch": epoch, "phase": "Applied", "health": "Healthy", "objects": counts,
+            "since": "2026-01-01T00:00:00Z", "adopted": list(&["theirs"]).1});
+        status.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        status
+    };
+    let stays = vec!["moved: policy q takes it over".to_owned(), "theirs: it was there before Kurator".to_owned()];
+    // The member said itself what it would delete, and the hub has started since; or the hub says what it expects, which it did
+    // before the policy came that takes an object over.
+    for is_own in [true, false] {
+        let away = Away::new();
+        let (one, two) = (away.revision("p", 1, &had), away.revision("p", 2, &["kept"]));
+        let of_q = away.revision("q", 1, &["moved"]);
+        away.decide("q", &json!({"revision": of_q, "epoch": 1, "reason": ""}));
+        let mut entry = json!({"revision": two, "epoch": 2, "reason": ""});
+        if is_own {
+            away.report(&status(&two, 2, json!({"phase": "DeletionsHeld", "held": list(goes).0})));
+        } else {
+            let (expected, objects) = list(by_hub);
+            away.report(&status(&one, 1, json!({})));
+            entry["expected"] = json!({"digest": expected.digest, "count": 13, "desired": 1, "objects": objects});
+        }
+        away.decide("p", &entry);
+        assert_eq!(away.held().await, (goes.join(" "), stays.clone(), 0), "its own: {is_own}");
+    }
 }

@@ -280,3 +280,62 @@ fn others_that_stay_in_a_namespace_keep_it() {
         assert_eq!(found, keeps.then_some((namespace, expect)).into_iter().collect(), "{other:?}");
     }
 }
+
+/// The digest of a list of these.
+fn digest_of(keys: &[ObjectKey]) -> Digest {
+    let keys: Vec<Arc<HashedKey>> = keys.iter().cloned().map(Arc::from).collect();
+    prune::deletions(&keys, 0, false).digest
+}
+
+#[test]
+fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
+    let map = |name: &str| key("ConfigMap", "shop", name);
+    let namespace = key("Namespace", "", "shop");
+    let all = [namespace.clone(), map("a"), map("b"), map("taken"), map("theirs")];
+    let lost: Vec<Arc<HashedKey>> = all.iter().cloned().map(Arc::from).collect();
+    let set = |keys: &[ObjectKey]| ObjectSet::new(keys);
+    let rights = Rights::default();
+    let adopted = set(&[map("theirs")]);
+    let expected = |objects: &[ObjectKey], approved: &[ObjectKey]| ExpectedDeletions {
+        digest: digest_of(objects),
+        count: 1,
+        sample: Vec::new(),
+        guarded: 0,
+        desired: 1,
+        objects: set(objects),
+        approval: None,
+        approved: set(approved),
+    };
+    let named = |list: &[ObjectKey], expected: Option<&ExpectedDeletions>| {
+        let stored = Stored { adopted: &adopted, expected, rights: &rights };
+        let heir = |key: &ObjectKey| (*key == map("taken")).then(|| "policy q".to_owned());
+        Objects::of_lost(&lost, digest_of(list), &stored, heir).map(|objects| words(&objects))
+    };
+    let stays =
+        ["= ConfigMap shop/taken: policy q takes it over", "= ConfigMap shop/theirs: it was there before Kurator"];
+    let with = |goes: &[&str], also: &[&str]| -> Option<Vec<String>> {
+        Some(goes.iter().chain(&stays).chain(also).map(ToString::to_string).collect())
+    };
+    let (a, b) = ("- ConfigMap shop/a", "- ConfigMap shop/b");
+    let holds = "= Namespace shop: something in it stays";
+    // The member's own list: it has looked into the Namespace, or has not.
+    let own = [map("a"), map("b")];
+    assert_eq!(named(&own, None), with(&[a, b], &[]));
+    assert_eq!(named(&[map("a"), map("b"), namespace.clone()], None), with(&[a, b], &[holds]));
+    // What was approved before is in no list; the Namespace in which something else is is asked about again.
+    let approved = expected(&[map("zzz")], &[map("a"), namespace.clone()]);
+    assert_eq!(named(&[map("b"), namespace.clone()], Some(&approved)), with(&[b], &[holds]));
+    // The hub's list, made when less was known of what stays.
+    assert_eq!(named(&all, Some(&expected(&all, &[]))), with(&[a, b], &[holds]));
+    assert_eq!(named(&[map("b")], Some(&expected(&[map("b")], &[map("a")]))), with(&[b], &[]));
+    // Another list.
+    assert_eq!(named(&[map("a")], None), None);
+    assert_eq!(named(&all, Some(&expected(&[map("a")], &[]))), None);
+    // The rights were narrowed since the hub made its list.
+    let rights = Rights::in_namespaces(["else".to_owned()], String::new());
+    let (list, nothing) = (expected(&own, &[]), ObjectSet::default());
+    let stored = Stored { adopted: &nothing, expected: Some(&list), rights: &rights };
+    let narrowed = Objects::of_lost(&lost[1..3], list.digest, &stored, |_| None).unwrap();
+    let stays = |name: &str| format!("= ConfigMap shop/{name}: the member gives no rights in namespace shop");
+    assert_eq!(words(&narrowed), [stays("a"), stays("b")]);
+}

@@ -5,14 +5,15 @@
 //! same approval as the lists of the others. What was approved is kept apart from then on: a member that is away for long loses
 //! more with each revision, and its next list has no more in it than what is new. A member that then has more asks about the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, UnitId};
+use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, RevisionSpec, UnitId};
 use model::{HashedKey, MemberName};
 
-use super::held::knows;
-use super::{Observed, Rendered};
+use super::decide::choose;
+use super::held::report_at;
+use super::{Observed, Placement, Rendered, UnitSpec, Wanted};
 use crate::prune;
 
 /// A member that does not answer, and whose unit has another revision now than it had there.
@@ -50,6 +51,35 @@ pub fn unanswered(observed: &Observed<'_>) -> Vec<Unanswered> {
     out
 }
 
+/// Which revision of each unit members that do not answer are to have, with its name: what one unit loses there and another has is
+/// handed over, and not deleted. `wanted`: as [`wanted()`](super::wanted()) said.
+pub fn wanted_there<'a>(
+    observed: &'a Observed<'_>,
+    wanted: &'a BTreeMap<UnitId, Wanted>,
+    members: &BTreeSet<&MemberName>,
+) -> BTreeMap<&'a UnitId, BTreeMap<MemberName, (&'a str, &'a RevisionSpec)>> {
+    let of_unit = |unit: &'a UnitSpec| {
+        let is_rendered = matches!(observed.rendered.get(&unit.id), Some(Rendered::Payload { .. }));
+        let is_decided = is_rendered && unit.frozen.is_none() && !matches!(unit.placement, Placement::Missing(_));
+        let there: BTreeMap<_, _> = match wanted.get(&unit.id).filter(|_| is_decided) {
+            Some(want) => {
+                let chosen = choose(&unit.placement).0.into_iter().filter(|(member, _)| members.contains(member));
+                chosen.map(|(member, _)| (member, (want.name.as_str(), &want.revision))).collect()
+            }
+            // It stays as it is.
+            None => {
+                let entries = observed.slices(&unit.id).flat_map(|(_, decision)| &decision.members);
+                let placed = entries.filter(|(member, entry)| entry.removal.is_none() && members.contains(member));
+                let revision = |entry: &MemberDecision| observed.revisions.get_key_value(&entry.revision);
+                let there = placed.filter_map(|(member, entry)| Some((member.clone(), revision(entry)?)));
+                there.map(|(member, (name, spec))| (member, (name.as_str(), spec))).collect()
+            }
+        };
+        (&unit.id, there)
+    };
+    observed.units.iter().map(of_unit).collect()
+}
+
 /// What is stored of a member for this epoch: nothing once it has said so itself.
 pub(super) fn expected(
     observed: &Observed<'_>,
@@ -60,7 +90,7 @@ pub(super) fn expected(
 ) -> Option<Box<ExpectedDeletions>> {
     let key = (unit.clone(), member.clone());
     let before = entries.get(member).and_then(|entry| Some((entry.epoch, entry.expected.as_ref()?)));
-    let has_answered = observed.statuses.get(&key).is_some_and(|status| status.epoch == epoch && knows(status));
+    let has_answered = report_at(observed.statuses.get(&key), epoch).is_some();
     match before {
         // What was approved holds for as long as the epoch: the member may be about to do it.
         Some((at, known)) if at == epoch && (known.shown().is_some() || !has_answered) => Some(known.clone()),

@@ -208,7 +208,8 @@ fn one_unit(
 
 type Chosen = Vec<(MemberName, Given)>;
 
-fn choose(placement: &Placement) -> (Chosen, Vec<(String, place::Reason)>) {
+/// Which members a unit goes to, and who was passed over.
+pub(super) fn choose(placement: &Placement) -> (Chosen, Vec<(String, place::Reason)>) {
     match placement {
         Placement::Rules(rules, candidates) => {
             let selection = place::select(rules, candidates);

@@ -17,7 +17,7 @@ pub fn scopes<'a>(
 ) -> Vec<MemberScope> {
     let scope = |(member, entry): (&MemberName, &MemberDecision)| {
         let status = status_of(unit, member);
-        let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
+        let current = report_at(status.as_ref(), entry.epoch);
         let leaving = !entry.removal.is_none();
         let is_kept = entry.kept().is_some();
         // What leaves is not weighed, unless its member says that it waits for a word. Nor is what an edit would take out:
@@ -51,10 +51,12 @@ pub fn scopes<'a>(
     entries.into_iter().filter_map(scope).collect()
 }
 
-/// In these phases a member has not yet come to what it would delete. In `Applying` it has: an object that is stuck there must
-/// not hold up what the others may delete.
-pub(super) fn knows(status: &UnitStatus) -> bool {
-    !matches!(status.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown)
+/// A report that says what the member would delete at this epoch. In these phases it has not yet come to that. In `Applying` it
+/// has: an object that is stuck there must not hold up what the others may delete.
+pub fn report_at(status: Option<&UnitStatus>, epoch: u64) -> Option<&UnitStatus> {
+    let knows =
+        |status: &UnitStatus| !matches!(status.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown);
+    status.filter(|status| status.epoch == epoch && knows(status))
 }
 
 /// The list of a member that does not answer, by what is known of it. All of it may have been approved before.

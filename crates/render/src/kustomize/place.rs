@@ -83,9 +83,13 @@ impl<'a> Place<'a> {
 fn masked(path: &str) -> String {
     let (before, query) = path.split_once('?').unwrap_or((path, ""));
     let mark = if query.is_empty() { "" } else { "?…" };
-    match before.rsplit_once('@') {
-        Some((user, rest)) if user.rsplit('/').next() != Some(USER) => format!("…@{rest}{mark}"),
-        _ => format!("{before}{mark}"),
+    let (user, rest) = before.rsplit_once('@').map_or((None, before), |(user, rest)| (Some(user), rest));
+    match user {
+        Some(user) if user.rsplit('/').next() == Some(USER) => format!("{before}{mark}"),
+        // The `?` may be in a password: the user's name may have an `@`, and the path before it is not known here.
+        _ if query.contains('@') && (rest.contains(':') || !rest.contains('/')) => "…".to_owned(),
+        Some(_) => format!("…@{rest}{mark}"),
+        None => format!("{before}{mark}"),
     }
 }
 
@@ -111,14 +115,15 @@ fn shown(url: &str) -> String {
         None => (String::new(), before),
     };
     let is_password = |(_, port): (&str, &str)| !port.bytes().all(|c| c.is_ascii_digit());
-    let first = rest.split('/').next().unwrap_or_default();
-    let rest = match rest.rsplit_once('@') {
-        // The `?` or `#` may be in a password.
-        None if query.contains('@') && (first == rest || first.split_once(':').is_some_and(is_password)) => "…",
+    let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
+    let first = host.split('/').next().unwrap_or_default();
+    let is_cut = (user.is_none() && first == rest) || first.split_once(':').is_some_and(is_password);
+    let rest = match user {
         // `git@host:path` has a user that everyone has, and no password. Another user may be a token.
-        Some((USER, _)) if scheme.is_empty() => rest,
-        Some((_, rest)) => rest,
-        None => rest,
+        Some(USER) if scheme.is_empty() => rest,
+        // The `?` or `#` may be in a password, and the user's name may have an `@`.
+        _ if query.contains('@') && is_cut => "…",
+        _ => host,
     };
     let reference = query.split(['&', '?', '#']).find(|part| part.starts_with("ref="));
     limit::cut(&format!("{scheme}{rest}{}", reference.map(|part| format!("?{part}")).unwrap_or_default()))
@@ -137,6 +142,13 @@ mod tests {
             ("git@github.com:a/b", "git@github.com:a/b"),
             ("base/git@github.com:a/b?ref=v1", "base/git@github.com:a/b?…"),
             ("github.com/a/b?token=secret@x", "github.com/a/b?…"),
+            ("me:se?cret@github.com/a", "…"),
+            ("me:s/e?cret@github.com/a", "…"),
+            ("base/me:se?cret@github.com/a", "…"),
+            ("me@example.com:se?cret@github.com/a", "…"),
+            ("git@github.com:a/b?ref=v1@2", "git@github.com:a/b?…"),
+            ("ghp_se?cret@github.com/a", "…"),
+            ("base/web.yaml?x@y", "base/web.yaml?…"),
             ("base/web.yaml", "base/web.yaml"),
         ] {
             assert_eq!(masked(path), expect, "{path}");
@@ -157,6 +169,9 @@ mod tests {
             ("ghp_secret@github.com/a/b", "github.com/a/b"),
             ("https://me:se?cret@example.com/x", "https://…"),
             ("https://me:s/e#cret@example.com/x", "https://…"),
+            ("https://me@example.com:se?cret@example.org/x", "https://…"),
+            ("https://me@example.com/x?ref=v1@2", "https://example.com/x?ref=v1@2"),
+            ("git@github.com:a/b?ref=v1@2", "git@github.com:a/b?ref=v1@2"),
             ("github.com/a/b//c?ref=v1&token=x", "github.com/a/b//c?ref=v1"),
         ] {
             assert_eq!(shown(url), expect, "{url}");

@@ -1,4 +1,4 @@
-use api::delivery::{ExpectedDeletions, ObjectSet};
+use api::delivery::{ExpectedDeletions, Inputs, ObjectSet};
 use model::Digest;
 use plan::reach::Reach;
 use serde_json::json;
@@ -88,4 +88,60 @@ fn what_is_likely_to_be_a_mistake_goes_with_the_last_unit() {
     assert_eq!(noted(false, false, said()), None, "another unit cannot be rendered: what was said stays");
     assert_eq!(noted(true, false, BTreeMap::new()), None, "nothing was fetched yet: what was said stays");
     assert_eq!(noted(true, true, BTreeMap::new()), Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_another_policy_is_to_have_there_is_not_lost() {
+    let (_cache, controllers) = idle();
+    let hub = HubId::from_random([7; 10]);
+    let owner = plan::application::owner("default", "app");
+    let (p, q, member) = (owner.unit(Some("p")), owner.unit(Some("q")), "a".parse::<MemberName>().unwrap());
+    let inputs = |names: &[&str]| {
+        let object = |name: &&str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+        let objects: Vec<_> = names.iter().map(object).collect();
+        let key = plan::authenticator::HubKey::from_random([1; 32]);
+        Inputs::Objects(plan::unit::objects::pack(&objects, &p.short(&hub), &key).unwrap().0)
+    };
+    let unit = |id: &UnitId, names: &[&str], members: &[&MemberName]| UnitSpec {
+        id: id.clone(),
+        inputs: Some(inputs(names)),
+        placement: Placement::Given(members.iter().map(|member| ((*member).clone(), Default::default())).collect()),
+        prune: true,
+        suspend: false,
+        force: false,
+        overwrite: false,
+        frozen: None,
+    };
+    let had = RevisionSpec { inputs: inputs(&["kept", "gone", "moved"]), ..revision(&p, 1) };
+    let name = RevisionSpec::object_name(&p.short(&hub), 1);
+    let status = json!({"revision": name, "epoch": 1, "phase": "Applied", "health": "Healthy",
+        "since": Still.now().to_string()});
+    let entry: api::delivery::MemberDecision =
+        serde_json::from_value(json!({"revision": name, "epoch": 1, "reason": ""})).unwrap();
+    let decision =
+        DecisionSpec { members: BTreeMap::from([(member.clone(), entry)]), ..DecisionSpec::empty(p.clone(), 0) };
+    let elsewhere: MemberName = "b".parse().unwrap();
+    // Where the other policy goes.
+    for (place, lost) in [(&member, vec!["gone"]), (&elsewhere, vec!["gone", "moved"])] {
+        let units = [unit(&p, &["kept"], &[&member]), unit(&q, &["moved", "new"], &[place])];
+        let rendered = || Rendered::Payload { digest: Digest::of(b"x"), objects: 1, remotes: BTreeMap::new() };
+        let observed = Observed {
+            owner: &owner,
+            facts: owner_facts(None, None),
+            units: &units,
+            hub: &hub,
+            revisions: BTreeMap::from([(name.clone(), had.clone())]),
+            decisions: BTreeMap::from([("d".to_owned(), decision.clone())]),
+            statuses: BTreeMap::from([((p.clone(), member.clone()), serde_json::from_value(status.clone()).unwrap())]),
+            members: BTreeMap::from([(member.clone(), MemberFacts::new(Reach::Unknown))]),
+            rendered: BTreeMap::from([(p.clone(), rendered()), (q.clone(), rendered())]),
+            lost: BTreeMap::new(),
+            renderer: render::VERSION,
+        };
+        let renderings = &controllers.deps.renderings;
+        let found = lost_by_absent(renderings, |_| Rights::default(), &observed, Still.now()).await;
+        let mut names: Vec<&str> = found[&(p.clone(), member.clone())].iter().map(|key| key.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, lost, "{place}");
+    }
 }

@@ -268,7 +268,7 @@ pub struct Rows {
     parts: Vec<Part>,
     /// The pods of those that it no longer wants and that still run.
     left: PodCounts,
-    /// Why those that it wants are not as wanted.
+    /// Why those that it wants are not as wanted, and why the member does not delete others.
     waits: Waits,
 }
 
@@ -294,6 +294,9 @@ impl Rows {
         // They run until they are deleted.
         self.left.desired = self.left.desired.saturating_add(part.pods.desired);
         self.left.ready = self.left.ready.saturating_add(part.pods.ready);
+        if let Some(waiting) = &facts.waiting {
+            self.waits.add_object(facts.key, waiting);
+        }
         self.rows.push(pool.share(row));
     }
 

@@ -161,7 +161,7 @@ impl Pass {
             bundle.and_then(|bundle| bundle.get(key)).is_some_and(|object| self.serves_both(&view, object))
         };
         let conflicts = || self.elsewhere.iter().filter(|key| !serves_both(key));
-        let (conflict, conflicts) = (conflicts().next().and_then(conflict), conflicts().count());
+        let (conflict, conflicts) = (conflicts().next().map(conflict), conflicts().count());
         drop(view);
         let troubles = Troubles {
             // What the unit wants comes before what it lost.
@@ -298,10 +298,18 @@ impl Pass {
                 };
                 let facts = self.facts(&view, key, &entry.version, standing);
                 let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
-                rows.push_unwanted(&Facts { problem: facts.problem.or(stays), ..facts }, pool);
+                let waiting = self.refusal(key);
+                rows.push_unwanted(&Facts { problem: facts.problem.or(stays), waiting, ..facts }, pool);
             }
         }
         rows
+    }
+
+    /// Why the member did not delete an object that the unit has lost, or did not take our marks off it.
+    fn refusal(&self, key: &HashedKey) -> Option<decision::WaitingOn> {
+        let failure = self.unit.past.memory.get(key)?.failure.as_ref()?;
+        // What an apply failed for is of a payload that had it.
+        (failure.digest == self.entry.payload).then(|| failure.waiting.clone())
     }
 
     /// What is only deleted when the hub or a person says so.

@@ -98,6 +98,12 @@ pub(super) const CAUSES: &[Cause] = &[
         "not valid for name",
         "write a server address into the kubeconfig that its certificate has, or set tls-server-name to such a name",
     ),
+    cause(
+        Member,
+        reason::SAME_CLUSTER,
+        "its kubeconfig leads to the cluster of member",
+        "put the kubeconfig of its own cluster back into its Secret; one that `kurator attach` wrote, with `kurator attach CONTEXT --name {name}{-n}`",
+    ),
     cause(Member, UNREACHABLE, "certificate expired", "renew the certificate of its API server"),
     cause(
         Member,

@@ -427,9 +427,14 @@ impl Pass {
         self.connection.ctx.shared.lanes(self.connection.ctx.limits.objects_in_flight.min(objects))
     }
 
-    /// Is this unit the one that delivers the object?
+    /// Is this unit the one that delivers the object? What is gone of a unit that nothing asks for is anybody's.
     fn is_mine(&self, key: &HashedKey) -> bool {
-        self.connection.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
+        let is_idle = {
+            let claims = &self.connection.view().claims;
+            let other = claims.owner(key).filter(|owner| **owner != self.unit.id);
+            other.map(|owner| claims.is_idle(owner))
+        };
+        is_idle.is_none_or(|is_idle| is_idle && self.is_gone(key))
     }
 
     /// What is to be done with an object.

@@ -4,7 +4,9 @@
 //! Deployment by the same name. See `docs/adr/0041-what-becomes-of-objects.md`.
 
 use api::delivery::{HubId, label};
-use model::MemberName;
+use api::feed::ObjectReport;
+use model::name::LABEL_MAX;
+use model::{MemberName, words};
 use serde_json::Value;
 
 use crate::apply::{Report, WaitingOn};
@@ -134,6 +136,13 @@ pub fn release(live: &Value) -> Option<Value> {
         metadata["annotations"] = serde_json::json!({label::APPLIED: null});
     }
     Some(serde_json::json!({"metadata": metadata}))
+}
+
+/// The other hub that has an object by what a member reported of it in [`foreign_words`].
+pub fn other_hub(row: &ObjectReport) -> Option<String> {
+    let is_theirs = row.reason == WaitingOn::OtherHub(String::new()).reason();
+    let hub = row.message.strip_prefix("hub ").and_then(|said| said.split_whitespace().next());
+    is_theirs.then(|| words::bounded(hub.unwrap_or_default(), LABEL_MAX))
 }
 
 /// What to say of an object that another hub delivers, as far as it is known: that hub's id, and when one wrote it last. `does`:

@@ -13,6 +13,7 @@ use api::kurator::annotation::ON_DELETE;
 use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, UnnamedMembers};
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 
+use crate::adopt;
 use crate::difference::whole;
 use crate::inhabitant::is_within;
 use crate::prepare::Bundle;
@@ -50,6 +51,8 @@ pub enum Stays {
     TakenOver(String),
     /// The member gives no rights to it.
     OutsideRights(Lack),
+    /// Another hub, of this id, has taken it over.
+    OtherHub(String),
 }
 
 /// Ends the words about an object that another unit takes over.
@@ -76,6 +79,7 @@ impl Stays {
             Self::Occupied(whose) => format!("{whose} has something in it"),
             Self::TakenOver(whose) => format!("{whose}{TAKES_OVER}"),
             Self::OutsideRights(lack) => format!("the member gives no rights in {lack}"),
+            Self::OtherHub(hub) => format!("hub {hub} delivers it"),
         }
     }
 }
@@ -93,6 +97,7 @@ impl Objects {
         });
         let of_row = |(_, row): (usize, &'_ Arc<ObjectReport>)| Row {
             lack: row.outside.then(|| Lack::of(&row.key)),
+            other_hub: adopt::other_hub(row),
             key: Arc::clone(&row.key),
             adopted: row.adopted,
             unrecorded: row.reason == RECORD_LOST,
@@ -105,6 +110,7 @@ impl Objects {
     pub fn of_bundle(bundle: &Bundle, removal: Removal, rights: &Rights) -> Self {
         let rows = bundle.objects().map(|object| Row {
             lack: rights.lack(&object.key),
+            other_hub: None,
             key: Arc::clone(&object.key),
             adopted: false,
             unrecorded: false,
@@ -155,10 +161,11 @@ impl Objects {
     /// longer has either and what stays there since the member gives no rights to it.
     #[must_use]
     pub fn with_report(mut self, report: Option<&UnitReport>) -> Self {
-        for row in report.into_iter().flat_map(|report| &report.details).filter(|row| row.kept || row.adopted) {
+        for row in report.into_iter().flat_map(|report| &report.details) {
+            let Some(why) = why_it_stays(row) else { continue };
             let key = ObjectKey::clone(&row.key);
             if self.goes.remove(&key) {
-                self.stays.insert(key, why_it_stays(row).unwrap_or(Stays::Asks));
+                self.stays.insert(key, why);
             }
         }
         self.spare_containers();
@@ -192,10 +199,11 @@ impl Objects {
 
     fn of(rows: impl Iterator<Item = Row>, removal: Removal) -> Self {
         let mut out = Self::default();
-        for Row { key, lack, adopted, unrecorded, kept } in rows {
+        for Row { key, lack, other_hub, adopted, unrecorded, kept } in rows {
             let key = ObjectKey::clone(&key);
             let stays = match lack {
                 Some(lack) => Some(Stays::OutsideRights(lack)),
+                None if other_hub.is_some() => other_hub.map(Stays::OtherHub),
                 None if adopted && unrecorded => Some(Stays::Unrecorded),
                 None if adopted => Some(Stays::Adopted),
                 None if kept => Some(Stays::Asks),
@@ -278,11 +286,12 @@ fn lists_of_member(
 
 /// Why an object that nobody wants any more would be given back, by what its member reported of it.
 pub fn why_it_stays(row: &ObjectReport) -> Option<Stays> {
-    match () {
-        () if row.adopted && row.reason == RECORD_LOST => Some(Stays::Unrecorded),
-        () if row.adopted => Some(Stays::Adopted),
-        () if row.kept => Some(Stays::Asks),
-        () => None,
+    match adopt::other_hub(row) {
+        Some(hub) => Some(Stays::OtherHub(hub)),
+        None if row.adopted && row.reason == RECORD_LOST => Some(Stays::Unrecorded),
+        None if row.adopted => Some(Stays::Adopted),
+        None if row.kept => Some(Stays::Asks),
+        None => None,
     }
 }
 
@@ -290,6 +299,7 @@ pub fn why_it_stays(row: &ObjectReport) -> Option<Stays> {
 struct Row {
     key: Arc<HashedKey>,
     lack: Option<Lack>,
+    other_hub: Option<String>,
     adopted: bool,
     unrecorded: bool,
     kept: bool,

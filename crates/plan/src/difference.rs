@@ -113,6 +113,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             released: 0,
             behind: false,
             unshown: false,
+            left: 0,
         };
         MemberScope {
             member: loss.member.clone(),

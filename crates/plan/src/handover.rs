@@ -2,7 +2,8 @@
 //!
 //! Two units may name the same object: while it moves from one to the other, or by mistake. The holder that still wants
 //! it keeps it; a holder that does not is succeeded by the first unit, by id, that does. An object is therefore handed
-//! over before anything is pruned, and never deleted by the unit that lets it go.
+//! over before anything is pruned, and never deleted by the unit that lets it go. A holder of which only the inventory is known,
+//! as after a take-over, keeps its object from every other unit: what it wants is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
@@ -106,12 +107,19 @@ impl Claims {
         }
     }
 
+    /// Is the unit in no snapshot, so that nothing is done to what it has?
+    pub fn is_idle(&self, unit: &UnitId) -> bool {
+        self.idle.contains(unit)
+    }
+
     /// Whether the inventory of a unit other than this one has this very object, and if so whether as adopted. An object
-    /// that any of them made is not adopted; one of the same name that somebody made in its place is in none.
+    /// that any of them made is not adopted; one of the same name that somebody made in its place is in none. What a unit has
+    /// that is in no snapshot is not handed over.
     pub fn recorded(&self, key: &HashedKey, uid: &str, except: &UnitId) -> Option<bool> {
         let stakes = self.stakes.get(key)?;
         let same = Some(fingerprint(&uid.into()));
-        let others = stakes.iter().filter(|(unit, stake)| **unit != *except && stake.uid == same);
+        let is_handed_over = |unit: &UnitId| *unit != *except && !self.is_idle(unit);
+        let others = stakes.iter().filter(|(unit, stake)| is_handed_over(unit) && stake.uid == same);
         others.filter_map(|(_, stake)| stake.adopted).min()
     }
 
@@ -120,7 +128,7 @@ impl Claims {
         let inside = self.stakes.iter().filter(|(key, _)| is_within(container, key)).flat_map(|(_, stakes)| stakes);
         let state = |(other, stake): &(Arc<UnitId>, Stake)| match stake {
             _ if **other == *unit => Occupied::No,
-            stake if stake.desires || self.idle.contains(&**other) => Occupied::Stays,
+            stake if stake.desires || self.is_idle(other) => Occupied::Stays,
             _ => Occupied::Leaving,
         };
         inside.map(state).max().unwrap_or(Occupied::No)
@@ -189,11 +197,21 @@ impl Claims {
         &mut stakes[index].1
     }
 
-    /// The unit that should apply an object: who holds and desires it, else the first by id that desires it.
+    /// The unit that has an object, or should apply it: who holds and desires it, else who holds it and is in no snapshot, else
+    /// the first by id that desires it.
     pub fn owner(&self, key: &HashedKey) -> Option<&UnitId> {
         let stakes = self.stakes.get(key)?;
         let wanting = || stakes.iter().filter(|(_, stake)| stake.desires);
-        wanting().find(|(_, stake)| stake.holds).or_else(|| wanting().next()).map(|(unit, _)| &**unit)
+        let holding = wanting().find(|(_, stake)| stake.holds);
+        holding.or_else(|| self.idle_holder(stakes)).or_else(|| wanting().next()).map(|(unit, _)| &**unit)
+    }
+
+    /// The unit in no snapshot that has an object. Where a unit of the snapshot has another one of that name, the object was
+    /// replaced, and the record is of what is gone.
+    fn idle_holder<'a>(&self, stakes: &'a Stakes) -> Option<&'a (Arc<UnitId>, Stake)> {
+        let holders = || stakes.iter().filter(|(_, stake)| stake.holds);
+        let is_replaced = |uid| holders().any(|(unit, stake)| !self.is_idle(unit) && stake.uid != uid);
+        holders().find(|(unit, stake)| self.is_idle(unit) && !is_replaced(stake.uid))
     }
 
     /// What becomes of an object that a unit holds and no longer desires.
@@ -258,6 +276,28 @@ mod tests {
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Awaited(&unit("b")));
         claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Taken(&unit("b")));
+    }
+
+    #[test]
+    fn what_a_unit_has_that_no_snapshot_names_is_not_handed_over() {
+        let mut claims = Claims::default();
+        claims.set_entries(&unit("z"), [(&key(), &entry(true))]);
+        claims.set_idle(&unit("z"), true);
+        claims.set_desires(&unit("b"), [&key()]);
+        assert_eq!(claims.owner(&key()), Some(&unit("z")));
+        assert_eq!(claims.recorded(&key(), "u", &unit("b")), None, "it counts as somebody else's");
+        // One that has it too lets go of it, and does not delete it.
+        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        assert_eq!(claims.owner(&key()), Some(&unit("b")));
+        claims.set_desires(&unit("b"), []);
+        assert_eq!(claims.succession(&unit("b"), &key()), Succession::Taken(&unit("z")));
+        // It was replaced: the record of the other one is of what is gone.
+        claims.set_entries(&unit("b"), [(&key(), &Entry { uid: Some("v".into()), ..Entry::default() })]);
+        assert_eq!(claims.succession(&unit("b"), &key()), Succession::Nobody);
+        // Its owner is back.
+        claims.set_idle(&unit("z"), false);
+        claims.set_desires(&unit("z"), [&key()]);
+        assert_eq!(claims.owner(&key()), Some(&unit("z")));
     }
 
     #[test]

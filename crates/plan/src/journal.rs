@@ -25,7 +25,7 @@ pub mod turn;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::delivery::{DeletionState, Removal, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{DeletionState, Deletions, Removal, UnitId, UnitPhase, UnitStatus};
 use model::{MemberName, Timestamp, words};
 
 use crate::event::{self, Severity};
@@ -152,14 +152,16 @@ pub fn unit_facts(
         }
         None => {}
     }
-    // How many went is added up within an epoch. What was said before this process began is not said again.
+    // How many were released is added up within an epoch; those that are still there have not gone. What was said before this
+    // process began is not said again.
     if let Some(before) = before
         && let Some(now) = after.held.as_ref().filter(|held| held.state == DeletionState::Released)
         && !matches!(after.phase, UnitPhase::Removing | UnitPhase::Removed)
     {
-        let known = before.held.as_ref().filter(|_| before.epoch == after.epoch).map_or(0, |held| held.released);
-        if now.released > known {
-            out.push(gone(now.released - known, How::Deleted));
+        let went = |held: &Deletions| held.released.saturating_sub(held.left);
+        let known = before.held.as_ref().filter(|_| before.epoch == after.epoch).map_or(0, went);
+        if went(now) > known {
+            out.push(gone(went(now) - known, How::Deleted));
         }
     }
     out

@@ -396,7 +396,8 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
     let approved = observed.record.as_ref().and_then(|r| r.approved_id.clone());
     let id = match (&recorded, &seen_id) {
         (None, Some(seen)) if identity_ok => Some(seen.clone()),
-        (Some(_), Some(seen)) if approved.as_ref() == Some(seen) => Some(seen.clone()),
+        // Not of a cluster that is another member: an approval is of what a person saw, who may not have seen that.
+        (Some(_), Some(seen)) if identity_ok && approved.as_ref() == Some(seen) => Some(seen.clone()),
         _ => recorded,
     };
     // Nothing is delivered to a cluster whose identity is not known: it may be a member already.
@@ -445,12 +446,17 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>, now: 
     };
     let seen = probe.facts.uid.as_deref();
     if let (Some(twin), Some(seen)) = (&observed.twin, seen) {
-        let message = format!(
-            "the cluster that answers (kube-system UID {seen}) is member {:?} already; nothing is delivered twice: \
-             delete the {} of one of the two",
-            twin.as_str(),
-            observed.origin.kind
-        );
+        let (twin, kind) = (twin.as_str(), &observed.origin.kind);
+        let message = match recorded.filter(|recorded| *recorded != seen) {
+            Some(recorded) => format!(
+                "its kubeconfig leads to the cluster of member {twin:?} (kube-system UID {seen}), and this member is another \
+                 cluster (UID {recorded}): put the kubeconfig of that one back into its Secret; nothing is delivered until then"
+            ),
+            None => format!(
+                "the cluster that answers (kube-system UID {seen}) is member {twin:?} already; nothing is delivered twice: \
+                 delete the {kind} of one of the two"
+            ),
+        };
         return (ready(Some(false), reason::SAME_CLUSTER, message), false);
     }
     let approved = observed.record.as_ref().and_then(|r| r.approved_id.as_deref());

@@ -140,6 +140,23 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
+    let (plan, mut report) = decide(observed);
+    if let Some(list) = &mut report.deletions {
+        list.left = left(observed, &plan);
+    }
+    (plan, report)
+}
+
+/// How many of those whose deletion was released at this epoch, or is with this plan, are still there.
+fn left(observed: &Observed<'_>, plan: &Plan) -> u32 {
+    let Observed { entry, inventory, desired, .. } = *observed;
+    let leaving = entry.removal != Removal::None;
+    let stale = inventory.entries().keys().filter(|key| leaving || !desired.contains(*key));
+    let doomed = stale.filter(|key| inventory.is_doomed(key, entry.epoch)).count();
+    u32::try_from(doomed + plan.doom.len()).unwrap_or(u32::MAX)
+}
+
+fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     let Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
@@ -335,6 +352,7 @@ fn as_released(released: Released) -> Deletions {
         released: released.count,
         behind: false,
         unshown: false,
+        left: 0,
     }
 }
 
@@ -357,6 +375,7 @@ pub fn deletions(keys: &[Arc<HashedKey>], released: u32, behind: bool) -> Deleti
         released,
         behind,
         unshown: false,
+        left: 0,
     }
 }
 

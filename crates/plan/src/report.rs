@@ -57,13 +57,36 @@ const ENDED_AND_GONE_WORDS: &str = "it ran to its end and was removed; it runs a
 pub const FAILED_AND_GONE: &str = "FailedAndGone";
 const FAILED_AND_GONE_WORDS: &str = "it failed, and was removed; it runs again when its content changes";
 
+/// The other unit that has an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Its id, in words.
+    pub unit: String,
+    /// Nothing asks for that unit: only its inventory is known.
+    pub is_idle: bool,
+}
+
+impl Elsewhere {
+    /// Why the object is not this unit's.
+    fn words(&self) -> String {
+        let Self { unit, is_idle } = self;
+        match is_idle {
+            false => format!("unit {unit} delivers it already"),
+            true => format!(
+                "unit {unit} has it here, and no Application asks for that unit: apply its Application again, under the same \
+                 name and policy, and take the object out of one of the two"
+            ),
+        }
+    }
+}
+
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The unit wants it; this is what is to be done with it.
     Wanted(Step),
     /// The unit wants it, and another unit delivers it.
-    Elsewhere(String),
+    Elsewhere(Elsewhere),
     /// The unit no longer wants it, and it is on its way out: nothing is waited for before it is deleted or given back.
     Leaving,
     /// The unit no longer wants it, and a word is needed before it is deleted.
@@ -122,7 +145,7 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         (!paths.is_empty()).then(|| format!("{before}{}{after}", paths.join(", ")))
     };
     let owner = match &facts.standing {
-        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {owner}{FOR_THIS_TOO}")),
+        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {}{FOR_THIS_TOO}", owner.unit)),
         _ => None,
     };
     let left_alone = match facts.standing {
@@ -207,7 +230,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         (reason, message) = problem;
     }
     let conflict = match &facts.standing {
-        Standing::Elsewhere(owner) if !facts.serves_both => Some(format!("unit {owner} delivers it already")),
+        Standing::Elsewhere(owner) if !facts.serves_both => Some(owner.words()),
         _ => None,
     };
     if let Some(conflict) = &conflict {
@@ -255,7 +278,7 @@ pub struct Rows {
     parts: Vec<Part>,
     /// The pods of those that are to go and that still run.
     left: PodCounts,
-    /// Why those that it wants are not as wanted.
+    /// Why those that it wants are not as wanted, and why the member does not delete others.
     waits: Waits,
 }
 
@@ -282,6 +305,9 @@ impl Rows {
         if facts.standing != Standing::NotPruned {
             self.left.desired = self.left.desired.saturating_add(part.pods.desired);
             self.left.ready = self.left.ready.saturating_add(part.pods.ready);
+        }
+        if let Some(waiting) = &facts.waiting {
+            self.waits.add_object(facts.key, waiting);
         }
         self.rows.push(pool.share(row));
     }
@@ -380,7 +406,7 @@ pub struct Troubles<'a> {
     /// The first object that is not as the payload says: which, reason, words.
     pub problem: Option<(&'a ObjectKey, &'a str, &'a str)>,
     /// The first object that another unit delivers, and which unit that is.
-    pub conflict: Option<(&'a ObjectKey, String)>,
+    pub conflict: Option<(&'a ObjectKey, Elsewhere)>,
     /// How many objects have either.
     pub failed: usize,
     /// The first object that was neither sent nor refused: its version in the payload is not in the member.
@@ -563,7 +589,7 @@ fn done(troubles: &Troubles<'_>) -> Summary {
     if troubles.failed > 0 {
         let (reason, message) = match (troubles.problem, &troubles.conflict) {
             (Some((key, reason, message)), _) => (reason, format!("{key}: {message}")),
-            (None, Some((key, owner))) => (CONFLICT, format!("{key}: unit {owner} delivers it already")),
+            (None, Some((key, owner))) => (CONFLICT, format!("{key}: {}", owner.words())),
             (None, None) => (CONFLICT, String::new()),
         };
         let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };

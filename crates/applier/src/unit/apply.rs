@@ -345,7 +345,7 @@ impl Pass {
     }
 
     /// Was the member seen not to have the object?
-    fn is_gone(&self, key: &HashedKey) -> bool {
+    pub(super) fn is_gone(&self, key: &HashedKey) -> bool {
         let collection = Collection::of(key, &self.connection.ctx.rights);
         let view = self.connection.view();
         !view.observations.contains_key(key) && view.kinds.get(&collection) == Some(&Kind::Listed)

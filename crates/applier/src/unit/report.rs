@@ -7,10 +7,10 @@ use api::delivery::{DeletionState, UnitPhase};
 use api::feed::{Going, UnitReport};
 use client::{Backoff, Class};
 use model::{HashedKey, KeySet, ObjectKey, Uid};
-use plan::apply::{Hold, Step, Why};
+use plan::apply::{self as decision, Hold, Step, Why};
 use plan::prepare::Prepared;
 use plan::prune::WaitingOn;
-use plan::report::{self, Contest, Deleted, Facts, PassEnd, Rows, Standing, Summary, Troubles};
+use plan::report::{self, Contest, Deleted, Elsewhere, Facts, PassEnd, Rows, Standing, Summary, Troubles};
 use plan::rights::OUTSIDE_RIGHTS;
 use tokio::time::Instant;
 
@@ -42,6 +42,15 @@ fn pass_end(progress: &Progress) -> Option<PassEnd> {
 /// Is the payload's version of an object not in the member yet?
 fn is_unsent(step: Step) -> bool {
     matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed | Why::Rerun))
+}
+
+/// The other unit that has an object which this one wants.
+fn owner_of(view: &View, key: &HashedKey) -> Elsewhere {
+    let owner = view.claims.owner(key);
+    Elsewhere {
+        unit: owner.map(ToString::to_string).unwrap_or_default(),
+        is_idle: owner.is_some_and(|owner| view.claims.is_idle(owner)),
+    }
 }
 
 impl Pass {
@@ -145,14 +154,14 @@ impl Pass {
             failed.chain(self.wanted_outside().map(|(key, why)| (&**key, OUTSIDE_RIGHTS, why)))
         };
         let view = self.connection.view();
-        let conflict = |key: &'_ Arc<HashedKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
+        let conflict = |key: &'_ Arc<HashedKey>| (Arc::clone(key), owner_of(&view, key));
         let bundle = self.bundle.as_ref().ok();
         let is_lost = |key: &HashedKey| bundle.is_none_or(|bundle| bundle.get(key).is_none());
         let serves_both = |key: &HashedKey| {
             bundle.and_then(|bundle| bundle.get(key)).is_some_and(|object| self.serves_both(&view, object))
         };
         let conflicts = || self.elsewhere.iter().filter(|key| !serves_both(key));
-        let (conflict, conflicts) = (conflicts().next().and_then(conflict), conflicts().count());
+        let (conflict, conflicts) = (conflicts().next().map(conflict), conflicts().count());
         drop(view);
         let troubles = Troubles {
             // What the unit wants comes before what it lost.
@@ -267,7 +276,7 @@ impl Pass {
     /// What is known of an object that the unit wants.
     pub(super) fn facts_of<'a>(&'a self, view: &'a View, object: &'a Prepared) -> Facts<'a> {
         let standing = if self.elsewhere.contains(&object.key) {
-            Standing::Elsewhere(view.claims.owner(&object.key).map(ToString::to_string).unwrap_or_default())
+            Standing::Elsewhere(owner_of(view, &object.key))
         } else {
             Standing::Wanted(self.step_in(view, object))
         };
@@ -305,9 +314,17 @@ impl Pass {
             };
             let facts = self.facts(&view, key, &entry.version, standing);
             let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
-            rows.push_unwanted(&Facts { problem: facts.problem.or(stays), ..facts }, pool);
+            let waiting = self.refusal(key);
+            rows.push_unwanted(&Facts { problem: facts.problem.or(stays), waiting, ..facts }, pool);
         }
         rows
+    }
+
+    /// Why the member did not delete an object that the unit has lost, or did not take our marks off it.
+    fn refusal(&self, key: &HashedKey) -> Option<decision::WaitingOn> {
+        let failure = self.unit.past.memory.get(key)?.failure.as_ref()?;
+        // What an apply failed for is of a payload that had it.
+        (failure.digest == self.entry.payload).then(|| failure.waiting.clone())
     }
 
     /// What is only deleted when the hub or a person says so.

@@ -340,3 +340,23 @@ async fn what_was_never_made_and_left_the_source_is_dropped_and_what_fails_now_i
     world.faults.clear();
     world.eventually("gone", || async { world.config_map("a-made").await.is_none() }).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_member_does_not_delete_is_counted_as_there_and_named_also_when_the_unit_leaves() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c1", "1"), config_map("c2", "1"), config_map("c3", "1")]);
+    world.applied(&unit).await;
+    world.faults.add(Method::DELETE, "configmaps/c2", usize::MAX, Act::Refuse(403));
+    world.set("a", 2, vec![config_map("c3", "1")]);
+    let refused = (WaitingCause::Refused, 1, "ConfigMap shop/c2", "Broken");
+    world.until(&unit, "told", |r| r.deletions.is_some()).await;
+    world.guard(&unit, None);
+    let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed && r.objects.inventory == 2).await;
+    assert_eq!(report.deletions.as_ref().map(|list| (list.released, list.left)), Some((2, 1)));
+    assert_eq!(waiting(&report), [refused]);
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    let report = world.until(&unit, "stuck", |r| r.phase == UnitPhase::Removing && r.objects.inventory == 1).await;
+    assert_eq!((waiting(&report), report.message.contains("ConfigMap shop/c2: ")), (vec![refused], true));
+    world.faults.clear();
+    world.eventually("gone", || async { world.removed(&unit).is_some() }).await;
+}

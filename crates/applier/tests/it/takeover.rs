@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{HubId, MemberTakeOver, TakeOverState, UnitPhase, label};
+use api::delivery::{HubId, MemberTakeOver, Removal, TakeOverState, UnitPhase, WaitingCause, label};
 use api::feed::TakeOver;
 use model::Digest;
 use serde_json::{Value, json};
 
-use crate::world::{Blow, World, config_map, config_map_path, config_maps};
+use crate::world::{Blow, World, config_map, config_map_path, config_maps, detail, waiting};
 
 fn another() -> HubId {
     HubId::from_random([77; 10])
@@ -177,4 +177,42 @@ async fn a_take_over_survives_death_at_each_write_and_is_asked_once() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_unit_has_for_which_nothing_asks_is_no_other_units() {
+    let mut world = World::new().await;
+    let objects = || vec![config_map("c1", "1"), config_map("c2", "1")];
+    let unit = world.set("old", 1, objects());
+    world.applied(&unit).await;
+    world.forget(&unit);
+    let is_orphan = |world: &World| world.push.link(&world.member).is_some_and(|link| link.orphans == [unit.clone()]);
+    for restarts in [false, true] {
+        if restarts {
+            world.restart();
+        }
+        world.eventually("left", || async { is_orphan(&world) }).await;
+        // Another one names the objects, as by a path that is mistyped, and then does not.
+        let other = world.set("another", 1, vec![config_map("c1", "2"), config_map("c2", "2"), config_map("own", "1")]);
+        let report = world.until(&other, "in conflict", |r| r.reason == "Conflict" && r.objects.applied == 1).await;
+        assert_eq!(waiting(&report), [(WaitingCause::OtherUnit, 2, "ConfigMap shop/c1", unit.to_string().as_str())]);
+        let said = &detail(&report, "c1").message;
+        assert!(said.starts_with(&format!("unit {unit} has it here, and no Application asks for that unit")), "{said}");
+        assert_eq!(report.message, format!("ConfigMap shop/c1: {said} (and 1 more)"));
+        world.set("another", 2, vec![config_map("own", "1")]);
+        let report = world.until(&other, "corrected", |r| r.epoch == 2 && r.reason == "Applied").await;
+        assert_eq!((report.objects.inventory, report.deletions.clone()), (1, None));
+        world.change(&other, |entry| entry.removal = Removal::Prune);
+        world.eventually("gone", || async { world.inventories().await.len() == 1 }).await;
+        world.forget(&other);
+        for name in ["c1", "c2"] {
+            assert_eq!(world.config_map(name).await.unwrap()["data"], json!({"a": "1"}), "{name} {restarts}");
+        }
+    }
+    // What is not there any more is free, and the unit comes back to what it has.
+    world.delete(&config_map_path("c2")).await;
+    let other = world.set("another", 3, vec![config_map("c2", "2")]);
+    world.applied(&other).await;
+    world.set("old", 2, objects());
+    world.until(&unit, "back", |r| r.epoch == 2 && r.objects.applied == 1 && r.reason == "Conflict").await;
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::bail;
+use api::condition;
 use api::delivery::Decision;
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::APPROVE_IDENTITY;
+use api::reason;
 use kube::ResourceExt;
 use kube::api::{ListParams, Patch};
 use serde_json::json;
@@ -96,6 +98,7 @@ pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::R
     let Some(swap) = Swap::of(&cluster) else {
         bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");
     };
+    refuse_other_member(name, &cluster)?;
     // What is not known is not said: it need not keep anybody from approving.
     let units = list::reports(&client, &format!("membertrees/{name}")).await.unwrap_or_default();
     let decisions = Api::<Decision>::all(client.clone()).list(&ListParams::default()).await;
@@ -116,6 +119,16 @@ pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::R
     Ok(())
 }
 
+/// Is what answers the cluster of another member? Then neither of the two would be delivered to.
+///
+/// # Errors
+/// It is, as the hub has seen.
+fn refuse_other_member(name: &str, cluster: &Cluster) -> anyhow::Result<()> {
+    let conditions = cluster.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let ready = condition::find(conditions, condition::READY).filter(|ready| ready.reason == reason::SAME_CLUSTER);
+    ready.map_or(Ok(()), |ready| bail!("member/{name}: {}; nothing was approved", ready.message))
+}
+
 /// Writes the approval at the version that was shown. The record's version also grows by what the member reports: a newer one
 /// that says the same of both clusters is as good.
 async fn write(api: &Api<Cluster>, name: &str, shown: Cluster, swap: &Swap) -> anyhow::Result<()> {
@@ -128,6 +141,7 @@ async fn write(api: &Api<Cluster>, name: &str, shown: Cluster, swap: &Swap) -> a
             other => return other.map(drop).map_err(asked(&format!("cannot approve member/{name}"))),
         }
         cluster = api.get(name).await.map_err(asked(&format!("cannot read member/{name}")))?;
+        refuse_other_member(name, &cluster)?;
         if Swap::of(&cluster).as_ref() != Some(swap) {
             bail!(
                 "member/{name}: what answers there has changed since you looked, and nothing was approved; look again with \
@@ -197,6 +211,14 @@ mod tests {
         let patch =
             |version: &str| json!({"metadata": {"resourceVersion": version, "annotations": {APPROVE_IDENTITY: "new"}}});
         assert_eq!((&asked[0].1, &asked[2].1), (&patch("1"), &patch("2")));
+        // Since then it is another member's.
+        let mut twin = paris("2", "new");
+        let said = json!([{"type": "Ready", "status": "False", "reason": "SameCluster", "message": "it leads to rome",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+        twin.status.as_mut().unwrap().conditions = serde_json::from_value(said).unwrap();
+        let hub = Hub::new([conflict(), answer(&twin)]);
+        let refused = write(&Api::all(hub.client()), "paris", shown.clone(), &swap).await.unwrap_err().to_string();
+        assert_eq!(refused, "member/paris: it leads to rome; nothing was approved");
         // A third cluster answers now.
         let hub = Hub::new([conflict(), answer(&paris("2", "third"))]);
         let refused = write(&Api::all(hub.client()), "paris", shown, &swap).await.unwrap_err().to_string();

@@ -194,10 +194,21 @@ impl Place<'_> {
 
     /// Which of these members cannot be looked at now, and why, in one word.
     pub(crate) async fn away(&self, members: &BTreeSet<MemberName>) -> Result<Away, Unread> {
+        Ok(self.away_and_stuck(members).await?.0)
+    }
+
+    /// The same, and why the Application's units stay in the others until a person acts, in the words of what they report.
+    pub(crate) async fn away_and_stuck(
+        &self,
+        members: &BTreeSet<MemberName>,
+    ) -> Result<(Away, BTreeMap<MemberName, String>), Unread> {
         let (reports, records) = (self.reports(members).await?, self.records(members).await?);
         let link = |member: &MemberName| reports.get(member)?.link.as_ref();
         let why = |member: &MemberName| Some((member.clone(), reach::away(records.get(member), link(member))?));
-        Ok(members.iter().filter_map(why).collect())
+        let away: Away = members.iter().filter_map(why).collect();
+        let said = reports.iter().filter(|(member, _)| !away.contains_key(*member));
+        let stuck = said.filter_map(|(member, report)| Some((member.clone(), report.stuck()?.to_owned()))).collect();
+        Ok((away, stuck))
     }
 
     fn owner(&self) -> Owner {
@@ -272,6 +283,12 @@ impl Report {
     fn status_of(&self, policy: &str) -> Option<&UnitStatus> {
         let unit = self.units.iter().find(|(unit, _)| unit.policy.as_deref().unwrap_or_default() == policy);
         unit.map(|(_, status)| status)
+    }
+
+    /// Why a unit that is to leave stays until a person acts.
+    fn stuck(&self) -> Option<&str> {
+        let stuck = self.units.values().find(|status| plan::state::stuck(status).is_some())?;
+        Some(&stuck.message)
     }
 }
 

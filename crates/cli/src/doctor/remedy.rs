@@ -33,6 +33,10 @@ const NOT_FETCHED: &str = reason::FETCH_FAILED;
 pub(super) const HANDED_OVER: &str =
     "let it be handed over with `kurator approve app/{name}{-n}`, or take the edit back that moves it";
 
+/// Of an object that a unit has for which no Application asks.
+pub(super) const UNASKED: &str = "apply the Application of the unit that is named again, under the same name and policy; then name the \
+                                  object in one of the two only";
+
 /// Every known cause. Of several that fit, the first one counts.
 pub(super) const CAUSES: &[Cause] = &[
     cause(
@@ -93,6 +97,12 @@ pub(super) const CAUSES: &[Cause] = &[
         UNREACHABLE,
         "not valid for name",
         "write a server address into the kubeconfig that its certificate has, or set tls-server-name to such a name",
+    ),
+    cause(
+        Member,
+        reason::SAME_CLUSTER,
+        "its kubeconfig leads to the cluster of member",
+        "put the kubeconfig of its own cluster back into its Secret; one that `kurator attach` wrote, with `kurator attach CONTEXT --name {name}{-n}`",
     ),
     cause(Member, UNREACHABLE, "certificate expired", "renew the certificate of its API server"),
     cause(

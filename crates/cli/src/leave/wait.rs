@@ -1,6 +1,6 @@
 //! Waits until units have left members, and says how far it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -59,6 +59,23 @@ struct Seen {
     kept: BTreeSet<String>,
     /// Applications that are still there, though they should be gone.
     apps: BTreeSet<String>,
+    /// Why units stay in members until a person acts.
+    stuck: BTreeMap<MemberName, String>,
+}
+
+impl Seen {
+    /// What is not done, for when the time is up: in these members, and why as far as that is known.
+    fn late(&self, busy: &BTreeSet<MemberName>) -> String {
+        if busy.is_empty() {
+            return "it is not done".to_owned();
+        }
+        let why = busy.iter().find_map(|member| Some((member, self.stuck.get(member)?)));
+        let why = why.map(|(member, why)| match busy.len() {
+            1 => format!(": {why}"),
+            _ => format!(": in {member}, {why}"),
+        });
+        format!("it is not done in {}{}", named(busy), why.unwrap_or_default())
+    }
 }
 
 impl Leave<'_> {
@@ -105,10 +122,7 @@ impl Leave<'_> {
                         return Ok(End::Done(away));
                     }
                     let busy: BTreeSet<MemberName> = seen.members.difference(&away).cloned().collect();
-                    late = match busy.len() {
-                        0 => "it is not done".to_owned(),
-                        _ => format!("it is not done in {}", named(&busy)),
-                    };
+                    late = seen.late(&busy);
                 }
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
                 Err(why) => late = format!("it cannot be seen whether it is done: {}", why.into_words()),
@@ -132,7 +146,9 @@ impl Leave<'_> {
             let place = Place { client: self.client, namespace: self.namespace, name };
             let app = api.get_opt(name).await.map_err(Unread::of("cannot read the application"))?;
             let seen = read_application(name, app.as_ref(), &place.decisions().await?, self.member, self.deleted);
-            away.extend(place.away(&seen.members).await?.into_keys());
+            let (absent, stuck) = place.away_and_stuck(&seen.members).await?;
+            away.extend(absent.into_keys());
+            all.stuck.extend(stuck);
             all.left += seen.left;
             all.members.extend(seen.members);
             all.held.extend(seen.held);
@@ -183,6 +199,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_not_done_in_time_is_said_with_its_cause() {
+        let members = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<BTreeSet<MemberName>>();
+        let why = "1 objects are left; ConfigMap shop/c: forbidden".to_owned();
+        let seen = Seen { stuck: BTreeMap::from([("oslo".parse().unwrap(), why)]), ..Seen::default() };
+        for (busy, expect) in [
+            (&[][..], "it is not done"),
+            (&["rome"], "it is not done in rome"),
+            (&["oslo"], "it is not done in oslo: 1 objects are left; ConfigMap shop/c: forbidden"),
+            (
+                &["oslo", "rome"],
+                "it is not done in oslo, rome: in oslo, 1 objects are left; ConfigMap shop/c: forbidden",
+            ),
+        ] {
+            assert_eq!(seen.late(&members(busy)), expect);
+        }
+    }
 
     #[test]
     fn what_is_left_is_told_from_what_is_held() {

@@ -68,6 +68,7 @@ fn status(held: bool) -> UnitStatus {
         guarded: 0,
         behind: false,
         unshown: false,
+        left: 0,
         released: 0,
         state: DeletionState::Waiting,
     };

@@ -439,6 +439,7 @@ fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
         guarded: 1,
         behind: false,
         unshown: false,
+        left: 0,
         released: 0,
         state: DeletionState::Waiting,
     };
@@ -471,6 +472,7 @@ fn a_held_list_that_may_still_grow_says_so() {
         guarded: 1,
         behind: false,
         unshown: false,
+        left: 0,
         released: 0,
         state: DeletionState::Waiting,
     });
@@ -649,6 +651,7 @@ fn wiped(objects: u32, behind: bool) -> Deletions {
         guarded: 0,
         behind,
         unshown: false,
+        left: 0,
         released: 0,
         state: DeletionState::Waiting,
     }

@@ -13,6 +13,7 @@ fn objects(rows: &[(&str, &str, &str, bool, bool)], removal: Removal) -> Objects
     let row = |(kind, namespace, name, adopted, kept): &(&str, &str, &str, bool, bool)| Row {
         key: key(kind, namespace, name).into(),
         lack: None,
+        other_hub: None,
         adopted: *adopted,
         unrecorded: *adopted && name.ends_with("-unrecorded"),
         kept: *kept,
@@ -338,4 +339,38 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     let narrowed = Objects::of_lost(&lost[1..3], list.digest, &stored, |_| None).unwrap();
     let stays = |name: &str| format!("= ConfigMap shop/{name}: the member gives no rights in namespace shop");
     assert_eq!(words(&narrowed), [stays("a"), stays("b")]);
+}
+
+#[test]
+fn what_another_hub_has_taken_over_stays() {
+    let row = |kind: &str, namespace: &str, name: &str, message: &str| {
+        let reason = if message.is_empty() { "" } else { "ForeignHub" };
+        serde_json::json!({"key": {"kind": kind, "namespace": namespace, "name": name}, "version": "v1", "sync": "Failed",
+            "health": "Missing", "reason": reason, "message": message})
+    };
+    let member: MemberName = "paris".parse().unwrap();
+    let taken = adopt::foreign_words("mxqz", "took it over", &member, None);
+    let rows = [
+        row("ConfigMap", "shop", "a", &taken),
+        row("ConfigMap", "other", "b", ""),
+        row("Namespace", "", "other", ""),
+        row("Namespace", "", "shop", &taken),
+    ];
+    let counts = serde_json::json!({"desired": 4, "applied": 0, "healthy": 0, "failed": 4, "inventory": 4});
+    let report: UnitReport = serde_json::from_value(serde_json::json!({"member": member, "unit": "g/K/n/u", "revision": "r",
+        "epoch": 1, "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Failed", "health": "Missing", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+    .unwrap();
+    for (removal, expect) in [(Removal::Prune, 2), (Removal::Release, 0)] {
+        let all = Objects::of_report(&report, removal).unwrap();
+        assert_eq!(all.goes.len(), expect);
+        let said = words(&all);
+        for stays in ["= ConfigMap shop/a: hub mxqz delivers it", "= Namespace shop: hub mxqz delivers it"] {
+            assert!(said.contains(&stays.to_owned()), "{said:?}");
+        }
+    }
+    // Also of a list that was made before that.
+    let keys: Vec<Arc<HashedKey>> = report.details.iter().map(|row| Arc::clone(&row.key)).collect();
+    let listed = Objects::of_list(&keys).with_report(Some(&report));
+    assert_eq!((listed.goes.len(), listed.stays.len()), (2, 2));
 }

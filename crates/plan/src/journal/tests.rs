@@ -281,6 +281,11 @@ fn nothing_is_said_of_what_did_not_turn() {
 fn a_report_is_one_fact_and_the_same_report_none() {
     let counts = |n: u32| json!({"desired": n, "applied": n, "healthy": n, "failed": 0, "inventory": n});
     let held = |state: &str, released: u32| json!({"digest": Digest::of(b"list"), "count": 0, "state": state, "released": released});
+    let left = |released: u32, left: u32| {
+        let mut list = held("Released", released);
+        list["left"] = json!(left);
+        list
+    };
     let digest = |text: &str| json!(Digest::of(text.as_bytes()));
     let name = named("a");
     let gone = |objects, how| vec![Fact::Gone { unit: unit("web"), member: name.clone(), objects, how }];
@@ -303,6 +308,10 @@ fn a_report_is_one_fact_and_the_same_report_none() {
             gone(1, How::Deleted),
         ),
         (json!({"held": held("Released", 4)}), json!({"held": held("Released", 4)}), Removal::None, vec![]),
+        // The member refuses to delete three of them, and then two.
+        (json!({"held": held("Waiting", 0)}), json!({"held": left(4, 4)}), Removal::None, vec![]),
+        (json!({"held": held("Waiting", 0)}), json!({"held": left(4, 3)}), Removal::None, gone(1, How::Deleted)),
+        (json!({"held": left(4, 3)}), json!({"held": left(4, 2)}), Removal::None, gone(1, How::Deleted)),
         (
             json!({"held": held("Released", 4), "epoch": 1}),
             json!({"held": held("Released", 3), "epoch": 2}),

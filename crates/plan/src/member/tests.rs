@@ -298,6 +298,26 @@ fn the_same_cluster_is_not_a_member_twice() {
     let o = Observed { twin: Some("b2".parse().unwrap()), probe: probe(Outcome::Ready, "u1"), ..observed() };
     let plan = check(&o, ("False", reason::SAME_CLUSTER), false);
     assert_eq!(plan.record.unwrap()["spec"].get("id"), None);
+    let said = &plan.origin_status.conditions[0].message;
+    assert!(said.ends_with("of one of the two"), "{said}");
+}
+
+/// Also when that was approved: both would be the same cluster, and neither would be delivered to.
+#[test]
+fn a_kubeconfig_that_leads_to_another_members_cluster_has_to_be_put_right() {
+    for approved in [None, Some("u2".to_owned())] {
+        let record = mine(Some("u1")).map(|record| Record { approved_id: approved.clone(), ..record });
+        let twin = Some("b2".parse().unwrap());
+        let o = Observed { record, twin, probe: probe(Outcome::Ready, "u2"), ..observed() };
+        let plan = check(&o, ("False", reason::SAME_CLUSTER), false);
+        assert_eq!(plan.record.unwrap()["spec"]["id"], "u1", "{approved:?}");
+        let said = &plan.origin_status.conditions[0].message;
+        assert!(said.contains("put the kubeconfig of that one back") && !said.contains("delete"), "{said}");
+        // Once the other one has gone, it is what was approved.
+        let alone = Observed { twin: None, ..o };
+        let id = super::plan(&alone, Some(1), now()).0.record.unwrap()["spec"]["id"].clone();
+        assert_eq!(id, if approved.is_some() { "u2" } else { "u1" });
+    }
 }
 
 #[test]

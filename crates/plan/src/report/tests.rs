@@ -102,12 +102,16 @@ fn what_else_there_is_to_know_is_noted() {
     );
 }
 
+fn of_unit(unit: &str) -> Elsewhere {
+    Elsewhere { unit: unit.to_owned(), is_idle: false }
+}
+
 #[test]
 fn an_object_of_another_unit_that_is_as_this_one_has_it_serves_both() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
     let elsewhere =
-        Facts { reading: Some(&healthy), serves_both: true, ..facts(&key, Standing::Elsewhere("a/b".into())) };
+        Facts { reading: Some(&healthy), serves_both: true, ..facts(&key, Standing::Elsewhere(of_unit("a/b"))) };
     let (shared, part) = row(&elsewhere);
     assert_eq!((shared.sync, shared.reason.as_str(), part.health), (SyncState::Synced, "", Health::Healthy));
     assert_eq!(shared.notes, ["unit a/b delivers it, for this one too"]);
@@ -147,7 +151,7 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     let fought = Facts { contest: Some(contest), ..seen(wanted(Step::Send(Why::Revert))) };
     check(fought.clone(), SyncState::Contested, Health::Healthy, reason::CONTESTED);
     assert!(row(&fought).0.message.starts_with("changed again and again by hpa; it is left alone until 1970"));
-    check(facts(&key, Standing::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
+    check(facts(&key, Standing::Elsewhere(of_unit("u"))), SyncState::Failed, Health::Missing, "Conflict");
     check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
     check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
     check(facts(&key, Standing::Lost), SyncState::PrunePending, Health::Missing, "");
@@ -166,7 +170,7 @@ fn pods_count_in_the_unit_that_delivers_them() {
     let nothing = PodCounts::default();
     check(Standing::Wanted(Step::Skip), None, two);
     check(Standing::Wanted(Step::Skip), Some(apply::WaitingOn::Contested), two);
-    check(Standing::Elsewhere("u".into()), None, nothing);
+    check(Standing::Elsewhere(of_unit("u")), None, nothing);
     check(Standing::Wanted(Step::Send(Why::New)), Some(apply::WaitingOn::OtherHub("h".into())), nothing);
 }
 
@@ -237,7 +241,7 @@ fn pods_of_what_is_to_be_deleted_count_until_they_are_gone_and_nobodys_count_twi
     assert_eq!(sum(&[wanted()], &[seen(Standing::Held)]).pods, PodCounts { desired: 6, ready: 4 });
     assert_eq!(sum(&[wanted()], &[seen(Standing::NotPruned)]).pods, pods, "what is not pruned is nobody's to wait for");
     // Where another unit or another hub delivers the object, its pods count there.
-    assert_eq!(sum(&[seen(Standing::Elsewhere("u".into()))], &[]).pods, PodCounts::default());
+    assert_eq!(sum(&[seen(Standing::Elsewhere(of_unit("u")))], &[]).pods, PodCounts::default());
     let other_hub = Facts { waiting: Some(apply::WaitingOn::OtherHub("h".into())), ..wanted() };
     assert_eq!(sum(&[other_hub], &[]).pods, PodCounts::default());
 }
@@ -250,7 +254,7 @@ fn the_worst_is_said_first() {
     let waiting = [WaitingOn::Guard];
     let all = Troubles {
         problem: Some((&key, "Invalid", "no")),
-        conflict: Some((&key, "other".into())),
+        conflict: Some((&key, of_unit("other"))),
         failed: 2,
         pending: Some(&key),
         deleted: Some(Deleted { key: &key, message: String::new(), count: 2 }),

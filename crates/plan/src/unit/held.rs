@@ -70,6 +70,7 @@ fn of_expected(expected: &ExpectedDeletions) -> Option<Deletions> {
         released: 0,
         behind: false,
         unshown: false,
+        left: 0,
     })
 }
 

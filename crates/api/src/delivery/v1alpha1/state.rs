@@ -171,6 +171,14 @@ pub struct Deletions {
     /// that were not shown then: only a person may release it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unshown: bool,
+    /// How many of those that were released at this epoch are still there: they are being deleted, or the member refuses that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left: u32,
+}
+
+/// Is it left out?
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Deletions {

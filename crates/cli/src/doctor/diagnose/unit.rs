@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{DeletionState, Explanation, MemberDecision, UnitId, UnitPhase, UnitStatus, WaitingCause};
+use api::delivery::{
+    DeletionState, Explanation, MemberDecision, ObjectsWaiting, UnitId, UnitPhase, UnitStatus, WaitingCause,
+};
 use api::reason;
 use kube::ResourceExt;
 use model::Timestamp;
@@ -99,8 +101,12 @@ pub(super) fn all(
         if known.get(member).is_none_or(|known| !known.answers) {
             continue;
         }
+        let unasked = slice.status.iter().flat_map(|status| &status.moving.unasked).map(ToString::to_string).collect();
         for (id, status) in slice.status.iter().flat_map(|s| &s.units) {
             match broken(id, member, status, now) {
+                Some(finding) if status.reason == CONFLICT && is_of_any(&unasked, status) => {
+                    out.push(finding.with_remedy(remedy::UNASKED));
+                }
                 Some(finding) if status.reason == CONFLICT && decided.keeps_another(id, member) => {
                     // The other unit has it until that is approved.
                     out.push(finding.with_remedy(remedy::HANDED_OVER));
@@ -111,6 +117,12 @@ pub(super) fn all(
         }
     }
     out
+}
+
+/// Does one of these units have what this one is to get?
+fn is_of_any(units: &BTreeSet<String>, status: &UnitStatus) -> bool {
+    let theirs = |waiting: &ObjectsWaiting| waiting.cause == WaitingCause::OtherUnit && units.contains(&waiting.detail);
+    status.waiting.iter().any(theirs)
 }
 
 /// One unit of whose own report nothing is wrong: by the word that everything else shows. What waits for a person, or for

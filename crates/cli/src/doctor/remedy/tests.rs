@@ -102,6 +102,11 @@ fn examples_of_members() -> Vec<(&'static str, String)> {
         (reason::NAME_TAKEN, "member name \"paris\" is taken by AttachedCluster west/paris".into()),
         (reason::NAME_INVALID, "\"Paris\" is no name".into()),
         (reason::SAME_CLUSTER, "the cluster that answers is member \"rome\" already".into()),
+        (
+            reason::SAME_CLUSTER,
+            "its kubeconfig leads to the cluster of member \"rome\" (kube-system UID b), and this member is another cluster (UID a)"
+                .into(),
+        ),
         (reason::IDENTITY_CHANGED, "another cluster answers at this address".into()),
         (reason::IDENTITY_UNKNOWN, "its namespace kube-system has no UID that can be read".into()),
         (reason::TOO_MANY_FACTS, "1000 resources are left out".into()),

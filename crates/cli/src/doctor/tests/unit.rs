@@ -71,6 +71,26 @@ fn units_that_nothing_asks_for_are_named_with_what_to_do() {
 }
 
 #[test]
+fn an_object_of_a_unit_that_nothing_asks_for_is_not_to_be_taken_out_of_that_unit() {
+    let old = "2026-01-01T00:55:00Z";
+    let other = UnitId::new("apps.kurator.dev", "Application", "default", "old", None);
+    let mut slice = reported("e", UnitPhase::Failed, "Conflict", "ConfigMap shop/c: unit old has it here", old);
+    let status = slice.status.as_mut().unwrap();
+    let waiting = serde_json::json!([{"cause": "OtherUnit", "count": 1, "detail": other.to_string()}]);
+    status.units.values_mut().for_each(|unit| unit.waiting = serde_json::from_value(waiting.clone()).unwrap());
+    status.moving = std::mem::take(&mut status.moving).with_unasked(&[other]);
+    let facts = Facts {
+        members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old))],
+        statuses: vec![slice],
+        decisions: vec![decided_in("e", "base", None)],
+        ..Facts::of_process(process(), None)
+    };
+    let findings = diagnose(&facts, now());
+    let unit = findings.iter().find(|finding| finding.place == Place::Unit).unwrap();
+    assert!(unit.remedy.starts_with("apply the Application of the unit that is named again"), "{}", unit.remedy);
+}
+
+#[test]
 fn units_that_wait_for_an_approval_or_cannot_leave_are_not_called_fine() {
     let old = "2026-01-01T00:55:00Z";
     let stays = |cause: &str, detail: &str| {

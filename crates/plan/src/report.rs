@@ -154,6 +154,12 @@ fn sync(facts: &Facts<'_>) -> SyncState {
         Standing::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
         Standing::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
         Standing::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
+/// Is an object there, and not watched, since it is not this hub's? It was read when it was decided to leave it alone, which says
+/// nothing of how it is now.
+fn is_there_unwatched(facts: &Facts<'_>) -> bool {
+    facts.problem.is_some_and(|(reason, _)| [apply::ADOPTION_REFUSED, apply::FOREIGN_HUB].contains(&reason))
+}
+
     }
 }
 
@@ -186,7 +192,11 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         }
         (None, None) => {
             let on_its_way = matches!(sync, SyncState::Pending | SyncState::Waiting);
-            part.health = if on_its_way { Health::Progressing } else { Health::Missing };
+            part.health = match on_its_way {
+                true => Health::Progressing,
+                false if is_there_unwatched(facts) => Health::Unknown,
+                false => Health::Missing,
+            };
         }
     }
     if reason.is_empty() && sync == SyncState::LeftAlone {

@@ -143,6 +143,11 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(both, SyncState::Failed, Health::Healthy, "Invalid");
     let refused = Facts { problem: Some(("Invalid", "no")), ..wanted(Step::Send(Why::New)) };
     check(refused, SyncState::Failed, Health::Missing, "Invalid");
+    // It is there, made by somebody else, and is not watched.
+    for reason in [apply::ADOPTION_REFUSED, apply::FOREIGN_HUB] {
+        let theirs = Facts { problem: Some((reason, "it was there before")), ..wanted(Step::Send(Why::New)) };
+        check(theirs, SyncState::Failed, Health::Unknown, reason);
+    }
     let contest = Contest { key: &key, manager: Some("hpa"), until: Timestamp::UNIX_EPOCH };
     let fought = Facts { contest: Some(contest), ..seen(wanted(Step::Send(Why::Revert))) };
     check(fought.clone(), SyncState::Contested, Health::Healthy, reason::CONTESTED);

@@ -20,6 +20,7 @@ use crate::pool::Pool;
 use crate::prune::WaitingOn;
 use crate::rights::{Lack, OUTSIDE_RIGHTS};
 
+mod unready;
 mod waits;
 
 pub use waits::Waits;

@@ -319,7 +319,7 @@ impl Pass {
     }
 
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
-        let entries = self.unit.inventory.entries();
+        let (entries, summary) = (self.unit.inventory.entries(), summary.with_unready(rows));
         let (objects, sum) = rows.sum(entries.len(), self.adopted());
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();

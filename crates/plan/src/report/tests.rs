@@ -331,3 +331,45 @@ fn a_row_says_whether_its_object_asks_to_stay_and_whether_the_unit_made_it() {
         assert_eq!((row.kept, row.unmade), (kept, unmade), "{stays} {entry:?}");
     }
 }
+
+#[test]
+fn a_unit_that_is_not_well_says_first_what_it_waits_for() {
+    let object = |name: &str| -> Arc<HashedKey> {
+        let kind = "Deployment".to_owned();
+        ObjectKey { group: "apps".into(), kind, namespace: "shop".into(), name: name.into() }.into()
+    };
+    let (web, api, cron) = (object("web"), object("api"), object("cron"));
+    let reading = |health, reason: &str, message: &str| Reading {
+        part: Part { health, ..Part::default() },
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    };
+    let rows = |all: &[(&Arc<HashedKey>, &Reading)]| {
+        let mut rows = Rows::default();
+        for (key, reading) in all {
+            let facts = Facts { reading: Some(reading), ..facts(key, Standing::Wanted(Step::Skip)) };
+            rows.push_wanted(&facts, &Pool::default());
+        }
+        rows
+    };
+    let well = reading(Health::Healthy, "", "");
+    let coming = reading(Health::Progressing, "AvailableShort", "0 of 1 available");
+    let failed = reading(Health::Degraded, "CrashLoopBackOff", "");
+    let said =
+        |rows: &Rows, message: &str| Summary::new(UnitPhase::Applied, "Applied", message).with_unready(rows).message;
+    assert_eq!(said(&rows(&[(&web, &well)]), ""), "");
+    let waits = rows(&[(&web, &well), (&api, &coming), (&cron, &coming)]);
+    assert_eq!(said(&waits, ""), "waits for Deployment.apps shop/api: 0 of 1 available (and 1 more)");
+    assert_eq!(
+        said(&waits, "1 adopted"),
+        "waits for Deployment.apps shop/api: 0 of 1 available (and 1 more); 1 adopted"
+    );
+    let broken = rows(&[(&api, &coming), (&web, &failed)]);
+    assert_eq!(said(&broken, ""), "Deployment.apps shop/web is Degraded: CrashLoopBackOff (and 1 more)");
+    // What is worse is said alone.
+    let other = Summary::new(UnitPhase::Failed, "Invalid", "no");
+    assert_eq!(other.clone().with_unready(&broken), other);
+    let phase = Summary::new(UnitPhase::Waiting, "PhaseWaiting", "waiting for the workloads of the unit");
+    let said = phase.with_unready(&waits).message;
+    assert!(said.starts_with("waiting for the workloads of the unit: waits for Deployment.apps shop/api: "), "{said}");
+}

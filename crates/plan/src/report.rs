@@ -14,7 +14,7 @@ use model::{HashedKey, ObjectKey, Timestamp, words};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
-use crate::instruction::Handling;
+use crate::instruction::{Asked, Handling};
 use crate::inventory::Entry;
 use crate::pool::Pool;
 use crate::prune::WaitingOn;
@@ -41,6 +41,21 @@ pub const NOT_VISIBLE: &str = "NotVisible";
 pub const CONFLICT: &str = "Conflict";
 /// Ends the note on an object that another unit delivers, and that is as this one wants it.
 const FOR_THIS_TOO: &str = " delivers it, for this one too";
+
+/// What is said of an object that another unit delivers, and that this one wants otherwise.
+pub(crate) fn conflict_words(owner: &str) -> String {
+    format!("unit {owner} delivers it already")
+}
+
+/// What is said of an object that asks to be left alone.
+pub(crate) fn left_alone_words(asked: Asked) -> String {
+    format!("left alone, as the annotation {} asks", asked.by)
+}
+
+/// What is said of an object that another unit delivers as this one wants it.
+pub(crate) fn shared_words(owner: &str) -> String {
+    format!("unit {owner}{FOR_THIS_TOO}")
+}
 
 /// Is an object wanted by a unit, and another one's as long as that has it? When it lets go of it, this one takes it over.
 pub fn is_of_another(row: &ObjectReport) -> bool {
@@ -121,11 +136,11 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         (!paths.is_empty()).then(|| format!("{before}{}{after}", paths.join(", ")))
     };
     let owner = match &facts.standing {
-        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {owner}{FOR_THIS_TOO}")),
+        Standing::Elsewhere(owner) if facts.serves_both => Some(shared_words(owner)),
         _ => None,
     };
     let left_alone = match facts.standing {
-        Standing::Wanted(Step::LeftAlone(asked)) => Some(format!("left alone, as the annotation {} asks", asked.by)),
+        Standing::Wanted(Step::LeftAlone(asked)) => Some(left_alone_words(asked)),
         _ => None,
     };
     let all = [
@@ -137,6 +152,12 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         list(facts.unhonoured, "asked for by annotation, and not done: ", ""),
     ];
     all.into_iter().flatten().map(|note| words::bounded(&note, ObjectReport::NOTE_CHARS_MAX)).collect()
+}
+
+/// Is an object there, and not watched, since it is not this hub's? It was read when it was decided to leave it alone, which says
+/// nothing of how it is now.
+fn is_there_unwatched(facts: &Facts<'_>) -> bool {
+    facts.problem.is_some_and(|(reason, _)| [apply::ADOPTION_REFUSED, apply::FOREIGN_HUB].contains(&reason))
 }
 
 /// How an object compares with what was applied.
@@ -155,12 +176,6 @@ fn sync(facts: &Facts<'_>) -> SyncState {
         Standing::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
         Standing::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
         Standing::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
-/// Is an object there, and not watched, since it is not this hub's? It was read when it was decided to leave it alone, which says
-/// nothing of how it is now.
-fn is_there_unwatched(facts: &Facts<'_>) -> bool {
-    facts.problem.is_some_and(|(reason, _)| [apply::ADOPTION_REFUSED, apply::FOREIGN_HUB].contains(&reason))
-}
-
     }
 }
 
@@ -211,7 +226,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         (reason, message) = problem;
     }
     let conflict = match &facts.standing {
-        Standing::Elsewhere(owner) if !facts.serves_both => Some(format!("unit {owner} delivers it already")),
+        Standing::Elsewhere(owner) if !facts.serves_both => Some(conflict_words(owner)),
         _ => None,
     };
     if let Some(conflict) = &conflict {
@@ -533,7 +548,7 @@ fn done(troubles: &Troubles<'_>) -> Summary {
     if troubles.failed > 0 {
         let (reason, message) = match (troubles.problem, &troubles.conflict) {
             (Some((key, reason, message)), _) => (reason, format!("{key}: {message}")),
-            (None, Some((key, owner))) => (CONFLICT, format!("{key}: unit {owner} delivers it already")),
+            (None, Some((key, owner))) => (CONFLICT, format!("{key}: {}", conflict_words(owner))),
             (None, None) => (CONFLICT, String::new()),
         };
         let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use honour::not_implemented;
 pub use intent::INTERVAL_MIN;
-pub use warning::{may_warn, warnings};
+pub use warning::{is_stored_only, may_warn, warnings};
 
 /// Validates an object that is about to be stored. Kinds that are not ours have no errors.
 pub fn validate(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<FieldError> {

@@ -40,7 +40,7 @@ pub fn warnings(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<Strin
                    the members of a fleet";
         return if old.is_none() { vec![why.to_owned()] } else { Vec::new() };
     }
-    if is_published(&kind.group) && !ACTED_ON.contains(&(&kind.group, &kind.kind)) {
+    if is_stored_only(kind) {
         let GroupKind { group, kind } = kind;
         return vec![format!("nothing acts on {kind} of {group} yet: the object is stored, and that is all")];
     }
@@ -72,6 +72,11 @@ pub fn warnings(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<Strin
 pub fn may_warn(resource: &GroupResource) -> bool {
     let workload = |(group, plural, _): &(&str, &str, &str)| resource.group == *group && resource.resource == *plural;
     is_published(&resource.group) || WORKLOADS.iter().any(workload)
+}
+
+/// Are objects of this kind stored, and that is all? It is one of Kurator or Karmada that nothing acts on yet.
+pub fn is_stored_only(kind: &GroupKind) -> bool {
+    is_published(&kind.group) && !ACTED_ON.contains(&(&kind.group, &kind.kind))
 }
 
 fn is_published(group: &str) -> bool {

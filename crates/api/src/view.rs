@@ -178,6 +178,12 @@ pub struct DifferenceSummary {
     pub deleted: u32,
     /// Objects that would be let go of and stay.
     pub released: u32,
+    /// Objects that are there already and would be taken over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub adopted: u32,
+    /// Objects that are there already and would be left as they are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_alone: u32,
     /// Of the deleted ones, how many would wait for an approval.
     pub held: u32,
     /// Objects of which it is not known, since the member gives the hub no rights to ask for them.
@@ -259,7 +265,7 @@ pub struct ObjectDifference {
     pub object: String,
     /// What would happen to it.
     pub change: ObjectChange,
-    /// Fields that differ; none of an object that comes or goes.
+    /// Fields that differ; none of an object that is made or goes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldDifference>,
     /// Fields that are left out.
@@ -281,6 +287,10 @@ pub enum ObjectChange {
     Delete,
     /// It would be let go of: it stays, without our labels.
     Release,
+    /// It is there already, made by somebody else. It would be taken over, and be given back instead of deleted later.
+    Adopt,
+    /// It is there already, and would be left as it is; the note says why.
+    LeaveAlone,
     /// The hub has no rights to ask for it in the member: how it is there is not known.
     NotAsked,
 }

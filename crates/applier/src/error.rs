@@ -73,7 +73,10 @@ fn of_member(error: &client::Error) -> String {
         client::Error::Mismatch { asked, found } => {
             format!("the member was asked about {asked}, and its answer is about {found}")
         }
-        client::Error::NoKind { kind, version } => format!(
+        client::Error::NoKind { kind, version, served: Some(served) } => format!(
+            "the member serves no {kind} in {version}; the member serves it as {served}: correct apiVersion, and what differs there"
+        ),
+        client::Error::NoKind { kind, version, served: None } => format!(
             "the member serves no {kind} in {version}; install its CustomResourceDefinition, or correct apiVersion and kind"
         ),
         client::Error::Request(why) => format!("internal error: not a request: {why}"),

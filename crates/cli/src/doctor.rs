@@ -4,6 +4,7 @@
 //! | step | what |
 //! |---|---|
 //! | `observe` | reads the hub's API, and its directory when it lies on this machine |
+//! | `stored` | counts objects of kinds that nothing acts on |
 //! | `diagnose` | facts → findings, by the table in `fault`; a pure function |
 //! | here | prints them, worst first; exits with 1 when there is a fault |
 
@@ -11,6 +12,7 @@ mod diagnose;
 mod fault;
 mod observe;
 mod remedy;
+mod stored;
 #[cfg(test)]
 mod tests;
 

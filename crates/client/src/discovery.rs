@@ -20,6 +20,8 @@ struct Kinds {
     resources: Document,
     /// When it was read; never, while it has not been.
     fetched: Option<Instant>,
+    /// Kinds that are not in it and were resolved since then, with the group version that has them instead.
+    elsewhere: BTreeMap<String, Option<String>>,
 }
 
 /// A slot that one reader fills while the others wait for it.
@@ -113,7 +115,8 @@ impl Discovery {
             Err(error) => return Err(error),
         };
         self.count_kinds(resources.len());
-        *kinds = Kinds { resources: self.documents.share(resources), fetched: Some(Instant::now()) };
+        let resources = self.documents.share(resources);
+        *kinds = Kinds { resources, fetched: Some(Instant::now()), elsewhere: BTreeMap::new() };
         Ok(pick(&kinds))
     }
 
@@ -122,8 +125,33 @@ impl Discovery {
     /// # Errors
     /// See [`Error`]; [`Error::NoKind`].
     pub async fn resolve(&self, gvk: &GroupVersionKind) -> Result<Arc<Resource>, Error> {
-        let missing = || Error::NoKind { kind: gvk.group_kind().to_string(), version: gvk.api_version() };
-        self.find(gvk).await?.ok_or_else(missing)
+        if let Some(found) = self.find(gvk).await? {
+            return Ok(found);
+        }
+        let served = self.find_elsewhere(gvk).await;
+        Err(Error::NoKind { kind: gvk.group_kind().to_string(), version: gvk.api_version(), served })
+    }
+
+    /// The group version in which the server has a kind that it does not serve in this one, as far as it says so. Asked once for
+    /// each look at the document: a thousand objects may be of a kind that is gone.
+    async fn find_elsewhere(&self, gvk: &GroupVersionKind) -> Option<String> {
+        let version = gvk.group_version();
+        if !can_be_served(&version) {
+            return None;
+        }
+        let slot = self.slot(&version);
+        if let Some(known) = slot.lock().await.elsewhere.get(&gvk.kind) {
+            return known.clone();
+        }
+        // Without the lock: the version itself may be among those that are looked through.
+        let found = self.find_any_version(&gvk.group_kind()).await.ok()?;
+        let found = found.map(|found| GroupVersion::new(found.group.clone(), found.version.clone()));
+        let found = found.filter(|found| *found != version).map(|found| found.to_string());
+        let mut kinds = slot.lock().await;
+        if kinds.elsewhere.len() < limit::DISCOVERY_ELSEWHERE_MAX {
+            kinds.elsewhere.insert(gvk.kind.clone(), found.clone());
+        }
+        found
     }
 
     /// Finds a kind at any version of its group that the server serves, the preferred one first.

@@ -91,6 +91,8 @@ pub enum Error {
         kind: String,
         /// Group and version.
         version: String,
+        /// The group and version in which the server has it instead, if it does.
+        served: Option<String>,
     },
     /// The request could not be built.
     #[error("not a request: {0}")]

@@ -153,6 +153,10 @@ pub const DISCOVERY_DOCUMENTS_MAX: usize = 512;
 /// Versions of one group that are asked for, the preferred one first. Kubernetes' own groups have at most five.
 pub const DISCOVERY_VERSIONS_MAX: usize = 16;
 
+/// Kinds of one group version of which it is remembered that another version has them. No version that Kubernetes removed had
+/// more kinds.
+pub const DISCOVERY_ELSEWHERE_MAX: usize = 16;
+
 /// Kinds of one discovery document. The largest groups that we know (all of a cloud's services as CRDs) have a few hundred
 /// in a version; more are a server that does not end.
 pub const DISCOVERY_KINDS_MAX: usize = 2_000;

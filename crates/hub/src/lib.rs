@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use admit::is_stored_only;
 pub use clock::SystemClock;
 pub use directory::{Directory, DirectoryError};
 pub use entropy::SystemIds;

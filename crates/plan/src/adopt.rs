@@ -66,17 +66,33 @@ pub struct Changes {
 
 /// What taking over an object would change. Our labels are not told: they are on everything.
 pub fn changes(object: &Prepared, live: &Value, scaled: bool) -> Changes {
-    let is_mark = |path: &field::Path| {
-        let words = path.words();
-        [label::HUB, label::APPLYSET_PART_OF].iter().any(|name| words == format!("metadata.labels[{name}]"))
-            || words == "metadata.labels"
-    };
     let mut paths = drift::diff(&object.object, live);
-    paths.retain(|path| !(is_mark(path) || scaled && *path == drift::replicas()));
+    paths.retain(|path| !(is_mark(&path.words()) || scaled && *path == drift::replicas()));
     let restarts = drift::restarts(&object.key, &paths, scaled);
     let mut all: Vec<String> = paths.iter().map(field::Path::words).collect();
     drift::bound(&mut all);
     Changes { all, restarts }
+}
+
+/// Is a field, in words, one of our labels?
+pub(crate) fn is_mark(path: &str) -> bool {
+    path == "metadata.labels"
+        || [label::HUB, label::APPLYSET_PART_OF].iter().any(|name| path == format!("metadata.labels[{name}]"))
+}
+
+/// Does a live object have another number of replicas? Then it counts whether an autoscaler has them.
+pub fn has_other_replicas(object: &Prepared, live: &Value) -> bool {
+    let replicas = |object| model::object::get(object, &["spec", "replicas"]);
+    replicas(&object.object).is_some() && replicas(live) != replicas(&object.object)
+}
+
+/// Why an object is not taken over that was there, and what to do. `restarts`: what pods would feel.
+pub fn refusal_words(restarts: &[String]) -> String {
+    format!(
+        "it was there before, and taking it over would restart its pods or change their number ({}); set the annotation \
+         kurator.dev/adopt: overwrite on it in the source, or have the source say the same",
+        restarts.join(", "),
+    )
 }
 
 /// Decides from the live object. One that another hub delivers is left alone: two hubs would take it from each other for

@@ -138,6 +138,11 @@ impl Step {
     }
 }
 
+/// Reason of an object that another hub delivers.
+pub const FOREIGN_HUB: &str = "ForeignHub";
+/// Reason of an object that was there before us, and is not taken over.
+pub const ADOPTION_REFUSED: &str = "AdoptionRefused";
+
 /// Why an object that a unit wants is not sent, or is left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WaitingOn {
@@ -201,9 +206,9 @@ impl WaitingOn {
         match self {
             Self::BeingDeleted => reason::BEING_DELETED,
             Self::OutsideRights(_) => rights::OUTSIDE_RIGHTS,
-            Self::OtherHub(_) => "ForeignHub",
+            Self::OtherHub(_) => FOREIGN_HUB,
             Self::OtherUnit(_) => "Conflict",
-            Self::Adoption => "AdoptionRefused",
+            Self::Adoption => ADOPTION_REFUSED,
             Self::Asked(_) => "LeftAlone",
             Self::Refused(reason) => reason,
             Self::Overdue => "PhaseTimeout",

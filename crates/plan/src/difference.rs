@@ -2,9 +2,11 @@
 //!
 //! Two objects as they would be sent are compared field by field ([`field::between`]); an object in a member is compared as
 //! [`crate::drift`] does, by the fields that are sent ([`field::live`]). Values of Secrets are hidden first ([`hidden`]).
+//! What would come to a member and is there already is judged as its applier will ([`arrival`]).
 //! Equal differences of many members become one ([`group`]), and what an edit does to members is read from the decisions
 //! before and after it ([`placing`]): those are made by [`crate::unit::plan`] alone.
 
+pub mod arrival;
 pub mod field;
 pub mod group;
 pub mod hidden;
@@ -80,7 +82,12 @@ fn leaving(key: &HashedKey, stays: bool) -> ObjectDifference {
 
 /// An object whose fields differ; more than [`field::FIELDS_MAX`] are counted.
 pub fn changed(key: &HashedKey, fields: Vec<api::view::FieldDifference>) -> ObjectDifference {
-    let mut out = ObjectDifference { fields, ..whole(key, ObjectChange::Change) };
+    with_fields(key, ObjectChange::Change, fields)
+}
+
+/// The same of an object to which something else happens.
+fn with_fields(key: &HashedKey, change: ObjectChange, fields: Vec<api::view::FieldDifference>) -> ObjectDifference {
+    let mut out = ObjectDifference { fields, ..whole(key, change) };
     let left_out = out.fields.len().saturating_sub(field::FIELDS_MAX);
     out.fields.truncate(field::FIELDS_MAX);
     out.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);

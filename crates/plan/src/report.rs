@@ -14,12 +14,13 @@ use model::{HashedKey, ObjectKey, Timestamp, words};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
-use crate::instruction::Handling;
+use crate::instruction::{Asked, Handling};
 use crate::inventory::Entry;
 use crate::pool::Pool;
 use crate::prune::WaitingOn;
 use crate::rights::{Lack, OUTSIDE_RIGHTS};
 
+mod unready;
 mod waits;
 
 pub use waits::Waits;
@@ -40,6 +41,11 @@ pub const NOT_VISIBLE: &str = "NotVisible";
 pub const CONFLICT: &str = "Conflict";
 /// Ends the note on an object that another unit delivers, and that is as this one wants it.
 const FOR_THIS_TOO: &str = " delivers it, for this one too";
+
+/// What is said of an object that asks to be left alone.
+pub(crate) fn left_alone_words(asked: Asked) -> String {
+    format!("left alone, as the annotation {} asks", asked.by)
+}
 
 /// Is an object wanted by a unit, and another one's as long as that has it? When it lets go of it, this one takes it over.
 pub fn is_of_another(row: &ObjectReport) -> bool {
@@ -67,8 +73,13 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
+    /// What is said of an object that it delivers as this one wants it.
+    pub(crate) fn shared_words(&self) -> String {
+        format!("unit {}{FOR_THIS_TOO}", self.unit)
+    }
+
     /// Why the object is not this unit's.
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let Self { unit, is_idle } = self;
         match is_idle {
             false => format!("unit {unit} delivers it already"),
@@ -145,11 +156,11 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         (!paths.is_empty()).then(|| format!("{before}{}{after}", paths.join(", ")))
     };
     let owner = match &facts.standing {
-        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {}{FOR_THIS_TOO}", owner.unit)),
+        Standing::Elsewhere(owner) if facts.serves_both => Some(owner.shared_words()),
         _ => None,
     };
     let left_alone = match facts.standing {
-        Standing::Wanted(Step::LeftAlone(asked)) => Some(format!("left alone, as the annotation {} asks", asked.by)),
+        Standing::Wanted(Step::LeftAlone(asked)) => Some(left_alone_words(asked)),
         _ => None,
     };
     let all = [
@@ -161,6 +172,12 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         list(facts.unhonoured, "asked for by annotation, and not done: ", ""),
     ];
     all.into_iter().flatten().map(|note| words::bounded(&note, ObjectReport::NOTE_CHARS_MAX)).collect()
+}
+
+/// Is an object there, and not watched, since it is not this hub's? It was read when it was decided to leave it alone, which says
+/// nothing of how it is now.
+fn is_there_unwatched(facts: &Facts<'_>) -> bool {
+    facts.problem.is_some_and(|(reason, _)| [apply::ADOPTION_REFUSED, apply::FOREIGN_HUB].contains(&reason))
 }
 
 /// How an object compares with what was applied.
@@ -216,7 +233,11 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
                 if failed { (FAILED_AND_GONE, FAILED_AND_GONE_WORDS) } else { ("", ENDED_AND_GONE_WORDS) };
         }
         (None, None) => {
-            part.health = if is_on_its_way(sync) { Health::Progressing } else { Health::Missing };
+            part.health = match is_on_its_way(sync) {
+                true => Health::Progressing,
+                false if is_there_unwatched(facts) => Health::Unknown,
+                false => Health::Missing,
+            };
         }
     }
     if reason.is_empty() && sync == SyncState::LeftAlone {

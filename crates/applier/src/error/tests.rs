@@ -53,7 +53,18 @@ fn each_failed_request_says_that_it_was_the_member_and_who_acts() {
             "the member was asked about configmaps shop/a, and its answer is about null",
         ),
         (
-            client::Error::NoKind { kind: text("Rule.example.com"), version: text("example.com/v1") },
+            client::Error::NoKind {
+                kind: text("PodDisruptionBudget.policy"),
+                version: text("policy/v1beta1"),
+                served: Some(text("policy/v1")),
+            },
+            Class::AwaitChange,
+            "NoKind",
+            "the member serves no PodDisruptionBudget.policy in policy/v1beta1; the member serves it as policy/v1: correct \
+             apiVersion, and what differs there",
+        ),
+        (
+            client::Error::NoKind { kind: text("Rule.example.com"), version: text("example.com/v1"), served: None },
             Class::AwaitChange,
             "NoKind",
             "the member serves no Rule.example.com in example.com/v1; install its CustomResourceDefinition, or correct \

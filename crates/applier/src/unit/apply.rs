@@ -107,10 +107,7 @@ impl Pass {
 
     /// Does an autoscaler have the replicas of an object that is there before us? Asked only where they differ.
     async fn is_scaled(&self, object: &Prepared, live: Option<&Value>) -> Result<bool, Error> {
-        let replicas = |object| model::object::get(object, &["spec", "replicas"]);
-        let differ =
-            live.is_some_and(|live| replicas(&object.object).is_some() && replicas(live) != replicas(&object.object));
-        if !differ || self.entry.force {
+        if !live.is_some_and(|live| adopt::has_other_replicas(object, live)) || self.entry.force {
             return Ok(false);
         }
         match self.connection.autoscalers(&object.key).await {
@@ -210,12 +207,7 @@ impl Pass {
                 }
                 WaitingOn::Adoption => {
                     let restarts = live.map(|live| adopt::changes(object, live, known.scaled).restarts);
-                    let message = format!(
-                        "it was there before, and taking it over would restart its pods or change their number ({}); set \
-                         the annotation kurator.dev/adopt: overwrite on it in the source, or have the source say the same",
-                        restarts.unwrap_or_default().join(", "),
-                    );
-                    self.hold(object, waiting, message);
+                    self.hold(object, waiting, adopt::refusal_words(&restarts.unwrap_or_default()));
                 }
                 _ => self.hold_until_gone(object),
             }

@@ -351,7 +351,7 @@ impl Pass {
     }
 
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
-        let (inventory, adopted) = self.unit.counts();
+        let ((inventory, adopted), summary) = (self.unit.counts(), summary.with_unready(rows));
         let (objects, sum) = rows.sum(inventory, adopted);
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();

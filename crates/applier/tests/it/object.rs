@@ -356,7 +356,7 @@ async fn adoption_changes_no_pods_unless_somebody_says_so_and_says_what_it_chang
     world.set_with("a", 2, objects, |entry| entry.overwrite = true);
     let report = world.applied(&unit).await;
     assert_eq!(report.objects.adopted, 5);
-    assert!(report.message.starts_with("5 objects were there before and are adopted"), "{}", report.message);
+    assert!(report.message.contains("; 5 objects were there before and are adopted"), "{}", report.message);
     assert_eq!(world.get(&deployment_path("count")).await.unwrap()["spec"]["replicas"], 2);
     let before = world.quiet().await;
     world.restart();

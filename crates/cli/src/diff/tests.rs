@@ -195,3 +195,28 @@ fn a_commit_that_cannot_be_rendered_is_not_one_that_changes_nothing() {
     assert_eq!(said(Kind::Preview), format!("app/shop: 3 members: it is not known what would change\n! {note}\n"));
     assert!(said(Kind::Live).starts_with("app/shop: 3 members: it is not known whether something differs\n"));
 }
+
+#[test]
+fn what_is_there_already_is_adopted_or_left_as_it_is() {
+    let mut adopted = object(
+        "ConfigMap shop/settings",
+        ObjectChange::Adopt,
+        vec![field("data.a", Some("\"old\""), Some("\"new\""), Some("kubectl"))],
+    );
+    adopted.note = "it is there already: it is taken over, and given back later instead of deleted".to_owned();
+    let mut refused = object("Deployment.apps shop/web", ObjectChange::LeaveAlone, Vec::new());
+    refused.note = "ForeignHub: hub h2 delivers it".to_owned();
+    let differences = Differences {
+        summary: DifferenceSummary {
+            members: 2,
+            differing: 2,
+            adopted: 2,
+            left_alone: 2,
+            ..DifferenceSummary::default()
+        },
+        groups: vec![group(&["beijing", "shanghai"], OLD, NEW, "", vec![refused, adopted])],
+        ..Differences::default()
+    };
+    insta::assert_snapshot!("adopted", shown(&differences, Kind::Preview));
+    assert_eq!(code(&differences), 1);
+}

@@ -48,10 +48,11 @@ fn summary(differences: &Differences, kind: Kind) -> String {
     let members = counted(summary.members, "member", "members");
     let mut parts = Vec::new();
     let verbs = match kind {
-        Kind::Live => ["missing", "differ", "too many", "to be let go of"],
-        Kind::Preview => ["added", "change", "deleted", "let go of"],
+        Kind::Live => ["missing", "differ", "too many", "to be let go of", "to be adopted", "left alone"],
+        Kind::Preview => ["added", "change", "deleted", "let go of", "adopted", "left alone"],
     };
-    let counts = [summary.added, summary.changed, summary.deleted, summary.released];
+    let DifferenceSummary { added, changed, deleted, released, adopted, left_alone, .. } = *summary;
+    let counts = [added, changed, deleted, released, adopted, left_alone];
     let mut noun = true;
     for (count, verb) in counts.into_iter().zip(verbs).filter(|(count, _)| *count > 0) {
         let verb = match (verb, count) {
@@ -169,6 +170,8 @@ fn shown(object: &ObjectDifference, kind: Kind, colour: bool) -> Vec<Line> {
         ObjectChange::Change => ("~", Tone::Waiting),
         ObjectChange::Delete => ("-", Tone::Bad),
         ObjectChange::Release => ("o", Tone::Plain),
+        ObjectChange::Adopt => ("a", Tone::Waiting),
+        ObjectChange::LeaveAlone => ("!", Tone::Bad),
         ObjectChange::NotAsked => ("?", Tone::Waiting),
     };
     let mut said = Vec::new();
@@ -176,6 +179,8 @@ fn shown(object: &ObjectDifference, kind: Kind, colour: bool) -> Vec<Line> {
         (ObjectChange::Add, Kind::Live) => said.push("missing"),
         (ObjectChange::Delete, Kind::Live) => said.push("should not be there"),
         (ObjectChange::Release, _) => said.push("is let go of and stays"),
+        (ObjectChange::Adopt, _) => said.push("adopted"),
+        (ObjectChange::LeaveAlone, _) => said.push("left as it is"),
         (ObjectChange::NotAsked, _) => said.push("not asked for"),
         _ => {}
     }

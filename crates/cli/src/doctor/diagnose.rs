@@ -17,6 +17,7 @@ use plan::state::{Said, State};
 
 use super::fault::{self, Fault, Names, Place, Severity};
 use super::remedy;
+use super::stored::Stored;
 use crate::reach;
 use crate::status::agreed::{self, Agreed};
 use crate::status::unasked;
@@ -40,6 +41,8 @@ pub(super) struct Facts {
     pub(super) statuses: Vec<MemberStatus>,
     /// Lists that the hub did not give, by what they are of.
     pub(super) unread: Vec<(&'static str, Unread)>,
+    /// Objects of kinds that nothing acts on.
+    pub(super) stored: Vec<Stored>,
     /// What was read of one namespace alone, since this credential may not list all, in words.
     pub(super) near: Option<String>,
 }
@@ -56,8 +59,8 @@ pub(super) struct Unread {
 impl Facts {
     /// Facts of a hub of which nothing else could be read.
     pub(super) fn of_process(process: Process, store: Option<Result<Store, String>>) -> Self {
-        let (members, fleets, applications, decisions, statuses, unread) = Default::default();
-        Self { process, store, members, fleets, applications, decisions, statuses, unread, near: None }
+        let (members, fleets, applications, decisions, statuses, unread, stored) = Default::default();
+        Self { process, store, members, fleets, applications, decisions, statuses, unread, stored, near: None }
     }
 
     /// What a list has. That there is none is a fact too.
@@ -313,6 +316,12 @@ fn of_hub(place: Place, object: &str, reason: &str, message: &str) -> Finding {
     found(place, object, Names::default(), reason, message)
 }
 
+fn stored(Stored { kind, count }: &Stored) -> Finding {
+    let objects = if *count == 1 { "object is" } else { "objects are" };
+    let message = format!("{count} {objects} stored, and nothing acts on this kind yet");
+    of_hub(Place::Process, &kind.to_string(), fault::STORED_ONLY, &message)
+}
+
 fn process(facts: &Facts) -> Vec<Finding> {
     let process = &facts.process;
     let at = process.server.as_str();
@@ -326,7 +335,7 @@ fn process(facts: &Facts) -> Vec<Finding> {
         let message = format!("{at} answers, version {version}, and does not know members");
         return vec![of_hub(Place::Process, at, fault::NO_HUB, &message)];
     }
-    let mut out = Vec::new();
+    let mut out: Vec<Finding> = facts.stored.iter().map(stored).collect();
     if let Some(why) = &process.unready {
         // What the API server says of its store, and of nothing else.
         let reason = if why.contains("[-]store failed: ") { fault::NO_WRITES } else { fault::NOT_READY };

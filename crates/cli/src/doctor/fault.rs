@@ -120,6 +120,8 @@ pub(super) const CLOCK_SKEW: &str = "ClockSkew";
 pub(super) const PANICKED: &str = "Panicked";
 /// `Process`: statuses of objects are stored with long texts and lists cut.
 pub(super) const STATUS_CUT: &str = "StatusCut";
+/// `Process`: objects are stored of a kind that nothing acts on.
+pub(super) const STORED_ONLY: &str = "StoredOnly";
 /// `Member`: this hub has units there that no Application asks for.
 pub(super) const UNASKED_UNITS: &str = "UnaskedUnits";
 /// `Unit`: something was agreed to, and is done when the member answers.
@@ -205,6 +207,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "what these objects say is out of date: see in the hub's own output which they are, and what is too large in them",
     ),
     warning(Process, STATUS_CUT, "see in the hub's own output which objects they are, and what is too large in them"),
+    warning(
+        Process,
+        STORED_ONLY,
+        "what they ask for does not happen: use an Application, or whatever does it elsewhere, and delete them here",
+    ),
     fault(Store, DISK_ALMOST_FULL, "free space on that disk; the hub refuses writes when it is full"),
     fault(Store, UNREADABLE, "ask as the user that the hub runs as"),
     fault(Store, KEYS_READABLE, "take the rights away with `chmod -R go= DIR`; the keys of all members are in it"),

@@ -17,7 +17,7 @@ use kube::api::ListParams;
 use model::Clock;
 
 use super::diagnose::{self, Facts, Process, Refused, Store, Unread};
-use super::fault;
+use super::{fault, stored};
 use crate::args::Common;
 use crate::connect::{Api, Means, Silence};
 use crate::{connect, status};
@@ -66,14 +66,16 @@ pub(super) async fn facts(
     if facts.process.version.is_err() {
         return facts;
     }
-    let (members, attached, fleets, applications, decisions, statuses) = tokio::join!(
+    let (members, attached, fleets, applications, decisions, statuses, stored) = tokio::join!(
         list::<Cluster>(client),
         list_near::<AttachedCluster>(client, namespace),
         list_near::<Fleet>(client, namespace),
         list_near::<Application>(client, namespace),
         list_near::<Decision>(client, namespace),
         list::<MemberStatus>(client),
+        stored::count(client),
     );
+    facts.stored = stored;
     let near = [("attached clusters", attached.1), ("fleets", fleets.1), ("applications", applications.1)];
     let near: Vec<&str> = near.into_iter().filter(|(_, is_near)| *is_near).map(|(what, _)| what).collect();
     facts.near = (!near.is_empty()).then(|| format!("{} in namespace {namespace}", near.join(", ")));
@@ -167,7 +169,7 @@ fn sum(metrics: &str, is_wanted: impl Fn(&str) -> bool) -> u64 {
 }
 
 /// A body and the time at which the server says that it answered.
-async fn answer(client: &Client, path: &str) -> Result<(Vec<u8>, Option<model::Timestamp>), Unread> {
+pub(super) async fn answer(client: &Client, path: &str) -> Result<(Vec<u8>, Option<model::Timestamp>), Unread> {
     let unread = |reason: &str, message: String| Unread { reason: reason.to_owned(), message };
     let broken = |message: String| unread(fault::UNANSWERED, message);
     let ask = async {

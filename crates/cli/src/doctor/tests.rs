@@ -435,6 +435,35 @@ async fn a_hub_that_has_lost_the_definition_of_one_of_its_kinds_is_told_from_wha
     assert!(fault::find_fault(Place::Process, fault::DEFINITION_GONE).is_some());
 }
 
+#[tokio::test(start_paused = true)]
+async fn objects_of_kinds_that_nothing_acts_on_are_counted() {
+    let answers: Answers = |path| {
+        let body = match path {
+            "/version" => r#"{"gitVersion":"v1.37.0+kurator-0.1.0"}"#,
+            "/readyz" => "ok",
+            "/apis" => {
+                r#"{"groups":[{"name":"backup.kurator.dev","preferredVersion":{"groupVersion":"backup.kurator.dev/v1alpha1"}},
+                    {"name":"fleet.kurator.dev","preferredVersion":{"groupVersion":"fleet.kurator.dev/v1alpha1"}},
+                    {"name":"apps","preferredVersion":{"groupVersion":"apps/v1"}}]}"#
+            }
+            "/apis/backup.kurator.dev/v1alpha1" => {
+                r#"{"resources":[{"name":"backups","kind":"Backup"},{"name":"backups/status","kind":"Backup"},
+                    {"name":"restores","kind":"Restore"}]}"#
+            }
+            "/apis/fleet.kurator.dev/v1alpha1" => r#"{"resources":[{"name":"fleets","kind":"Fleet"}]}"#,
+            "/apis/backup.kurator.dev/v1alpha1/backups" => r#"{"metadata":{"remainingItemCount":2},"items":[{}]}"#,
+            _ => r#"{"apiVersion":"v1","kind":"List","metadata":{},"items":[]}"#,
+        };
+        Some((200, body.to_owned()))
+    };
+    let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None, "default").await;
+    let findings = diagnose(&facts, now());
+    let seen: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Warning).collect();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    let expect = ("Backup.backup.kurator.dev", "StoredOnly", "3 objects are stored, and nothing acts on this kind yet");
+    assert_eq!((&*seen[0].object, &*seen[0].reason, &*seen[0].message), expect);
+}
+
 #[test]
 fn each_sentence_of_a_group_is_shown_with_its_objects() {
     let built = |name: &str, message: &str| {

@@ -59,10 +59,10 @@ async fn a_kind_is_asked_for_once_and_one_that_is_missing_at_most_every_half_sec
     tokio::time::advance(limit::DISCOVERY_REFRESH + Duration::from_millis(1)).await;
     let error = discovery.resolve(&missing).await.unwrap_err();
     assert_eq!(error.to_string(), "Other.autoscaling is not served in autoscaling/v1");
-    assert_eq!(log.lock().unwrap().len(), 2);
+    assert_eq!(log.lock().unwrap().len(), 3, "the document, and which versions the group has");
     discovery.forget("autoscaling");
     assert!(discovery.find(&scaler).await.unwrap().is_some());
-    assert_eq!(log.lock().unwrap().len(), 3);
+    assert_eq!(log.lock().unwrap().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,6 +77,26 @@ async fn any_version_will_do_where_any_is_asked_for() {
     assert_eq!(discovery.find_any_version(&kind).await.unwrap().unwrap().version, "v1", "v2 is not there after all");
     assert!(discovery.find_any_version(&GroupKind::new("other", "Kind")).await.unwrap().is_none());
     assert!(discovery.find_any_version(&GroupKind::new("", "Pod")).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_served_in_another_version_is_said_with_it_and_asked_for_once() {
+    let (api, log) = simple(|_, asked| match asked.line.as_str() {
+        "GET /apis/autoscaling" => (200, group().to_string()),
+        "GET /apis/autoscaling/v2" => (200, kinds("autoscaling/v2")),
+        _ => (404, String::new()),
+    });
+    let discovery = Discovery::new(api);
+    for _ in 0..100 {
+        match discovery.resolve(&scaler("v1")).await {
+            Err(Error::NoKind { served, .. }) => assert_eq!(served.as_deref(), Some("autoscaling/v2")),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(log.lock().unwrap().len(), 3, "v1, the group, v2");
+    // Another kind that no version has.
+    let missing = GroupVersionKind::new("autoscaling", "v1", "Other");
+    assert!(matches!(discovery.resolve(&missing).await, Err(Error::NoKind { served: None, .. })));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,12 @@ fn the_class_says_who_acts_as_the_table_in_docs_errors_md_has_it() {
         (Error::Endless { max: 1, of: "pages" }, Class::Retry, "BadAnswer", true),
         (Error::Malformed(String::new()), Class::Retry, "BadAnswer", true),
         (Error::Mismatch { asked: String::new(), found: String::new() }, Class::Retry, "BadAnswer", true),
-        (Error::NoKind { kind: "A.b".into(), version: "b/v1".into() }, Class::AwaitChange, "NoKind", false),
+        (
+            Error::NoKind { kind: "A.b".into(), version: "b/v1".into(), served: None },
+            Class::AwaitChange,
+            "NoKind",
+            false,
+        ),
         (Error::Request(String::new()), Class::Bug, "InternalError", false),
     ];
     for (error, class, reason, ambiguous) in others {

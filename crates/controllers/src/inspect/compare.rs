@@ -25,11 +25,11 @@ use super::{InspectError, Inspector, Placed, undecided};
 use crate::record::owner_of_application;
 
 /// Members that are asked at the same time. What one of them has is in memory meanwhile.
-const MEMBERS_AT_ONCE: usize = 8;
+pub(super) const MEMBERS_AT_ONCE: usize = 8;
 /// Longest time for all members: clients and proxies give up after 30 s or more.
-const ASKED_WITHIN: Duration = Duration::from_secs(25);
+pub(super) const ASKED_WITHIN: Duration = Duration::from_secs(25);
 /// Longest time for one member.
-const MEMBER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const MEMBER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Inspector {
     /// What the members of an Application, or one of them, have against what they should have.
@@ -134,14 +134,23 @@ pub(super) fn last_report<'a>(
     facts: Option<&MemberFacts>,
     report: Option<&'a UnitReport>,
 ) -> Result<&'a UnitReport, String> {
-    match facts.ok_or("its record is gone")?.standing() {
-        // Not well, but it answers.
-        Standing::Current | Standing::NotReady => match report.ok_or("its applier has not reported yet")? {
+    match why_not_asked(member, facts) {
+        Some(why) => Err(why),
+        None => match report.ok_or("its applier has not reported yet")? {
             report if report.unreadable => Err("its record of what was delivered there cannot be read".to_owned()),
             report => Ok(report),
         },
-        Standing::Unknown(_) => Err("it does not answer".to_owned()),
-        Standing::Blocked(_) => Err(format!("nothing is delivered to it now; see `kurator status member/{member}`")),
+    }
+}
+
+/// Why a member is not asked now.
+pub(super) fn why_not_asked(member: &MemberName, facts: Option<&MemberFacts>) -> Option<String> {
+    let Some(facts) = facts else { return Some("its record is gone".to_owned()) };
+    match facts.standing() {
+        // Not well, but it answers.
+        Standing::Current | Standing::NotReady => None,
+        Standing::Unknown(_) => Some("it does not answer".to_owned()),
+        Standing::Blocked(_) => Some(format!("nothing is delivered to it now; see `kurator status member/{member}`")),
     }
 }
 
@@ -197,7 +206,7 @@ pub(super) fn objects(
         let refused = row.filter(|row| row.sync == SyncState::Failed).map(|row| row.message.clone());
         if let Some(lack) = rights.lack(&sent.key) {
             let words = row.and_then(|row| said(row)).unwrap_or_else(|| rights.sentence(&sent.key, &lack, &lacks));
-            out.push(unasked(&sent.key, words));
+            out.push(not_asked(&sent.key, words));
             continue;
         }
         let Some(there) = live.get(&**sent.key) else {
@@ -218,13 +227,13 @@ pub(super) fn objects(
             out.push(leaving(&row.key, row.adopted));
         } else if let Some(lack) = rights.lack(&row.key) {
             let why = said(row).unwrap_or_else(|| rights.why_it_stays(&lack, &lacks, bundle.is_none()));
-            out.push(unasked(&row.key, why));
+            out.push(not_asked(&row.key, why));
         }
     }
     out
 }
 
-fn unasked(key: &HashedKey, note: String) -> ObjectDifference {
+pub(super) fn not_asked(key: &HashedKey, note: String) -> ObjectDifference {
     ObjectDifference { note, ..difference::whole(key, ObjectChange::NotAsked) }
 }
 

@@ -1,12 +1,13 @@
 //! The objects of one unit as they are in a member now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::delivery::label;
 use client::{Api, Discovery, Error, Resource, Selection};
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{GroupVersionKind, ObjectKey, object};
+use plan::drift;
 use plan::rights::Rights;
 use serde_json::Value;
 
@@ -62,13 +63,60 @@ pub(super) async fn read(
             }
         }
     }
+    out.extend(get_each(api, alone).await?);
+    Ok(out)
+}
+
+/// Reads objects by name, whoever made them. In a Namespace that is not there nothing else is asked for.
+pub(super) async fn find(
+    api: &Api,
+    discovery: &Discovery,
+    wanted: Vec<Wanted>,
+    rights: &Rights,
+) -> Result<BTreeMap<ObjectKey, Value>, Error> {
+    let named: BTreeSet<&String> = wanted.iter().map(|wanted| &wanted.key.namespace).collect();
+    let namespace = |name: &String| ObjectKey {
+        group: String::new(),
+        kind: "Namespace".to_owned(),
+        namespace: String::new(),
+        name: name.clone(),
+    };
+    let namespaces = named.into_iter().filter(|name| !name.is_empty()).map(namespace);
+    let namespaces: Vec<ObjectKey> = namespaces.filter(|key| rights.lack(key).is_none()).collect();
+    let mut absent = BTreeSet::new();
+    if let Some(resource) = discovery.find(&GroupVersionKind::new("", "v1", "Namespace")).await? {
+        let asked = namespaces.iter().map(|key| (resource.clone(), key.clone())).collect();
+        let there = get_each(api, asked).await?;
+        absent.extend(namespaces.into_iter().filter(|key| !there.contains_key(key)).map(|key| key.name));
+    }
+    let mut alone = Vec::new();
+    for Wanted { key, version } in wanted {
+        if absent.contains(&key.namespace) || rights.lack(&key).is_some() {
+            continue;
+        }
+        let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
+        if let Some(resource) = discovery.find(&gvk).await? {
+            alone.push((resource, key));
+        }
+    }
+    get_each(api, alone).await
+}
+
+/// Does an autoscaler have an object's replicas? One that cannot be asked for is not known to, as for an applier.
+pub(super) async fn is_autoscaled(api: &Api, discovery: &Discovery, key: &ObjectKey) -> bool {
+    let gvk = GroupVersionKind::new("autoscaling", "v2", "HorizontalPodAutoscaler");
+    let Ok(Some(resource)) = discovery.find(&gvk).await else { return false };
+    let listed = api.list(&resource, &key.namespace, &Selection::default()).await;
+    listed.is_ok_and(|listed| drift::is_autoscaled(key, &listed.items))
+}
+
+async fn get_each(api: &Api, asked: Vec<(Arc<Resource>, ObjectKey)>) -> Result<BTreeMap<ObjectKey, Value>, Error> {
     let get = |(resource, key): (Arc<Resource>, ObjectKey)| async move {
         let live = api.get(&resource.target(&key.namespace, &key.name)).await?;
         Ok::<_, Error>(live.map(|live| (key, live)))
     };
-    let found: Vec<_> = stream::iter(alone).map(get).buffer_unordered(REQUESTS_AT_ONCE).try_collect().await?;
-    out.extend(found.into_iter().flatten());
-    Ok(out)
+    let found: Vec<_> = stream::iter(asked).map(get).buffer_unordered(REQUESTS_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn named(live: Value) -> ((String, String), Value) {

@@ -6,10 +6,12 @@
 //! | what waits for an approval, by name? | `held` |
 //! | what does it have against that? | `compare`, which reads the member (`live`) |
 //! | what would a commit or an edit do? | `preview`: the same steps as controller [`crate::application`], without `apply` |
+//! | is what would come to a member there already? | `arrival`, which asks the member (`live`) |
 //!
 //! Decisions, renderings and comparisons are those of crates `plan`, `place` and `render`: there is no second way to make
 //! them. Values of Secrets are hidden before anything leaves.
 
+mod arrival;
 mod compare;
 mod edit;
 mod held;

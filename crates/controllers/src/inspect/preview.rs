@@ -10,7 +10,7 @@ use api::feed::UnitReport;
 use api::kurator::apps::v1alpha1::Application;
 use api::view::{Differences, ObjectChange, ObjectDifference, Placing, PreviewSpec};
 use client::NamespacedName;
-use model::{Digest, HashedKey, MemberName};
+use model::{Digest, HashedKey, KeyMap, MemberName};
 use plan::application::SourceFacts;
 use plan::departure::{Objects, Stays, why_it_stays};
 use plan::difference::hidden::Hider;
@@ -20,6 +20,7 @@ use plan::unit::{Observed, Rendered, wanted};
 use source::{GitReference, GitSpec};
 use tokio::time::Instant;
 
+use super::arrival::{Ask, Judged};
 use super::edit::Edits;
 use super::{InspectError, Inspector, held};
 use crate::application::{Reader, World, git_spec};
@@ -229,7 +230,7 @@ impl Inspector {
         let none = placing::Entries::new();
         for unit in units {
             let (before, after) = (before.get(unit).unwrap_or(&none), after.get(unit).unwrap_or(&none));
-            preview.compare_unit(unit, before, after, only, found).await;
+            preview.compare_unit(unit, before, after, only, (found, &mut *left)).await;
         }
     }
 }
@@ -274,9 +275,30 @@ struct Change {
     from: String,
     to: String,
     objects: Arc<Vec<ObjectDifference>>,
+    /// The payload that comes there.
+    new: Option<Arc<Bundle>>,
     /// The payloads, when the unit stays there and they differ: the guard weighs what the new one lacks.
     both: Option<(Arc<Bundle>, Arc<Bundle>)>,
     held: bool,
+}
+
+impl Change {
+    /// Takes in what the member answered. Members that answer the same share it: `all` are the answers so far.
+    fn take_in(&mut self, judged: &Judged, all: &mut Vec<Arc<Vec<ObjectDifference>>>) {
+        let one = |object: &ObjectDifference| match judged.get(&object.object) {
+            Some(judged) => judged.clone(),
+            None => Some(object.clone()),
+        };
+        let objects: Vec<ObjectDifference> = self.objects.iter().filter_map(one).collect();
+        let same = [&self.objects].into_iter().chain(all.iter()).find(|known| ***known == objects).cloned();
+        self.objects = same.unwrap_or_else(|| {
+            let objects = Arc::new(objects);
+            if all.len() < group::GROUPS_MAX {
+                all.push(objects.clone());
+            }
+            objects
+        });
+    }
 }
 
 impl Preview<'_> {
@@ -286,7 +308,7 @@ impl Preview<'_> {
         before: &placing::Entries,
         after: &placing::Entries,
         only: Option<&MemberName>,
-        found: &mut group::Found,
+        (found, left): (&mut group::Found, &mut Duration),
     ) {
         let policy = unit.policy.clone().unwrap_or_default();
         let members: BTreeSet<&MemberName> = before.keys().chain(after.keys()).collect();
@@ -310,7 +332,9 @@ impl Preview<'_> {
         }
         // The guard weighs all members of a unit, whichever of them were asked for.
         let guarded = self.guarded(unit, &changes);
-        for change in changes.into_iter().filter(|change| only.is_none_or(|only| *only == change.member)) {
+        changes.retain(|change| only.is_none_or(|only| *only == change.member));
+        self.ask_members(unit, &mut changes, left).await;
+        for change in changes {
             let deletes = change.objects.iter().any(|object| object.change == ObjectChange::Delete);
             let held = match (change.held, &guarded) {
                 (true, _) => EDIT_HELD.to_owned(),
@@ -340,14 +364,15 @@ impl Preview<'_> {
     ) -> Result<Option<Change>, String> {
         let change = |from: String, to: String, objects, held| {
             let objects = Arc::new(objects);
-            Some(Change { member: member.clone(), from, to, objects, both: None, held })
+            Some(Change { member: member.clone(), from, to, objects, new: None, both: None, held })
         };
         let (from, to) =
             (was.map(|e| self.named(e)).unwrap_or_default(), is.map(|e| self.named(e)).unwrap_or_default());
         match (placing, was, is) {
             (Some(Placing::Comes), _, Some(entry)) => {
                 let bundle = self.bundle(unit, entry).await?;
-                Ok(change(String::new(), to, difference::all(&bundle, ObjectChange::Add), false))
+                let change = change(String::new(), to, difference::all(&bundle, ObjectChange::Add), false);
+                Ok(change.map(|change| Change { new: Some(bundle), ..change }))
             }
             (Some(Placing::Leaves), Some(entry), after) => {
                 let bundle = self.bundle(unit, entry).await?;
@@ -375,10 +400,73 @@ impl Preview<'_> {
                     true => Arc::new(difference::spare(&objects, &stays)),
                     false => objects,
                 };
-                Ok(Some(Change { member: member.clone(), from, to, objects, both: Some((old, new)), held: false }))
+                let (new, both) = (Some(new.clone()), Some((old, new)));
+                Ok(Some(Change { member: member.clone(), from, to, objects, new, both, held: false }))
             }
             _ => Ok(None),
         }
+    }
+
+    /// Asks members whether what would come to them is there already, for as long as is `left`.
+    async fn ask_members(&mut self, unit: &UnitId, changes: &mut [Change], left: &mut Duration) {
+        let members = changes.iter().map(|change| change.member.clone()).collect();
+        let reports = self.inspector.feed.reports_by_member(&members);
+        let mut asks = Vec::new();
+        for change in changes.iter() {
+            let reports = reports.get(&change.member).map(Vec::as_slice).unwrap_or_default();
+            asks.extend(self.ask(unit, change, reports).await);
+        }
+        let hider = self.hider;
+        let answers = self.inspector.judge_arrivals(asks, &hider, left).await;
+        let mut all = Vec::new();
+        for (member, judged) in answers {
+            if let Some(change) = changes.iter_mut().find(|change| change.member == member) {
+                change.take_in(&judged, &mut all);
+            }
+        }
+    }
+
+    /// What a member is asked: whether it has what is new, or was refused until now.
+    async fn ask(&mut self, unit: &UnitId, change: &Change, reports: &[Arc<UnitReport>]) -> Option<Ask> {
+        let new = change.new.as_ref()?;
+        let own = reports.iter().find(|report| report.unit == *unit);
+        let rows = || own.iter().flat_map(|report| &report.details);
+        let unmade: BTreeSet<String> = rows().filter(|row| row.unmade).map(|row| row.key.to_string()).collect();
+        let is_new = |object: &&ObjectDifference| match object.change {
+            ObjectChange::Add => true,
+            ObjectChange::Change => unmade.contains(&object.object),
+            _ => false,
+        };
+        let names: BTreeSet<&String> = change.objects.iter().filter(is_new).map(|object| &object.object).collect();
+        if names.is_empty() {
+            return None;
+        }
+        let decision = self.decided.values().find(|d| d.unit == *unit && d.members.contains_key(&change.member));
+        let mut ask = Ask {
+            member: change.member.clone(),
+            unit: unit.clone(),
+            objects: new.objects().filter(|object| names.contains(&object.key.to_string())).cloned().collect(),
+            own: rows().filter(|row| !row.unmade).map(|row| row.key.clone()).collect(),
+            holders: KeyMap::default(),
+            overwrites: decision.is_some_and(|decision| decision.overwrite),
+            force: decision.is_some_and(|decision| decision.force),
+        };
+        let decided = self.decided;
+        for report in reports.iter().filter(|report| report.unit != *unit) {
+            let of_it = decided.values().find(|d| d.unit == report.unit && d.members.contains_key(&change.member));
+            let entry = of_it.and_then(|decision| decision.members.get(&change.member));
+            match entry {
+                // Of a unit of this Application it is known what it will have.
+                Some(entry) if entry.removal.is_none() => {
+                    if let Ok(theirs) = self.bundle(&report.unit, entry).await {
+                        ask.note_holder(report, Some(&|key| held::has(&theirs, key)));
+                    }
+                }
+                Some(_) => ask.note_holder(report, Some(&|_| false)),
+                None => ask.note_holder(report, None),
+            }
+        }
+        Some(ask)
     }
 
     fn report(&self, unit: &UnitId, member: &MemberName) -> Option<Arc<UnitReport>> {

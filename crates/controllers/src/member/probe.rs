@@ -57,6 +57,10 @@ const COUNT_SHARE: u32 = 20;
 /// Largest answer to `/readyz`, `/version` and for a namespace, in bytes. Real ones have a few hundred.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// What to do about a server that does not know what each Kubernetes API has.
+const COMPARE_PATH: &str = "nothing answers as a Kubernetes API at this path; compare the path of `server` in the kubeconfig with \
+                            that of the cluster, such as /k8s/clusters/ID of Rancher";
+
 /// A client for probes. What does not answer in time is silent, whatever else of the member answers: no second question
 /// is asked, which would take the time that [`EVERY`] leaves.
 fn prober(api: Api) -> Api {
@@ -184,6 +188,7 @@ impl State {
         self.pace.begin(Instant::now());
         let asked = match Box::pin(api.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
             Ok(_) => self.learn_if_due(api, changed).await,
+            Err(error) if error.is_gone() => Err(Silent::no_api(&error.to_string())),
             Err(error) => Err(error.into()),
         };
         let outcome = match asked {
@@ -229,7 +234,7 @@ impl State {
         let namespaces = Resource::core("Namespace", "namespaces", false);
         let system = api.get(&namespaces.target("", "kube-system")).await?;
         let Some(system) = system else {
-            return Err(Silent::Answered(Outcome::NotReady("it has no namespace kube-system".to_owned())));
+            return Err(Silent::no_api("it has no namespace kube-system"));
         };
         let version = api.read("/version").await?;
         let mut facts =
@@ -322,6 +327,13 @@ enum Silent {
     Lost(String),
     /// No answer came in time: how long was waited.
     Late(String),
+}
+
+impl Silent {
+    /// Something answers that is no Kubernetes API, such as what manages several clusters behind paths.
+    fn no_api(why: &str) -> Self {
+        Self::Answered(Outcome::NotReady(format!("{why}: {COMPARE_PATH}")))
+    }
 }
 
 impl std::fmt::Display for Silent {

@@ -43,6 +43,8 @@ fn words(differences: &Differences) -> Vec<String> {
         ObjectChange::Change => "~",
         ObjectChange::Delete => "-",
         ObjectChange::Release => "o",
+        ObjectChange::Adopt => "a",
+        ObjectChange::LeaveAlone => "!",
         ObjectChange::NotAsked => "?",
     };
     let one = |group: &api::view::DifferenceGroup| {
@@ -228,6 +230,52 @@ async fn a_preview_says_what_a_commit_or_an_edit_would_do_and_writes_nothing() {
     }
     assert_eq!(fleets.get("f").await.unwrap().metadata.resource_version, before.metadata.resource_version);
     stage.synced().await;
+}
+
+/// Issue 8: adoption is said before and after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_which_objects_are_there_already_and_what_becomes_of_them() {
+    let stage = Stage::new(&["a", "b", "c"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let map = |data: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "app"}, "data": {"a": data}});
+    let deployment = |image: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "api", "namespace": "app"}, "spec": {
+            "replicas": 1, "selector": {"matchLabels": {"app": "api"}}, "template": {"metadata": {"labels": {"app": "api"}},
+                "spec": {"containers": [{"name": "api", "image": image}]}}}})
+    };
+    for member in ["a", "b"] {
+        let client = stage.member(member).client();
+        crate::stage::apply(&client, map("old")).await.unwrap();
+        crate::stage::apply(&client, deployment("httpd")).await.unwrap();
+    }
+    let (map, api) = (map("new").to_string(), deployment("nginx").to_string());
+    stage.commit_on("next", &[("app/theirs.yaml", Some(map.as_str())), ("app/api.yaml", Some(api.as_str()))]);
+    let next = preview(&stage, json!({"application": "app", "commit": "next"})).await.unwrap();
+    let expect = [
+        "a b: ! Deployment.apps app/api, a ConfigMap app/theirs",
+        "c: + ConfigMap app/theirs, + Deployment.apps app/api",
+    ];
+    assert_eq!(words(&next), expect, "{next:?}");
+    let summary = &next.summary;
+    assert_eq!((summary.added, summary.adopted, summary.left_alone, summary.changed), (2, 2, 2, 0));
+    let [refused, adopted] = &next.groups[0].objects[..] else { panic!("{next:?}") };
+    assert!(refused.note.starts_with("AdoptionRefused: it was there before"), "{refused:?}");
+    assert!(refused.note.contains("kurator.dev/adopt: overwrite"), "{refused:?}");
+    assert_eq!(adopted.fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["data.a"]);
+    assert!(adopted.note.contains("given back later instead of deleted"), "{adopted:?}");
+
+    // A member that does not answer is not the same as one that has nothing.
+    stage.member("c").unplug().await;
+    until("it to be said that c was not asked", async || {
+        let next = preview(&stage, json!({"application": "app", "commit": "next"})).await.unwrap();
+        let notes: Vec<_> = next.groups.iter().flat_map(|group| &group.objects).map(|object| &object.note).collect();
+        match notes.iter().any(|note| note.starts_with("not known whether it is there already: ")) {
+            true => Ok(()),
+            false => Err(format!("{notes:?}")),
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

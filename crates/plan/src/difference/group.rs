@@ -132,6 +132,8 @@ fn add_counts(summary: &mut DifferenceSummary, objects: &[ObjectDifference], hel
             ObjectChange::Change => &mut summary.changed,
             ObjectChange::Delete => &mut summary.deleted,
             ObjectChange::Release => &mut summary.released,
+            ObjectChange::Adopt => &mut summary.adopted,
+            ObjectChange::LeaveAlone => &mut summary.left_alone,
             ObjectChange::NotAsked => &mut summary.not_asked,
         };
         *counter = counter.saturating_add(1);
@@ -146,9 +148,11 @@ fn shorten(group: &mut DifferenceGroup, room: &mut usize) {
     let order = |change: ObjectChange| match change {
         ObjectChange::Delete => 0,
         ObjectChange::Release => 1,
-        ObjectChange::Change => 2,
-        ObjectChange::Add => 3,
-        ObjectChange::NotAsked => 4,
+        ObjectChange::LeaveAlone => 2,
+        ObjectChange::Adopt => 3,
+        ObjectChange::Change => 4,
+        ObjectChange::Add => 5,
+        ObjectChange::NotAsked => 6,
     };
     group.objects.sort_by(|a, b| (order(a.change), &a.object).cmp(&(order(b.change), &b.object)));
     let all = group.objects.len();

@@ -350,3 +350,71 @@ fn an_answer_stays_within_its_limits_and_counts_what_it_leaves_out() {
     assert!(serde_json::to_string(&all).unwrap().len() < 3 * 1024 * 1024);
     assert_eq!(all.summary.changed, 60 * 250);
 }
+
+/// What becomes of an object that may be there: each row is what is known, and the change, fields and note.
+#[test]
+fn what_is_there_already_is_judged_as_the_applier_does() {
+    use super::arrival::{Holder, There, judge};
+    use api::delivery::label;
+    let deployment = |image: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "n"},
+            "spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}})
+    };
+    let hub = HubId::from_random([1; 10]);
+    let sent = |object: Value| Arc::clone(bundle(vec![object]).objects().next().unwrap());
+    let found = |object: Value, there: There<'_>| {
+        let found = with_hider(|hider| judge(&sent(object), &there, &hub, hider))?;
+        let paths: Vec<String> = found.fields.iter().map(|field| field.path.clone()).collect();
+        Some((found.change, paths.join(" "), found.note))
+    };
+    let with = |mut object: Value, part: &str, name: &str, value: &str| {
+        object["metadata"][part] = json!({name: value});
+        object
+    };
+    // Without managedFields a list is one field.
+    let image = "spec.template.spec.containers";
+    let adopted = "it is there already: it is taken over, and given back later instead of deleted";
+    let is = |change, paths: &str, note: &str| Some((change, paths.to_owned(), note.to_owned()));
+    let live = |live| There { live: Some(live), ..There::default() };
+
+    assert_eq!(found(map("a", "1"), There::default()), is(ObjectChange::Add, "", ""));
+    let (same, other) = (map("a", "1"), map("a", "2"));
+    assert_eq!(found(map("a", "1"), live(&other)), is(ObjectChange::Adopt, "data.a", adopted));
+    assert_eq!(found(map("a", "1"), live(&same)), is(ObjectChange::Adopt, "", adopted));
+    let httpd = deployment("httpd");
+    let refused = found(deployment("nginx"), live(&httpd)).unwrap();
+    assert_eq!((refused.0, refused.1.as_str()), (ObjectChange::LeaveAlone, image));
+    let said = format!(
+        "AdoptionRefused: it was there before, and taking it over would restart its pods or change their number ({image}); "
+    );
+    assert!(refused.2.starts_with(&said) && refused.2.contains("kurator.dev/adopt: overwrite"), "{}", refused.2);
+    let overwrites = There { overwrites: true, ..live(&httpd) };
+    assert_eq!(found(deployment("nginx"), overwrites), is(ObjectChange::Adopt, image, adopted));
+    let theirs = with(map("a", "1"), "labels", label::HUB, "other");
+    let foreign = is(ObjectChange::LeaveAlone, "", "ForeignHub: hub other delivers it");
+    assert_eq!(found(map("a", "1"), live(&theirs)), foreign);
+    let asks = with(map("a", "2"), "annotations", "kurator.dev/reconcile", "disabled");
+    let left = is(ObjectChange::LeaveAlone, "", "left alone, as the annotation kurator.dev/reconcile: disabled asks");
+    assert_eq!(found(map("a", "1"), live(&asks)), left);
+    let going = with(map("a", "2"), "deletionTimestamp", "x", "y");
+    assert_eq!(found(map("a", "1"), live(&going)).unwrap().0, ObjectChange::Add);
+
+    // What this hub has of it.
+    let unit: UnitId = "apps.kurator.dev/Application/n/other/p".parse().unwrap();
+    let holder = |wants, adopted| Holder { unit: unit.clone(), wants, adopted };
+    let (conflict, hands_over) = (holder(true, false), holder(false, false));
+    let by = |holder| There { holder: Some(holder), ..live(&httpd) };
+    let said = format!("Conflict: unit {unit} delivers it already");
+    assert_eq!(found(deployment("nginx"), by(&conflict)), is(ObjectChange::LeaveAlone, "", &said));
+    let said = format!("unit {unit} hands it over");
+    assert_eq!(found(deployment("nginx"), by(&hands_over)), is(ObjectChange::Change, image, &said));
+    assert_eq!(found(deployment("nginx"), by(&holder(false, true))), is(ObjectChange::Adopt, image, adopted));
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}});
+    let shared = There { holder: Some(&conflict), ..live(&namespace) };
+    let said = format!("unit {unit} delivers it, for this one too");
+    assert_eq!(found(namespace.clone(), shared), is(ObjectChange::LeaveAlone, "", &said));
+    // Its own deletion waited.
+    let own = There { is_own: true, ..live(&httpd) };
+    assert_eq!(found(deployment("nginx"), own), is(ObjectChange::Change, image, ""));
+    assert_eq!(found(deployment("httpd"), own), None);
+}

@@ -147,6 +147,11 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(both, SyncState::Failed, Health::Healthy, "Invalid");
     let refused = Facts { problem: Some(("Invalid", "no")), ..wanted(Step::Send(Why::New)) };
     check(refused, SyncState::Failed, Health::Missing, "Invalid");
+    // It is there, made by somebody else, and is not watched.
+    for reason in [apply::ADOPTION_REFUSED, apply::FOREIGN_HUB] {
+        let theirs = Facts { problem: Some((reason, "it was there before")), ..wanted(Step::Send(Why::New)) };
+        check(theirs, SyncState::Failed, Health::Unknown, reason);
+    }
     let contest = Contest { key: &key, manager: Some("hpa"), until: Timestamp::UNIX_EPOCH };
     let fought = Facts { contest: Some(contest), ..seen(wanted(Step::Send(Why::Revert))) };
     check(fought.clone(), SyncState::Contested, Health::Healthy, reason::CONTESTED);
@@ -359,4 +364,46 @@ fn what_is_recorded_before_it_is_sent_for_the_first_time_is_not_made() {
     ] {
         assert_eq!(row(&facts).0.unmade, unmade, "{facts:?}");
     }
+}
+
+#[test]
+fn a_unit_that_is_not_well_says_first_what_it_waits_for() {
+    let object = |name: &str| -> Arc<HashedKey> {
+        let kind = "Deployment".to_owned();
+        ObjectKey { group: "apps".into(), kind, namespace: "shop".into(), name: name.into() }.into()
+    };
+    let (web, api, cron) = (object("web"), object("api"), object("cron"));
+    let reading = |health, reason: &str, message: &str| Reading {
+        part: Part { health, ..Part::default() },
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    };
+    let rows = |all: &[(&Arc<HashedKey>, &Reading)]| {
+        let mut rows = Rows::default();
+        for (key, reading) in all {
+            let facts = Facts { reading: Some(reading), ..facts(key, Standing::Wanted(Step::Skip)) };
+            rows.push_wanted(&facts, &Pool::default());
+        }
+        rows
+    };
+    let well = reading(Health::Healthy, "", "");
+    let coming = reading(Health::Progressing, "AvailableShort", "0 of 1 available");
+    let failed = reading(Health::Degraded, "CrashLoopBackOff", "");
+    let said =
+        |rows: &Rows, message: &str| Summary::new(UnitPhase::Applied, "Applied", message).with_unready(rows).message;
+    assert_eq!(said(&rows(&[(&web, &well)]), ""), "");
+    let waits = rows(&[(&web, &well), (&api, &coming), (&cron, &coming)]);
+    assert_eq!(said(&waits, ""), "waits for Deployment.apps shop/api: 0 of 1 available (and 1 more)");
+    assert_eq!(
+        said(&waits, "1 adopted"),
+        "waits for Deployment.apps shop/api: 0 of 1 available (and 1 more); 1 adopted"
+    );
+    let broken = rows(&[(&api, &coming), (&web, &failed)]);
+    assert_eq!(said(&broken, ""), "Deployment.apps shop/web is Degraded: CrashLoopBackOff (and 1 more)");
+    // What is worse is said alone.
+    let other = Summary::new(UnitPhase::Failed, "Invalid", "no");
+    assert_eq!(other.clone().with_unready(&broken), other);
+    let phase = Summary::new(UnitPhase::Waiting, "PhaseWaiting", "waiting for the workloads of the unit");
+    let said = phase.with_unready(&waits).message;
+    assert!(said.starts_with("waiting for the workloads of the unit: waits for Deployment.apps shop/api: "), "{said}");
 }

@@ -332,12 +332,19 @@ async fn what_a_member_answers_is_told_from_silence() {
     let late = || Some(Outcome::Unreachable("no answer within 4 s".to_owned()));
     let refused = || Some((REFUSED, json!(null)));
     let shutting_down = json!({"kind": "Status", "reason": "ServiceUnavailable", "message": "shutting down"});
-    let cases: [(&'static str, Answer, &str, Option<Outcome>); 14] = [
+    let not_found = "the server could not find the requested resource";
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 15] = [
         ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
         ("/readyz", None, "silent", late()),
         ("/readyz", refused(), "refused, for the first time", None),
         ("/readyz", Some((500, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
         ("/readyz", Some((503, shutting_down)), "it says so itself", Some(Outcome::NotReady("shutting down".into()))),
+        (
+            "/readyz",
+            Some((404, json!({"kind": "Status", "reason": "NotFound", "message": not_found}))),
+            "a path was forgotten",
+            Some(Outcome::NotReady(format!("{not_found}: {COMPARE_PATH}"))),
+        ),
         // A load balancer that has no server behind it: one lost answer says nothing yet.
         ("/readyz", Some((502, json!("<html>502 Bad Gateway</html>"))), "not reached", None),
         (system, Some((504, json!(null))), "not reached in time", None),
@@ -349,7 +356,7 @@ async fn what_a_member_answers_is_told_from_silence() {
             system,
             Some((404, json!({"message": "not found"}))),
             "no cluster",
-            Some(Outcome::NotReady("it has no namespace kube-system".into())),
+            Some(Outcome::NotReady(format!("it has no namespace kube-system: {COMPARE_PATH}"))),
         ),
         (
             system,

@@ -184,7 +184,15 @@ impl Recorder {
                 continue;
             }
             let owner = application_of(&unit.owner()).and_then(|key| applications.get(&key));
-            let Some(owner) = owner else { continue };
+            let Some(owner) = owner else {
+                // Nobody looks at an owner that is gone: what it leaves there is said where the member is.
+                let left = events.into_iter().filter(|event| event.reason == plan::event::LEFT_BEHIND);
+                left.for_each(|event| {
+                    let note = format!("{unit}: {}", event.note);
+                    self.record_member(member, Event { note, ..event });
+                });
+                continue;
+            };
             events.into_iter().for_each(|event| self.send(Regarding::of(owner.as_ref()), event));
         }
     }
@@ -196,7 +204,7 @@ impl Recorder {
         }
     }
 
-    /// Records what happened to a member whose record is gone.
+    /// Records what happened in a member, where nothing else is left to say it at.
     pub(crate) fn record_member(&self, member: &MemberName, event: Event) {
         let regarding = Regarding {
             api_version: Cluster::api_version(&()).into_owned(),

@@ -12,7 +12,10 @@ mod tunnel;
 
 use std::sync::Arc;
 
-use http::Uri;
+use bytes::Bytes;
+use http::{Request, Uri};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::rt::{Read, Write};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
@@ -32,6 +35,9 @@ use crate::transport::Transport;
 use resolver::NamedResolver;
 use session::LastSession;
 use tunnel::Through;
+
+/// A body of one pointer. A connection keeps room for 64 requests, however few there are: two blocks of its queue.
+type SmallBody = UnsyncBoxBody<Bytes, kube::Error>;
 
 /// Makes the way to the server of a configuration, through its proxy if it has one. Nothing is connected yet.
 ///
@@ -73,7 +79,7 @@ where
     connector.set_connect_timeout(Some(limit::CONNECT_TIMEOUT));
     connector.set_read_timeout(Some(limit::READ_TIMEOUT));
     connector.set_write_timeout(Some(limit::READ_TIMEOUT));
-    let connections: legacy::Client<_, Body> = legacy::Builder::new(TokioExecutor::new())
+    let connections: legacy::Client<_, SmallBody> = legacy::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(limit::IDLE_TIMEOUT)
@@ -89,6 +95,7 @@ where
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
+        .map_request(|request: Request<Body>| request.map(|body| body.boxed_unsync()))
         .service(connections);
     Ok(Transport::new(service))
 }

@@ -296,7 +296,9 @@ impl Place<'_> {
         if let Err(unwritten) = hub::write_secret(self.hub, self.names, present, &text, &token.minted).await {
             return Err(self.undo(account.is_newly_marked, &token.minted, unwritten).await);
         }
-        hub::write_attached(self.hub, self.names, present).await?;
+        if let Err(why) = hub::write_attached(self.hub, self.names, present).await {
+            return Err(self.give_up(present, account.is_newly_marked, &token.minted, why).await);
+        }
         // Only now: until the hub has the new credential, it works with the one that an old mark is of. One that stays means only
         // that the account stays when the hub leaves, so that a refusal here is no failure.
         drop(self.mark_account(before.as_ref()).await);
@@ -305,7 +307,7 @@ impl Place<'_> {
 
     /// Removes what is of a credential that the hub did not get. Returns the failure.
     async fn undo(&self, is_newly_marked: bool, minted: &Minted, unwritten: Unwritten) -> anyhow::Error {
-        let Unwritten { mut why, is_certain, token_secret } = unwritten;
+        let Unwritten { mut why, is_certain, token_secret, used_by } = unwritten;
         if !is_certain {
             return why;
         }
@@ -316,7 +318,28 @@ impl Place<'_> {
         {
             why = anyhow::anyhow!("{why:#}; Secret {NAMESPACE}/{made} stays in the cluster: {error}");
         }
-        self.unmark_after(is_newly_marked, why).await
+        // The mark is the same for each attach of this cluster: the credential that another command wrote has it, too.
+        let is_mine = is_newly_marked && used_by != minted.used_by;
+        self.unmark_after(is_mine, why).await
+    }
+
+    /// Takes back what was made for an attached cluster that could not be written, and was not there before. Returns the failure.
+    async fn give_up(&self, present: &Present, is_new: bool, minted: &Minted, mut why: anyhow::Error) -> anyhow::Error {
+        if present.attached.is_some() || present.secret.is_some() {
+            return why;
+        }
+        match hub::remove_secret(self.hub, self.names, minted).await {
+            Ok(None) => why,
+            Ok(Some(())) => {
+                let (is_certain, token_secret, used_by) = (true, None, None);
+                self.undo(is_new, minted, Unwritten { why, is_certain, token_secret, used_by }).await
+            }
+            Err(error) => {
+                let Names { namespace, .. } = self.names;
+                why = anyhow::anyhow!("{why:#}; Secret {namespace}/{} stays in the hub: {error}", self.names.secret());
+                why
+            }
+        }
     }
 
     /// Makes the account and its rights.

@@ -116,7 +116,8 @@ impl Keys {
     /// # Errors
     /// It has no objects, and has lived; or its note cannot be read.
     pub fn refuse_lost_store(directory: &Directory, objects: usize) -> Result<(), KeysError> {
-        let note = directory::read(&directory.alive())?.filter(|_| objects == 0);
+        // A note that cannot be read says nothing, where nothing hangs on it.
+        let note = if objects == 0 { directory::read(&directory.alive())? } else { None };
         let Some(note) = note else { return Ok(()) };
         Err(KeysError::StoreLost {
             store: directory.store().display().to_string(),

@@ -309,7 +309,8 @@ impl Pass {
                 () if waits.contains(key) => Standing::Lost,
                 () if is_doomed || (leaving && !is_frozen) => Standing::Leaving,
                 // It goes when its unit leaves with what it has: a person who agrees to that has to see it.
-                () if !leaving && !self.entry.prune => Standing::NotPruned,
+                // While it is not known what the unit wants, it may want all of it.
+                () if !leaving && !self.entry.prune && self.bundle.is_ok() => Standing::NotPruned,
                 () => Standing::Lost,
             };
             let facts = self.facts(&view, key, &entry.version, standing);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use api::condition;
-use api::delivery::Decision;
+use api::delivery::{Decision, UnitId};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::APPROVE_IDENTITY;
@@ -42,13 +42,13 @@ impl Swap {
         Some(Self { recorded: spec.id.clone(), observed, server: spec.api_endpoint.clone() })
     }
 
-    /// `units`: what the member reported last, which was the cluster that was there. `leaving`: the Applications that were to be
-    /// removed from that one.
-    fn lines(&self, name: &str, units: &[UnitReport], leaving: &BTreeSet<String>) -> Vec<String> {
+    /// `units`: what the member reported last, which was the cluster that was there. `leaving`: those that were to be removed from
+    /// that one.
+    fn lines(&self, name: &str, units: &[UnitReport], leaving: &BTreeSet<UnitId>) -> Vec<String> {
         let known = |text: &Option<String>| text.as_deref().unwrap_or("not known").to_owned();
         let objects: usize = units.iter().map(|unit| unit.details.len()).sum();
-        let apps: BTreeSet<&str> = units.iter().map(|unit| unit.unit.name.as_str()).collect();
-        let apps: BTreeSet<&str> = apps.into_iter().filter(|app| !leaving.contains(*app)).collect();
+        let comes = units.iter().filter(|report| !leaving.contains(&report.unit));
+        let apps: BTreeSet<String> = comes.map(|report| in_words(&report.unit)).collect();
         let delivered = match apps.len() {
             0 => "what is delivered to the member".to_owned(),
             _ => format!("what is delivered to the member ({})", named(&apps)),
@@ -66,7 +66,15 @@ impl Swap {
             format!("  the cluster that was there keeps {left}, which the hub then does not manage"),
         ];
         if !leaving.is_empty() {
-            let apps = named(&leaving.iter().map(String::as_str).collect());
+            let stays = |unit: &UnitId| {
+                units.iter().any(|report| report.unit.owner() == unit.owner() && !leaving.contains(&report.unit))
+            };
+            // Of an Application that is delivered there with other policies, only the policy is.
+            let words = |unit: &UnitId| match unit.policy.as_deref().filter(|_| stays(unit)) {
+                Some(policy) => format!("{} policy {policy}", in_words(unit)),
+                None => in_words(unit),
+            };
+            let apps = named(&leaving.iter().map(words).collect());
             lines.push(format!(
                 "  what was to be removed from that cluster ({apps}) stays there, and is removed from neither"
             ));
@@ -75,20 +83,25 @@ impl Swap {
     }
 }
 
-fn named(apps: &BTreeSet<&str>) -> String {
+fn named(apps: &BTreeSet<String>) -> String {
     let more = apps.len().saturating_sub(APPS_NAMED_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let apps = apps.iter().take(APPS_NAMED_MAX).map(|app| format!("app/{app}")).collect::<Vec<_>>().join(", ");
+    let apps = apps.iter().take(APPS_NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
     apps + &more
 }
 
-/// The Applications that leave the member, and were to be removed from the cluster that was there.
-fn leaving<'a>(decisions: impl IntoIterator<Item = &'a Decision>, name: &str) -> BTreeSet<String> {
+/// The Application of a unit, with its namespace: a member has units of several.
+fn in_words(unit: &UnitId) -> String {
+    format!("app/{} in namespace {}", unit.name, unit.namespace)
+}
+
+/// The units that leave the member, and were to be removed from the cluster that was there.
+fn leaving<'a>(decisions: impl IntoIterator<Item = &'a Decision>, name: &str) -> BTreeSet<UnitId> {
     let leaves = |decision: &&Decision| {
         let mut entries = decision.spec.members.iter().filter(|(member, _)| member.as_str() == name);
         entries.any(|(_, entry)| !entry.removal.is_none())
     };
-    decisions.into_iter().filter(leaves).map(|decision| decision.spec.unit.name.clone()).collect()
+    decisions.into_iter().filter(leaves).map(|decision| decision.spec.unit.clone()).collect()
 }
 
 pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::kurator::minted::{KUBECONFIG_KEY, Minted};
 use api::reason;
-use client::{Api, Resource, Selection};
+use client::{Api, Delete, Resource, Selection};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use model::object;
@@ -129,7 +129,8 @@ pub(super) async fn read_again(hub: &Api, names: &Names, present: &Present) -> a
     };
     if now.as_ref().map(shown) != present.attached.as_ref().map(shown) {
         bail!(
-            "AttachedCluster {namespace}/{name} was changed after it was read, as by another `kurator attach` or `kurator detach`:              run the same command again"
+            "AttachedCluster {namespace}/{name} was changed after it was read, as by another `kurator attach` or `kurator detach`: run \
+             the same command again"
         );
     }
     Ok(now)
@@ -204,6 +205,8 @@ pub(super) struct Unwritten {
     pub(super) is_certain: bool,
     /// The token Secret of the credential that is in it, if that is known.
     pub(super) token_secret: Option<String>,
+    /// The mark on the account that belongs to the credential that is in it.
+    pub(super) used_by: Option<String>,
 }
 
 impl Unwritten {
@@ -213,10 +216,14 @@ impl Unwritten {
             Ok(found) => {
                 let now = found.and_then(|secret| Minted::parse(secret.annotations().get(MINTED)?));
                 let is_certain = now.as_ref().is_none_or(|now| now.issued != minted.issued);
-                Self { why, is_certain, token_secret: now.and_then(|now| now.token_secret) }
+                let (token_secret, used_by) = now.map(|now| (now.token_secret, now.used_by)).unwrap_or_default();
+                Self { why, is_certain, token_secret, used_by }
             }
             // The token Secret may be in use.
-            Err(_) => Self { why, is_certain: is_refused, token_secret: minted.token_secret.clone() },
+            Err(_) => {
+                let (token_secret, used_by) = (minted.token_secret.clone(), minted.used_by.clone());
+                Self { why, is_certain: is_refused, token_secret, used_by }
+            }
         }
     }
 }
@@ -253,6 +260,25 @@ pub(super) async fn write_secret(
     let is_refused = error.code().is_some_and(|code| code < 500);
     let why = of_hub(&format!("cannot write Secret {namespace}/{secret_name}"))(error);
     Err(Unwritten::read(hub, names, minted, is_refused, why).await)
+}
+
+/// Takes a Secret out of the hub again that this command made for an attached cluster that is not there, and that nobody has written
+/// since. `None`: the attached cluster is there after all, or the Secret is another one's.
+///
+/// # Errors
+/// The hub does not say, or refuses.
+pub(super) async fn remove_secret(hub: &Api, names: &Names, minted: &Minted) -> Result<Option<()>, client::Error> {
+    let namespace = &names.namespace;
+    if hub.typed::<AttachedCluster>().get(namespace, &names.name).await?.is_some() {
+        return Ok(None);
+    }
+    let (secrets, name) = (Resource::core("Secret", "secrets", true), names.secret());
+    let Some(secret) = hub.get(&secrets.target(namespace, &name)).await? else { return Ok(None) };
+    let now = object::annotation(&secret, MINTED).and_then(Minted::parse);
+    if now.is_none_or(|now| now.issued != minted.issued) {
+        return Ok(None);
+    }
+    hub.delete(&secrets.target(namespace, &name), &Delete::exactly(&secret)).await.map(|_| Some(()))
 }
 
 /// Writes the AttachedCluster and the Fleet.

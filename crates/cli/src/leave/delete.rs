@@ -117,7 +117,8 @@ async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::R
 fn kept_by_owner(mut parts: Vec<Part>, decisions: &[DecisionSpec]) -> Vec<Part> {
     for part in &mut parts {
         let is_of = |decision: &&DecisionSpec| decision.unit.policy.as_deref().unwrap_or_default() == part.policy;
-        let entry = decisions.iter().find(is_of).and_then(|decision| decision.members.get(&part.member));
+        // A unit with many members has several Decisions.
+        let entry = decisions.iter().filter(is_of).find_map(|decision| decision.members.get(&part.member));
         if entry.is_some_and(|entry| entry.removal.is_none()) {
             part.objects.iter_mut().for_each(Objects::kept_by_owner);
         }

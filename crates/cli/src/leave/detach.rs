@@ -139,8 +139,10 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     for (exit, apps) in &said {
         before.push((*exit, exit.left(apps).await));
     }
-    if !is_told {
-        parting.begin(how).await?;
+    match is_told {
+        // It may have been said without this command: the Secret goes with the AttachedCluster only if that owns it.
+        true => parting.own_secret_alone().await?,
+        false => parting.begin(how).await?,
     }
     let mut left = Vec::new();
     for (exit, before) in before.iter().filter(|_| !what.ask.wait.no_wait) {
@@ -468,9 +470,7 @@ impl Parting {
     /// AttachedCluster, since that owns it from now on.
     async fn tell_hub(&self, how: How) -> anyhow::Result<()> {
         let Origin { namespace, name, .. } = &self.origin;
-        if !self.shares_secret().await? {
-            self.own_secret().await?;
-        }
+        self.own_secret_alone().await?;
         let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("AttachedCluster {namespace}/{name}");
         let is_going = self.attached.metadata.deletion_timestamp.is_some();
@@ -494,6 +494,11 @@ impl Parting {
         let only = Preconditions { uid: self.attached.uid(), resource_version: None };
         let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
         api.delete(name, &delete).await.map(drop).map_err(asked(&format!("cannot delete {what}")))
+    }
+
+    /// The Secret goes with the AttachedCluster, unless another one uses it.
+    async fn own_secret_alone(&self) -> anyhow::Result<()> {
+        if self.shares_secret().await? { Ok(()) } else { self.own_secret().await }
     }
 
     async fn own_secret(&self) -> anyhow::Result<()> {

@@ -67,6 +67,20 @@ fn keys_that_are_lost_are_made_only_when_a_person_says_so() {
 }
 
 #[test]
+fn a_store_that_is_lost_is_said_and_a_note_that_cannot_be_read_stops_nobody() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = Directory::open(root.path()).unwrap();
+    Keys::refuse_lost_store(&directory, 0).unwrap();
+    fs::write(directory.alive(), "2026-01-01T00:00:00Z\n").unwrap();
+    Keys::refuse_lost_store(&directory, 5).unwrap();
+    let why = Keys::refuse_lost_store(&directory, 0).unwrap_err().to_string();
+    assert!(why.contains("store is empty, and a hub has lived here until 2026-01-01T00:00:00Z: "), "{why}");
+    fs::write(directory.alive(), b"\xff\xfe").unwrap();
+    Keys::refuse_lost_store(&directory, 5).unwrap();
+    assert!(Keys::refuse_lost_store(&directory, 0).is_err());
+}
+
+#[test]
 fn what_another_authority_signed_goes_with_it() {
     let root = tempfile::tempdir().unwrap();
     let directory = Directory::open(root.path()).unwrap();

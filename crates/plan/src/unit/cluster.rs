@@ -34,7 +34,8 @@ pub(super) fn without_others<'a>(observed: &Observed<'a>, now: Timestamp) -> Opt
             let cluster = || observed.members.get(member).and_then(|facts| facts.cluster.clone());
             if is_of_another(observed, member, entry) {
                 entry.cluster = cluster();
-                entry.placed = Some(now);
+                // What this hub knows of the unit there begins now, too.
+                (entry.placed, entry.known_since) = (Some(now), None);
                 (entry.granted, entry.leaving, entry.expected) = (None, None, None);
             } else if is_learned(observed, member, entry) {
                 entry.cluster = cluster();

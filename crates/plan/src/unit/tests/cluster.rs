@@ -61,11 +61,14 @@ fn what_stays_is_given_to_the_other_cluster_and_no_word_of_before_is_of_it() {
     world.step();
     let before = world.entry("b").clone();
     assert_eq!(before.granted, Some(Digest::of(b"mine")));
+    // It was taken out and given back once.
+    let entries = world.decisions.values_mut().filter_map(|decision| decision.members.get_mut(&name("b")));
+    entries.for_each(|entry| entry.known_since = entry.placed);
     world.set_cluster("b", "two");
     world.step();
     let after = world.entry("b").clone();
     assert_eq!((after.cluster.clone(), after.granted), (Some(Uid::from("two")), None));
-    assert!(after.placed > before.placed, "it was given to it now");
+    assert!(after.placed > before.placed && after.known_since.is_none(), "it was given to it now");
     assert_eq!((after.revision, after.epoch), (before.revision, before.epoch));
     assert!(world.step().is_settled());
 }

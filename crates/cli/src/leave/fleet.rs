@@ -45,7 +45,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = exit.sum();
+    let sum = exit.sum(left::count(&left));
     let said = match end {
         None => format!("taken out of fleet/{fleet}; {sum}; see `kurator status member/{member}`"),
         Some(End::Unseen(why)) => format!("taken out of fleet/{fleet}; cannot see whether it is done: {why}"),
@@ -165,9 +165,9 @@ impl Exit {
         Ok(())
     }
 
-    /// What becomes of it, in one line.
-    pub(crate) fn sum(&self) -> String {
-        list::numbers(&self.parts).in_words()
+    /// What becomes of it, in one line. `stayed`: so many objects did not go that were to.
+    fn sum(&self, stayed: usize) -> String {
+        list::numbers(&self.parts).without(stayed).in_words()
     }
 
     /// Writes the consents of the Applications, and then the fleet.

@@ -106,9 +106,9 @@ async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::R
     let name = &app.name_any();
     let decisions = Place { client, namespace, name }.decisions().await;
     let decisions = decisions.map_err(|why| anyhow::anyhow!(why.into_words()))?;
-    let (reports, heirs) = list::reports_and_heirs(client, &format!("namespaces/{namespace}/trees/{name}")).await?;
+    let known = list::application(client, namespace, name).await?;
     let said = app.annotations().get(ON_DELETE).cloned();
-    Ok(list::parts(&decisions, (&reports, &heirs), |_| true, |decision| removal(said.as_deref(), decision)))
+    Ok(list::parts(&decisions, &known, |_| true, |decision| removal(said.as_deref(), decision)))
 }
 
 /// What becomes of a unit's objects when its Application is deleted: as the annotation says, else as its policy prunes.

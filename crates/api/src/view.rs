@@ -11,9 +11,11 @@
 
 use std::collections::BTreeMap;
 
-use model::MemberName;
+use model::{MemberName, ObjectKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::delivery::UnitId;
 
 /// API group.
 pub const GROUP: &str = "view.kurator.dev";
@@ -116,6 +118,35 @@ pub struct UnnamedMembers {
     pub members: Vec<MemberName>,
     /// Why.
     pub why: String,
+}
+
+/// What a member is known to have of a unit though it has not said so since the hub started. Part of a Tree and of a MemberTree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sent {
+    /// The unit.
+    pub unit: UnitId,
+    /// The member.
+    pub member: MemberName,
+    /// What it was sent; nothing when nothing was ever sent to it.
+    pub objects: Vec<SentObject>,
+}
+
+/// An object that a member was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SentObject {
+    /// The object.
+    pub key: ObjectKey,
+    /// Whether it existed before us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// Whether it asks to stay, by an annotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+    /// Whether the member gives the hub no rights to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
 }
 
 /// What to preview.

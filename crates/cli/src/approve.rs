@@ -21,6 +21,7 @@ use crate::args::{Approve, Common, Format, Target};
 use crate::ask::{self, quoted};
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
+use crate::leave::counted;
 use crate::leave::left::{self, Left};
 use crate::objects;
 use crate::output;
@@ -101,7 +102,11 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = numbered.iter().map(held::what).collect::<Vec<_>>().join(", and ");
+    let mut sum = numbered.iter().map(held::what).collect::<Vec<_>>().join(", and ");
+    match left::count(&left) {
+        0 => {}
+        stayed => sum = format!("{sum}, of which {} stayed", counted(stayed, "object")),
+    }
     let see = format!("see `kurator status app/{name}`");
     match end {
         None => output::print_stderr(format_args!("app/{name}: approved: {sum}; {see}")),

@@ -509,8 +509,8 @@ pub(crate) struct AdoptFleet {
 /// Which member to detach, and how.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Detach {
-    /// The member.
-    #[arg(value_name = "MEMBER", value_parser = named)]
+    /// The member, or NAMESPACE/NAME of an AttachedCluster that made none.
+    #[arg(value_name = "MEMBER", value_parser = attached)]
     pub(crate) member: String,
     #[command(flatten)]
     pub(crate) how: DetachHow,
@@ -687,6 +687,19 @@ fn member(text: &str) -> Result<String, String> {
         text.to_owned()
     };
     name.parse::<model::MemberName>().map(|_| name).map_err(|error| error.to_string())
+}
+
+/// A member's name, or `NAMESPACE/NAME` of a cluster that was attached; also behind `member/`, as both are printed.
+fn attached(text: &str) -> Result<String, String> {
+    let is_typed = |kind: &str| ["member", "members", "cluster", "clusters"].contains(&kind);
+    match text.split_once('/') {
+        None => named(text),
+        Some((kind, _)) if is_typed(kind) => match text.parse()? {
+            Target::Member(name) => Ok(name),
+            Target::App(name) => Err(format!("app/{name} is no member")),
+        },
+        Some((space, name)) => Ok(format!("{}/{}", namespace(space)?, named(name)?)),
+    }
 }
 
 /// A name as objects have them.

@@ -34,6 +34,7 @@ use anyhow::{Context, bail};
 use api::delivery::{HubId, MemberTakeOver, Origin};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT};
+use api::reason;
 use client::{Api, Resource};
 use controllers::mint;
 use model::{Clock, MemberName, object};
@@ -124,7 +125,12 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
     done.map_err(|why| {
-        anyhow::anyhow!("{why:#}; {}{}", advice(&server, common, what, &chosen.context, &names), surplus.left_words())
+        let why = format!("{why:#}");
+        let next = match is_for_nothing(&why) {
+            true => undone_with(&hub_common, &names),
+            false => advice(&server, common, what, &chosen.context, &names),
+        };
+        anyhow::anyhow!("{why}; {next}{}", surplus.left_words())
     })?;
     // By now the hub goes by the new rights: it asks for nothing that goes here.
     let removed = place.remove(&surplus, present.minted().as_ref()).await;
@@ -434,6 +440,27 @@ fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String
         Some(Some(from)) => format!(" --take-over {from}"),
     };
     ask::command(&hub, &words) + &given.collect::<String>() + &fleet + &take_over
+}
+
+/// Can what was made never do anything? A failure begins with its reason. The cluster is a member under another name, or the name is
+/// another member's: who may not see other namespaces learns it from the hub, when it is made.
+fn is_for_nothing(why: &str) -> bool {
+    let reason = why.split_once(": ").map_or(why, |(reason, _)| reason);
+    [reason::SAME_CLUSTER, reason::NAME_TAKEN].contains(&reason)
+}
+
+/// What was made, and the command that takes it back.
+fn undone_with(hub: &Common, names: &Names) -> String {
+    let Names { namespace, name, fleet, .. } = names;
+    let entry = fleet.as_ref().map_or_else(String::new, |fleet| format!(", its entry in Fleet {namespace}/{fleet}"));
+    let attached = format!("{namespace}/{name}");
+    let undo = ask::command(hub, &["detach", attached.as_str(), "--keep"]);
+    format!(
+        "what was made stays, and nothing is delivered by it: AttachedCluster {attached}, Secret {namespace}/{}{entry}, and in the \
+         cluster ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} with its rights; `{undo}` takes it out of the hub, and says how the \
+         account is removed",
+        names.secret()
+    )
 }
 
 /// What to do when the hub has not reached the cluster.

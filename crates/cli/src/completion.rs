@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
+use api::kurator::fleet::v1alpha1::Fleet;
 use clap_complete::Shell;
 use k8s_openapi::api::core::v1::Namespace;
 use kinds::Wire;
@@ -69,6 +70,12 @@ enum Place {
     Application,
     /// `app/NAME` or `member/NAME`.
     Object,
+    /// The same or `fleet/NAME`.
+    Shown,
+    /// `app/NAME` or `fleet/NAME`.
+    Deletable,
+    /// `NAME` of a fleet.
+    Fleet,
     /// `NAME` of a member.
     Member,
     /// A namespace.
@@ -77,7 +84,7 @@ enum Place {
 
 /// Commands and what their argument is.
 const COMMANDS: [(&str, Place); 15] = [
-    ("status", Place::Object),
+    ("status", Place::Shown),
     ("tree", Place::Object),
     ("approve", Place::Object),
     ("sync", Place::Application),
@@ -86,7 +93,7 @@ const COMMANDS: [(&str, Place); 15] = [
     ("render", Place::Application),
     ("diff", Place::Application),
     ("events", Place::Object),
-    ("delete", Place::Application),
+    ("delete", Place::Deletable),
     ("detach", Place::Member),
     ("plug", Place::Member),
     ("unplug", Place::Member),
@@ -123,6 +130,7 @@ fn place(words: &[String]) -> Option<Place> {
     match before.last().map(String::as_str) {
         Some("-n" | "--namespace") => return Some(Place::Namespace),
         Some("-m" | "--member") => return Some(Place::Member),
+        Some("--fleet") => return Some(Place::Fleet),
         Some(option) if WITH_VALUE.contains(&option) => return None,
         _ => {}
     }
@@ -147,6 +155,8 @@ fn place(words: &[String]) -> Option<Place> {
 /// The options of a command line that is being typed which say where to ask.
 fn common(words: &[String], common: &Common) -> Common {
     let mut out = Common { output: Format::Text, ..common.clone() };
+    // To `attach`, the plain options say which cluster is meant.
+    let prefix = if words.iter().any(|word| word == "attach") { "--hub-" } else { "--" };
     for (index, word) in words.iter().enumerate() {
         let (option, value) = match word.split_once('=') {
             Some((option, value)) => (option, Some(value.to_owned())),
@@ -155,9 +165,9 @@ fn common(words: &[String], common: &Common) -> Common {
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
         match option {
             "-n" | "--namespace" => (out.namespace, out.is_namespace_given) = (value, true),
-            "--kubeconfig" => out.kubeconfig = Some(PathBuf::from(value)),
-            "--context" => out.context = Some(value),
             "--dir" => out.dir = Some(PathBuf::from(value)),
+            _ if option.strip_prefix(prefix) == Some("kubeconfig") => out.kubeconfig = Some(PathBuf::from(value)),
+            _ if option.strip_prefix(prefix) == Some("context") => out.context = Some(value),
             _ => {}
         }
     }
@@ -179,6 +189,16 @@ pub(crate) async fn names(given: &Common, words: &[String]) -> Result<(), output
             Place::Object => {
                 [applications(&client, &common.namespace).await, members(&client, "member/").await].concat()
             }
+            Place::Shown => {
+                let (apps, members) =
+                    (applications(&client, &common.namespace).await, members(&client, "member/").await);
+                [apps, fleets(&client, &common.namespace, "fleet/").await, members].concat()
+            }
+            Place::Deletable => {
+                [applications(&client, &common.namespace).await, fleets(&client, &common.namespace, "fleet/").await]
+                    .concat()
+            }
+            Place::Fleet => fleets(&client, &common.namespace, "").await,
             Place::Member => members(&client, "").await,
             Place::Namespace => listed::<Namespace>(Api::all(client), "").await,
         })
@@ -189,6 +209,10 @@ pub(crate) async fn names(given: &Common, words: &[String]) -> Result<(), output
 
 async fn applications(client: &Client, namespace: &str) -> Vec<String> {
     listed::<Application>(Api::namespaced(client.clone(), namespace), "app/").await
+}
+
+async fn fleets(client: &Client, namespace: &str, prefix: &str) -> Vec<String> {
+    listed::<Fleet>(Api::namespaced(client.clone(), namespace), prefix).await
 }
 
 async fn members(client: &Client, prefix: &str) -> Vec<String> {
@@ -224,9 +248,9 @@ mod tests {
     #[test]
     fn names_are_asked_for_where_they_may_stand() {
         for (line, expect) in [
-            ("status ", Some(Place::Object)),
-            ("status app/s", Some(Place::Object)),
-            ("status -n east app/s", Some(Place::Object)),
+            ("status ", Some(Place::Shown)),
+            ("status app/s", Some(Place::Shown)),
+            ("status -n east app/s", Some(Place::Shown)),
             ("-n east tree ", Some(Place::Object)),
             ("sync ", Some(Place::Application)),
             ("diff app/shop ", None),
@@ -234,14 +258,17 @@ mod tests {
             ("render app/shop -m b", Some(Place::Member)),
             ("diff -f ", None),
             ("status -n ", Some(Place::Namespace)),
-            ("status --dir /tmp/x ", Some(Place::Object)),
+            ("status --dir /tmp/x ", Some(Place::Shown)),
             ("demo unplug ", Some(Place::Member)),
             ("demo ", None),
             ("demo edit ", None),
             ("demo plug --timeout 5s ", Some(Place::Member)),
             ("detach ", Some(Place::Member)),
             ("detach beijing --keep ", None),
-            ("delete app/", Some(Place::Application)),
+            ("delete app/", Some(Place::Deletable)),
+            ("delete fleet/", Some(Place::Deletable)),
+            ("fleet remove beijing --fleet ", Some(Place::Fleet)),
+            ("attach paris --fleet ", Some(Place::Fleet)),
             ("fleet remove --fleet east ", Some(Place::Member)),
             ("fleet ", None),
             ("hub adopt --from x ", Some(Place::Member)),
@@ -266,6 +293,8 @@ mod tests {
         let plain = common(&words("status --kubeconfig /tmp/k "), &given);
         assert_eq!((plain.namespace.as_str(), plain.kubeconfig), ("default", Some("/tmp/k".into())));
         assert_eq!(common(&words("status -n A/B "), &given).namespace, "default");
+        let attach = common(&words("attach paris --kubeconfig /tmp/paris --hub-kubeconfig /tmp/hub --fleet "), &given);
+        assert_eq!(attach.kubeconfig, Some("/tmp/hub".into()), "the fleets are the hub's");
     }
 
     #[test]

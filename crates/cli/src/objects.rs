@@ -56,6 +56,12 @@ impl Numbers {
         self.taken += other.taken * members;
     }
 
+    /// What came of it when so many stayed that were to be deleted.
+    pub(crate) fn without(self, stayed: usize) -> Self {
+        let stayed = stayed.min(self.goes);
+        Self { goes: self.goes - stayed, stays: self.stays + stayed, ..self }
+    }
+
     /// In words.
     pub(crate) fn in_words(self) -> String {
         let Self { goes, stays, taken } = self;

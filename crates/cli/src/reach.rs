@@ -2,7 +2,7 @@
 //!
 //! A member has two witnesses: its record, which its prober writes, and the link of its applier.
 
-use api::condition;
+use api::condition::{self, Condition};
 use api::delivery::{LinkState, MemberLink};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::reason;
@@ -10,9 +10,18 @@ use api::reason;
 /// Does the record of a member say that the member answers? One that is not ready may answer; one that refuses us or turned
 /// out to be another cluster does not.
 pub(crate) fn record_answers(record: &Cluster) -> bool {
-    let conditions = record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    kept_from(conditions_of(record)).is_none()
+}
+
+fn conditions_of(record: &Cluster) -> &[Condition] {
+    record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+}
+
+/// Why a member does not answer, by the conditions of its record or of the AttachedCluster that made it; `None` when it does.
+pub(crate) fn kept_from(conditions: &[Condition]) -> Option<String> {
     let ready = condition::find(conditions, condition::READY);
-    ready.is_some_and(|ready| ready.status == "True" || ready.reason == reason::CLUSTER_NOT_READY)
+    let answers = ready.is_some_and(|ready| ready.status == "True" || ready.reason == reason::CLUSTER_NOT_READY);
+    (!answers).then(|| ready.map_or_else(|| reason::PROBING.to_owned(), |ready| ready.reason.clone()))
 }
 
 /// The link of an applier, if it does not get through.
@@ -28,10 +37,8 @@ pub(crate) fn answers(record: Option<&Cluster>, link: Option<&MemberLink>) -> bo
 /// Why a member cannot be looked at now, in one word; `None` while it answers both.
 pub(crate) fn away(record: Option<&Cluster>, link: Option<&MemberLink>) -> Option<String> {
     let Some(record) = record else { return Some(reason::MEMBER_GONE.to_owned()) };
-    let conditions = record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    if !record_answers(record) {
-        let ready = condition::find(conditions, condition::READY);
-        return Some(ready.map_or_else(|| reason::PROBING.to_owned(), |ready| ready.reason.clone()));
+    if let Some(why) = kept_from(conditions_of(record)) {
+        return Some(why);
     }
     let of_link = |link: &MemberLink| match link.state {
         LinkState::Blocked => reason::APPLIER_REFUSED.to_owned(),

@@ -14,7 +14,7 @@ use api::delivery::{
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, ORIGIN};
-use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::cluster::v1alpha1::{AttachedCluster, TakeOverFrom};
 use api::reason;
 use kube::api::{ListParams, Patch};
 use kube::{Client, ResourceExt};
@@ -140,29 +140,12 @@ pub(crate) async fn take_over(
     how: &Asking,
     command: &str,
 ) -> anyhow::Result<Vec<(MemberName, MemberTakeOver)>> {
-    for (_, origin) in &members {
-        let patch = json!({"spec": {"takeOver": {"hub": from}}});
-        write(client, origin, &patch).await?;
-    }
-    let deadline = Instant::now() + how.wait.timeout;
-    let mut all = Vec::new();
-    for (member, origin) in members {
-        let list = listed(client, &member, &origin, from, deadline, how.wait.timeout).await?;
-        all.push(Taken { member, origin, list });
-    }
-    let held: Vec<&Taken> = all.iter().filter(|taken| taken.list.state == TakeOverState::Held).collect();
-    let is_news = all.iter().any(|taken| Some(taken.list.digest) != agreed);
-    if is_news {
-        if agreed.is_some() {
-            output::print_stderr("what the other hub has there is not what was shown:");
-        }
-        lines(from, &all).into_iter().for_each(output::print_stderr);
-    }
-    if !held.is_empty() && is_news && !how.yes {
-        let members = counted(held.len(), "member");
-        ask::confirm(&format!("Take over exactly these in {members}?"), "nothing was taken over", command)?;
-    }
-    for taken in &held {
+    let mut wished = Vec::new();
+    let all = match ask_for(client, members, from, agreed, how, command, &mut wished).await {
+        Ok(all) => all,
+        Err(why) => return Err(take_back(client, &wished, why).await),
+    };
+    for taken in all.iter().filter(|taken| taken.list.state == TakeOverState::Held) {
         let patch = json!({"metadata": {"annotations": {APPROVE_TAKE_OVER: taken.list.digest}}});
         write(client, &taken.origin, &patch).await?;
     }
@@ -210,6 +193,58 @@ pub(crate) async fn take_over(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// An AttachedCluster on which the other hub was named, and what it said before.
+type Wished = (Origin, Option<TakeOverFrom>);
+
+/// Names the other hub, shows what it has, and asks. `wished`: where it was named.
+async fn ask_for(
+    client: &Client,
+    members: Vec<(MemberName, Origin)>,
+    from: &HubId,
+    agreed: Option<Digest>,
+    how: &Asking,
+    command: &str,
+    wished: &mut Vec<Wished>,
+) -> anyhow::Result<Vec<Taken>> {
+    for (_, origin) in &members {
+        let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
+        let what = format!("cannot read AttachedCluster {}/{}", origin.namespace, origin.name);
+        let before = api.get(&origin.name).await.map_err(asked(&what))?.spec.take_over;
+        write(client, origin, &json!({"spec": {"takeOver": {"hub": from}}})).await?;
+        wished.push((origin.clone(), before));
+    }
+    let deadline = Instant::now() + how.wait.timeout;
+    let mut all = Vec::new();
+    for (member, origin) in members {
+        let list = listed(client, &member, &origin, from, deadline, how.wait.timeout).await?;
+        all.push(Taken { member, origin, list });
+    }
+    let held = all.iter().filter(|taken| taken.list.state == TakeOverState::Held).count();
+    let is_news = all.iter().any(|taken| Some(taken.list.digest) != agreed);
+    if is_news {
+        if agreed.is_some() {
+            output::print_stderr("what the other hub has there is not what was shown:");
+        }
+        lines(from, &all).into_iter().for_each(output::print_stderr);
+    }
+    if held > 0 && is_news && !how.yes {
+        let members = counted(held, "member");
+        ask::confirm(&format!("Take over exactly these in {members}?"), "nothing was taken over", command)?;
+    }
+    Ok(all)
+}
+
+/// Lets the AttachedClusters say what they said before, after a refusal: returns it.
+async fn take_back(client: &Client, wished: &[Wished], why: anyhow::Error) -> anyhow::Error {
+    for (origin, before) in wished {
+        if let Err(error) = write(client, origin, &json!({"spec": {"takeOver": before}})).await {
+            let Origin { namespace, name, .. } = origin;
+            return anyhow::anyhow!("{why:#}; spec.takeOver stays on AttachedCluster {namespace}/{name}: {error:#}");
+        }
+    }
+    why
 }
 
 /// Says the AttachedCluster that what the other hub had is this hub's, and nothing more is wished?

@@ -3,8 +3,8 @@
 //!
 //! | kind | named by | says |
 //! |---|---|---|
-//! | Tree | an Application | its units, in each member, with every object |
-//! | MemberTree | a member | the units in it, with every object |
+//! | Tree | an Application | its units, in each member, or with `?member=` in one of them, with every object; with `?sent=true` also what members were sent that have not said what they have |
+//! | MemberTree | a member | the units in it, with every object; `?sent=true` as above |
 //! | Rendering | `APPLICATION.MEMBER` | the objects that a member gets, without values of Secrets |
 //! | HeldList | an Application | every object that waits for an approval, by name |
 //! | Comparison | an Application | what members have against what they should have |
@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use api::condition::{self, Condition, Statement};
 use api::feed::UnitReport;
+use api::view::Sent;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
 use applier::Link;
@@ -107,14 +108,37 @@ fn state(conditions: &[Condition], said: &Said<'_>) -> [(&'static str, Value); 3
     [("state", json!(state.as_str())), ("reason", text(reason)), ("message", text(message))]
 }
 
+/// The parameter that asks for what members were sent. It is rendered, and not needed by who only looks.
+const SENT: &str = "sent";
+
+fn asks_sent(request: &ResourceRequest) -> bool {
+    question::parameter(&request.query, SENT) == Some("true")
+}
+
+/// Adds what members were sent that have not said what they have.
+fn with_sent(mut tree: Value, sent: Vec<Sent>) -> Value {
+    if !sent.is_empty() {
+        tree["sent"] = json!(sent);
+    }
+    tree
+}
+
+/// The member that a question is about, if it names one.
+fn asked_member(request: &ResourceRequest) -> Result<Option<MemberName>, Status> {
+    let named = question::parameter(&request.query, question::MEMBER).map(str::parse::<MemberName>);
+    named.transpose().map_err(|error| Status::bad_request(error.to_string()))
+}
+
 /// Applications, object by object.
 pub(crate) struct Trees(pub(crate) Shared);
 
 impl Trees {
-    fn tree(ctx: &Controllers, key: &NamespacedName) -> Option<Value> {
+    /// `only`: the member that is asked about, if it is one.
+    fn tree(ctx: &Controllers, key: &NamespacedName, only: Option<&MemberName>) -> Option<Value> {
         let application = ctx.stores.applications.get(key)?;
-        let reports: Vec<_> =
-            plan::application::unit_ids(&application).iter().flat_map(|unit| ctx.feed.reports_of(unit)).collect();
+        let mut reports: Vec<_> =
+            ctx.inspector.units(&application).iter().flat_map(|unit| ctx.feed.reports_of(unit)).collect();
+        reports.retain(|report| only.is_none_or(|member| report.member == *member));
         let others = ctx.feed.reports_by_member(&reports.iter().map(|report| report.member.clone()).collect());
         let of = |report: &UnitReport| others.get(&report.member).map(Vec::as_slice).unwrap_or_default();
         let units: Vec<Value> = reports.iter().map(|report| unit(ctx, report, of(report))).collect();
@@ -143,7 +167,11 @@ impl Resource for Trees {
         Box::pin(async move {
             let ctx = ready(&self.0)?;
             let key = NamespacedName::new(request.namespace.clone().unwrap_or_default(), name);
-            Self::tree(&ctx, &key).ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))
+            let only = asked_member(request)?;
+            let tree = Self::tree(&ctx, &key, only.as_ref());
+            let tree = tree.ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))?;
+            let sent = if asks_sent(request) { ctx.inspector.sent(&key, only.as_ref()).await } else { Vec::new() };
+            Ok(with_sent(tree, sent))
         })
     }
 
@@ -154,7 +182,13 @@ impl Resource for Trees {
                 Some(namespace) => ctx.stores.applications.list_in(namespace),
                 None => ctx.stores.applications.list(),
             };
-            let items = all.iter().filter_map(|a| Self::tree(&ctx, &NamespacedName::of(a.as_ref()))).collect();
+            let only = asked_member(request)?;
+            let mut items = Vec::new();
+            for key in all.iter().map(|application| NamespacedName::of(application.as_ref())) {
+                let Some(tree) = Self::tree(&ctx, &key, only.as_ref()) else { continue };
+                let sent = if asks_sent(request) { ctx.inspector.sent(&key, only.as_ref()).await } else { Vec::new() };
+                items.push(with_sent(tree, sent));
+            }
             Ok(VirtualList { items, resource_version: String::new() })
         })
     }
@@ -201,10 +235,16 @@ impl Resource for MemberTrees {
         info("MemberTree", "membertrees", false, Vec::new())
     }
 
-    fn get<'a>(&'a self, _: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
+    fn get<'a>(&'a self, request: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
         Box::pin(async move {
-            Self::tree(&*ready(&self.0)?, name)
-                .ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "membertrees"), name))
+            let ctx = ready(&self.0)?;
+            let tree = Self::tree(&ctx, name);
+            let tree = tree.ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "membertrees"), name))?;
+            let sent = match name.parse() {
+                Ok(member) if asks_sent(request) => ctx.inspector.sent_to_member(&member).await,
+                _ => Vec::new(),
+            };
+            Ok(with_sent(tree, sent))
         })
     }
 

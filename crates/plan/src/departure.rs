@@ -10,7 +10,7 @@ use std::sync::Arc;
 use api::delivery::{ExpectedDeletions, ObjectSet, Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::kurator::annotation::ON_DELETE;
-use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, UnnamedMembers};
+use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, SentObject, UnnamedMembers};
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 
 use crate::adopt;
@@ -115,6 +115,21 @@ impl Objects {
             adopted: false,
             unrecorded: false,
             kept: object.stays,
+        });
+        Self::of(rows, removal)
+    }
+
+    /// The same by what the hub's view says that it was sent.
+    pub fn of_sent(sent: &[SentObject], removal: Removal) -> Self {
+        let rows = sent.iter().map(|object| {
+            let key = Arc::new(HashedKey::from(object.key.clone()));
+            Row {
+                lack: object.outside.then(|| Lack::of(&key)),
+                key,
+                adopted: object.adopted,
+                unrecorded: false,
+                kept: object.kept,
+            }
         });
         Self::of(rows, removal)
     }

@@ -165,8 +165,21 @@ fn left_there(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberNa
         many => format!("{first} and {} more ({detail})", many - 1),
     };
     let new: Vec<String> = let_go(after).iter().filter(is_new).map(named).collect();
-    let note = format!("{member}: not deleted, and no longer recorded: {}", new.join("; "));
+    let note = format!("{member}{NOT_DELETED}{}", new.join("; "));
     (!new.is_empty()).then(|| Event::new(Severity::Warning, LEFT_BEHIND, "Release", note))
+}
+
+/// Stands before what was not deleted.
+const NOT_DELETED: &str = ": not deleted, and no longer recorded: ";
+
+/// How many objects stay, by such a note, that a list said would be deleted. Of what the member gives no rights to, the list says
+/// itself that it stays.
+pub fn count_not_deleted(note: &str) -> usize {
+    let Some((_, objects)) = note.split_once(NOT_DELETED) else { return 0 };
+    let listed = objects.split("); ").filter_map(|one| one.split_once(" ("));
+    let unlisted = listed.filter(|(_, why)| !why.starts_with("the member gives no rights in "));
+    let more = |named: &str| named.strip_suffix(" more")?.rsplit_once(" and ")?.1.parse::<usize>().ok();
+    unlisted.map(|(named, _)| 1 + more(named).unwrap_or_default()).sum()
 }
 
 /// What somebody changed, in words. Values are not among them.

@@ -29,6 +29,18 @@ fn every_kind_shows_its_age() {
     }
 }
 
+/// People type them to kubectl.
+#[test]
+fn kinds_that_people_write_have_short_names() {
+    for (name, expect) in [
+        ("applications.apps.kurator.dev", "kuapp"),
+        ("fleets.fleet.kurator.dev", "kufleet"),
+        ("attachedclusters.cluster.kurator.dev", "kuac"),
+    ] {
+        assert_eq!(crd(name)["spec"]["names"]["shortNames"], json!([expect]), "{name}");
+    }
+}
+
 #[test]
 fn added_fields_are_optional_and_published_ones_stay() {
     let attached = crd("attachedclusters.cluster.kurator.dev");

@@ -10,6 +10,7 @@ use anyhow::bail;
 use api::delivery::{Decision, DecisionSpec, MemberLink, MemberStatus, Owner, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use futures::{StreamExt, TryStreamExt, stream};
 use kinds::Wire;
 use kube::api::ListParams;
@@ -202,13 +203,36 @@ impl Place<'_> {
         &self,
         members: &BTreeSet<MemberName>,
     ) -> Result<(Away, BTreeMap<MemberName, String>), Unread> {
-        let (reports, records) = (self.reports(members).await?, self.records(members).await?);
+        let read = async { Ok((self.reports(members).await?, self.records(members).await?)) };
+        let (reports, records) = match read.await {
+            Ok(read) => read,
+            Err(why) => return Ok((self.away_of_namespace(members, why).await?, BTreeMap::new())),
+        };
         let link = |member: &MemberName| reports.get(member)?.link.as_ref();
         let why = |member: &MemberName| Some((member.clone(), reach::away(records.get(member), link(member))?));
         let away: Away = members.iter().filter_map(why).collect();
         let said = reports.iter().filter(|(member, _)| !away.contains_key(*member));
         let stuck = said.filter_map(|(member, report)| Some((member.clone(), report.stuck()?.to_owned()))).collect();
         Ok((away, stuck))
+    }
+
+    /// The same for a user who may read no members, `why`: as the AttachedClusters of the namespace say it.
+    async fn away_of_namespace(&self, members: &BTreeSet<MemberName>, why: Unread) -> Result<Away, Unread> {
+        if !why.is_forbidden() {
+            return Err(why);
+        }
+        let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), self.namespace);
+        let all = api.list(&ListParams::default()).await.map_err(Unread::of("cannot list attached clusters"))?;
+        let status_of = |member: &MemberName| {
+            let mut all = all.items.iter().filter_map(|attached| attached.status.as_ref());
+            all.find(|status| status.member.as_deref() == Some(member.as_str()))
+        };
+        let mut away = Away::new();
+        for member in members {
+            let Some(status) = status_of(member) else { return Err(why) };
+            away.extend(reach::kept_from(&status.conditions).map(|word| (member.clone(), word)));
+        }
+        Ok(away)
     }
 
     fn owner(&self) -> Owner {

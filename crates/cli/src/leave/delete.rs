@@ -22,6 +22,7 @@ use crate::args::{Common, Deletable, Delete};
 use crate::ask;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
+use crate::objects::Numbers;
 use crate::output;
 
 pub(crate) async fn run(common: &Common, what: &Delete, verbose: bool) -> anyhow::Result<()> {
@@ -87,15 +88,14 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = sum(&parts);
+    let stayed = left::count(&left);
     let said = match end {
-        None => format!("told to go: {sum}"),
-        Some(End::Unseen(why)) => format!("told to go: {sum}; cannot see whether it is done: {why}"),
-        Some(End::Done(away)) if away.is_empty() => format!("deleted in {}: {sum}", tenths(began.elapsed())),
-        Some(End::Done(away)) => {
-            let (has, it) = if away.len() == 1 { ("has", "it answers") } else { ("have", "they answer") };
-            format!("deleted: {sum}, of which what {} {has} goes when {it}", named(&away))
+        None => format!("told to go: {}", sum(&parts, stayed)),
+        Some(End::Unseen(why)) => format!("told to go: {}; cannot see whether it is done: {why}", sum(&parts, stayed)),
+        Some(End::Done(away)) if away.is_empty() => {
+            format!("deleted in {}: {}", tenths(began.elapsed()), sum(&parts, stayed))
         }
+        Some(End::Done(away)) => done_but_for(&away, parts, stayed),
     };
     output::print_stderr(format_args!("app/{name}: {said}"));
     left::print(&left);
@@ -107,9 +107,9 @@ async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::R
     let name = &app.name_any();
     let decisions = Place { client, namespace, name }.decisions().await;
     let decisions = decisions.map_err(|why| anyhow::anyhow!(why.into_words()))?;
-    let (reports, heirs) = list::reports_and_heirs(client, &format!("namespaces/{namespace}/trees/{name}")).await?;
+    let known = list::application(client, namespace, name).await?;
     let said = app.annotations().get(ON_DELETE).cloned();
-    let parts = list::parts(&decisions, (&reports, &heirs), |_| true, |decision| removal(said.as_deref(), decision));
+    let parts = list::parts(&decisions, &known, |_| true, |decision| removal(said.as_deref(), decision));
     Ok(if said.is_some() { kept_by_owner(parts, &decisions) } else { parts })
 }
 
@@ -157,12 +157,33 @@ fn is_more(now: &Part, shown: &[Part]) -> bool {
     objects.goes.iter().any(|key| known.is_none_or(|known| !known.goes.contains(key)))
 }
 
-fn sum(parts: &[Part]) -> String {
-    let members: BTreeSet<_> = parts.iter().map(|part| &part.member).collect();
+/// What went, and what is still to go in members that do not answer.
+fn done_but_for(away: &BTreeSet<MemberName>, parts: Vec<Part>, stayed: usize) -> String {
+    let (later, now): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| away.contains(&part.member));
+    let when = if away.len() == 1 { "when it answers" } else { "when they answer" };
+    let later = match list::unknown(&later).is_empty() {
+        // Nothing waits there but the hub's own record.
+        true if list::numbers(&later) == Numbers::default() => {
+            "nothing, and the application stays in the hub until then or until it is detached".to_owned()
+        }
+        true => list::numbers(&later).in_words(),
+        false => "what is there, which is not known".to_owned(),
+    };
+    let later = format!("in {} {when}: {later}", named(away));
+    if now.is_empty() { format!("told to go {later}") } else { format!("deleted: {}; {later}", sum(&now, stayed)) }
+}
+
+/// What went, in one line. `stayed`: so many objects did not go that were to.
+fn sum(parts: &[Part], stayed: usize) -> String {
     let unknown: BTreeSet<MemberName> = list::unknown(parts).into_iter().map(|part| part.member.clone()).collect();
-    let unknown =
-        if unknown.is_empty() { String::new() } else { format!(", and unseen what {} has there", named(&unknown)) };
-    format!("{} in {}{unknown}", list::numbers(parts).in_words(), counted(members.len(), "member"))
+    let members: BTreeSet<_> = parts.iter().filter(|part| part.objects.is_some()).map(|part| &part.member).collect();
+    let counted =
+        format!("{} in {}", list::numbers(parts).without(stayed).in_words(), counted(members.len(), "member"));
+    match (unknown.is_empty(), members.is_empty()) {
+        (true, _) => counted,
+        (false, true) => format!("what {} had, unseen", named(&unknown)),
+        (false, false) => format!("{counted}, and what {} had, unseen", named(&unknown)),
+    }
 }
 
 async fn fleet(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {

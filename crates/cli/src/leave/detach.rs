@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use super::fleet::{Exit, listing, origin, take_out};
 use super::left;
-use super::list::{self, counted};
+use super::list::{self, Known, Sight, counted};
 use super::wait::End;
 use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
@@ -102,6 +102,10 @@ struct Parting {
     orphans: Vec<UnitId>,
     /// Did `kurator attach` make the credential, and the account that it is of?
     is_minted: bool,
+    /// How much of what the member has this user may see.
+    sight: Sight,
+    /// Does it make a member? One whose name another one has does not, nor one whose credential never counted.
+    is_member: bool,
 }
 
 pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow::Result<()> {
@@ -109,10 +113,13 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     let (member, origin) = origin(&client, common, &what.member).await?;
     let parting = Parting::find(client, member, origin).await?;
     let how = match How::of(what.how) {
+        // Nothing of it is in a cluster.
+        _ if !parting.is_member => How::Keep,
         Some(how) => how,
         None => How::prompt_how(&what.member)?,
     };
     if how != How::Keep {
+        parting.refuse_unseen()?;
         parting.answers().await?;
     }
     let is_told = parting.is_told(how);
@@ -124,7 +131,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
             json!({"member": parting.member, "how": how.as_str(),
             "objects": parting.object_facts(how), "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()})
         };
-        let question = format!("Detach member/{} ({})?", what.member, how.as_str());
+        let question = format!("Detach {} ({})?", parting.called(), how.as_str());
         ask::confirm_facts(common.output, &question, "nothing was changed", &command, facts)?;
     }
     let began = Instant::now();
@@ -178,14 +185,14 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let member = &parting.member;
+    let called = parting.called();
     let what = match is_done {
         None => {
             format!("told to go ({}); see `kubectl get attachedcluster {} -o yaml`", how.as_str(), parting.origin.name)
         }
         Some(_) => format!("detached in {} ({})", tenths(began.elapsed()), how.as_str()),
     };
-    output::print_stderr(format_args!("member/{member}: {what}"));
+    output::print_stderr(format_args!("{called}: {what}"));
     said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
     stays_labelled.into_iter().for_each(output::print_stderr);
     account.note.iter().for_each(|note| output::print_stderr(format_args!("  {note}")));
@@ -229,13 +236,41 @@ impl Parting {
         let name = &origin.name;
         let attached = api.get(name).await.map_err(asked(&format!("cannot read AttachedCluster {name}")))?;
         let fleets = listing(&client, &origin).await?;
-        let (units, orphans) = list::member(&client, &member).await?;
+        // Where the hub has not looked at it yet, it may become a member at any moment.
+        let is_member = attached.status.as_ref().is_none_or(|status| status.member.is_some());
+        let known = match is_member {
+            true => list::member(&client, &origin.namespace, &member).await?,
+            false => Known::default(),
+        };
+        let Known { units, orphans, sight, .. } = known;
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &origin.namespace);
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
         let is_minted = read.is_some_and(|secret| secret.annotations.unwrap_or_default().contains_key(MINTED));
-        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted })
+        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted, sight, is_member })
+    }
+
+    /// What it is called: one that makes no member may have the name of one.
+    fn called(&self) -> String {
+        match self.is_member {
+            true => format!("member/{}", self.member),
+            false => format!("AttachedCluster {}/{}", self.origin.namespace, self.origin.name),
+        }
+    }
+
+    /// Refuses to give back or remove what this user may not see: nobody can agree to that.
+    fn refuse_unseen(&self) -> anyhow::Result<()> {
+        if self.sight == Sight::Nothing {
+            bail!(
+                "member/{0}: this credential may not read what the member has, neither membertrees nor trees of view.kurator.dev in \
+                 namespace {1}, and nothing was changed: somebody with role edit in that namespace can do it; \
+                 `kurator detach {0} --keep` lets it go as it is",
+                self.member,
+                self.origin.namespace
+            );
+        }
+        Ok(())
     }
 
     /// Is the hub at it already? Then this command only waits. A fleet that still lists the member is agreed to like the first time.
@@ -291,16 +326,15 @@ impl Parting {
         let Origin { namespace, name, .. } = &self.origin;
         let secret = &self.attached.spec.kubeconfig.name;
         let mut lines = vec![match self.is_told(how) {
-            true => {
-                format!("member/{} is being detached already ({}), and this command waits:", self.member, how.as_str())
-            }
-            false => format!("member/{} would be detached ({}):", self.member, how.as_str()),
+            true => format!("{} is being detached already ({}), and this command waits:", self.called(), how.as_str()),
+            false => format!("{} would be detached ({}):", self.called(), how.as_str()),
         }];
         let secret = match is_secret_shared {
             true => format!("Secret {namespace}/{secret} stays: another AttachedCluster uses it"),
             false => format!("and the credential, Secret {namespace}/{secret}"),
         };
-        lines.push(format!("  out of the hub go: AttachedCluster {namespace}/{name}, the member's record; {secret}"));
+        let record = if self.is_member { ", the member's record" } else { "" };
+        lines.push(format!("  out of the hub go: AttachedCluster {namespace}/{name}{record}; {secret}"));
         if !fleets.is_empty() {
             lines.push(format!("  it leaves fleet {}", fleets.join(", ")));
         }
@@ -312,6 +346,7 @@ impl Parting {
             false => format!("the objects of {units}, not all of which are known,"),
         };
         lines.push(match how {
+            _ if !self.is_member => "  it makes no member, and nothing is touched in a cluster".to_owned(),
             How::Keep if self.units.is_empty() && !self.orphans.is_empty() => {
                 "  in the member nothing is touched".to_owned()
             }
@@ -332,6 +367,13 @@ impl Parting {
             lines.extend(self.named(all));
         }
         lines.extend(self.undelivered(how));
+        if self.sight == Sight::Namespace {
+            lines.push(format!(
+                "  only what applications of namespace {namespace} have there is shown: this credential may not read the rest, such \
+                 as units of no application, which an administrator of the hub sees with `kurator tree member/{}`",
+                self.member
+            ));
+        }
         lines.extend(self.stays_labelled(how));
         lines
     }
@@ -530,7 +572,11 @@ impl Parting {
         loop {
             let found = api.get_opt(name).await.map_err(asked(&format!("cannot read AttachedCluster {name}")))?;
             let found = found.filter(|found| found.uid() == self.attached.uid());
-            let record = records.get_opt(self.member.as_str()).await.map_err(asked("cannot read the member"))?;
+            let record = match records.get_opt(self.member.as_str()).await {
+                // Who may not read it goes by the AttachedCluster, which goes when all is done in the member.
+                Err(kube::Error::Api(status)) if status.code == 403 => None,
+                read => read.map_err(asked("cannot read the member"))?,
+            };
             remark = self.remark().await.or(remark);
             let record = record.filter(|record| !is_of_another(record, &self.origin));
             let Some(found) = found else {

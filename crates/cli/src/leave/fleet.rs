@@ -45,7 +45,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = exit.sum();
+    let sum = exit.sum(left::count(&left));
     let said = match end {
         None => format!("taken out of fleet/{fleet}; {sum}; see `kurator status member/{member}`"),
         Some(End::Unseen(why)) => format!("taken out of fleet/{fleet}; cannot see whether it is done: {why}"),
@@ -154,9 +154,9 @@ impl Exit {
         decisions: &[DecisionSpec],
     ) -> anyhow::Result<Self> {
         let namespace = origin.namespace.clone();
-        let (reports, heirs) = list::reports_and_heirs(client, &format!("membertrees/{member}")).await?;
+        let known = list::member(client, &namespace, &member).await?;
         let by_prune = |decision: &DecisionSpec| if decision.prune { Removal::Prune } else { Removal::Release };
-        let parts = list::parts(decisions, (&reports, &heirs), |name| *name == member, by_prune);
+        let parts = list::parts(decisions, &known, |name| *name == member, by_prune);
         let away = list::away(client, &namespace, &parts).await?;
         let (fleet, entry) = (fleet.to_owned(), origin.name.clone());
         let (client, open) = (client.clone(), open(decisions));
@@ -221,9 +221,9 @@ impl Exit {
         Ok(())
     }
 
-    /// What becomes of it, in one line.
-    pub(crate) fn sum(&self) -> String {
-        list::numbers(&self.parts).in_words()
+    /// What becomes of it, in one line. `stayed`: so many objects did not go that were to.
+    fn sum(&self, stayed: usize) -> String {
+        list::numbers(&self.parts).without(stayed).in_words()
     }
 
     /// Writes the consents of the Applications, and then the fleet.
@@ -290,27 +290,36 @@ pub(crate) async fn take_out(api: &Api<Fleet>, fleet: &str, attached: &str) -> a
     Ok(())
 }
 
-/// The member of a name, and the object that made it.
+/// The member of a name, and the object that made it. `NAMESPACE/NAME` is an AttachedCluster, as it is shown when it made no member.
 pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> anyhow::Result<(MemberName, Origin)> {
+    if let Some((namespace, name)) = member.split_once('/') {
+        let found = attached_as(client, namespace, |attached| attached.name_any() == name).await?;
+        let missing = || anyhow::anyhow!("there is no AttachedCluster {name} in namespace {namespace}");
+        return found.ok_or_else(missing);
+    }
+    let namespace = &common.namespace;
+    let is_meant = |attached: &AttachedCluster| attached.name_any() == member || wanted_name(attached) == member;
     let records: Api<Cluster> = Api::all(client.clone());
     let record = match records.get(member).await {
         Ok(record) => record,
-        Err(why) => {
-            // One that never became a member, such as with a credential that is refused, has no record.
-            let attached: Api<AttachedCluster> = Api::namespaced(client.clone(), &common.namespace);
-            return match attached.get_opt(member).await {
-                Ok(Some(_)) => {
-                    let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &common.namespace, member);
-                    Ok((member.parse()?, origin))
-                }
-                _ => Err(connect::about(client, &Target::Member(member.to_owned()), common, why).await),
-            };
-        }
+        // One that never became a member, such as with a credential that is refused, has no record, and not everybody may read
+        // records.
+        Err(why) => match attached_as(client, namespace, is_meant).await {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) if is_forbidden(&why) => bail!(
+                "no AttachedCluster in namespace {namespace} makes member/{member}, and this credential may not see the members of \
+                 other namespaces: say with -n in which one it was attached"
+            ),
+            _ => return Err(connect::about(client, &Target::Member(member.to_owned()), common, why).await),
+        },
     };
     let origin = record.annotations().get(ORIGIN).and_then(|text| text.parse::<Origin>().ok());
     let Some(origin) = origin else { bail!("member/{member} was made by hand: no fleet lists it") };
-    let namespace = &common.namespace;
     if common.is_namespace_given && *namespace != origin.namespace {
+        // One that wants the name of another one's member.
+        if let Some(found) = attached_as(client, namespace, is_meant).await? {
+            return Ok(found);
+        }
         bail!("member/{member} was attached in namespace {}, not in {namespace}: leave -n out", origin.namespace);
     }
     Ok((member.parse()?, origin))
@@ -319,6 +328,29 @@ pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> an
 async fn applications(client: &Client, namespace: &str) -> anyhow::Result<Vec<Application>> {
     let api: Api<Application> = Api::namespaced(client.clone(), namespace);
     Ok(api.list(&ListParams::default()).await.map_err(asked("cannot list applications"))?.items)
+}
+
+fn is_forbidden(why: &kube::Error) -> bool {
+    matches!(why, kube::Error::Api(status) if status.code == 403)
+}
+
+/// The first AttachedCluster of a namespace that is meant, and the member that it makes or would make.
+async fn attached_as(
+    client: &Client,
+    namespace: &str,
+    is_meant: impl Fn(&AttachedCluster) -> bool,
+) -> anyhow::Result<Option<(MemberName, Origin)>> {
+    let api: Api<AttachedCluster> = Api::namespaced(client.clone(), namespace);
+    let all = api.list(&ListParams::default()).await.map_err(asked("cannot list attached clusters"))?;
+    let Some(found) = all.items.iter().find(|attached| is_meant(attached)) else { return Ok(None) };
+    let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", namespace, &found.name_any());
+    Ok(Some((wanted_name(found).parse()?, origin)))
+}
+
+/// The name of the member that an AttachedCluster makes or would make.
+fn wanted_name(attached: &AttachedCluster) -> String {
+    let made = attached.status.as_ref().and_then(|status| status.member.clone());
+    made.or_else(|| attached.spec.member_name.clone()).unwrap_or_else(|| attached.name_any())
 }
 
 /// The fleets that list the object that made a member.

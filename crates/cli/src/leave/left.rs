@@ -60,6 +60,11 @@ impl<'a> Left<'a> {
     }
 }
 
+/// How many objects stayed that were to be deleted.
+pub(crate) fn count(said: &[String]) -> usize {
+    said.iter().map(|line| plan::event::count_not_deleted(line)).sum()
+}
+
 /// Prints what stayed.
 pub(crate) fn print(said: &[String]) {
     said.iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
@@ -107,5 +112,7 @@ mod tests {
         let web = "app/web: paris: not deleted, and no longer recorded: Namespace web";
         assert_eq!(lines_since(&all, &before, None), [shop, web]);
         assert_eq!(lines_since(&all, &before, Some(&"beijing".parse().unwrap())), [shop]);
+        let stayed = "app/shop: beijing: not deleted, and no longer recorded: Namespace shop (it has Pod shop/a in it)";
+        assert_eq!(count(&[stayed.to_owned(), stayed.to_owned()]), 2);
     }
 }

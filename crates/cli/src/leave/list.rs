@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{DecisionSpec, Removal, UnitId};
 use api::feed::UnitReport;
+use api::view::{Sent, SentObject};
 use http::Request;
 use kube::Client;
 use model::{MemberName, ObjectKey, Timestamp, Uid};
@@ -61,10 +62,35 @@ pub(super) struct Others {
 /// What other units have to do with objects in a member: by unit and member.
 pub(super) type Heirs = BTreeMap<(UnitId, MemberName), BTreeMap<ObjectKey, Others>>;
 
-/// The same, with who takes over what when it goes.
-pub(super) async fn reports_and_heirs(client: &Client, path: &str) -> anyhow::Result<(Vec<UnitReport>, Heirs)> {
-    let tree = tree(client, path).await?;
-    Ok((units(&tree)?, heirs(&tree)))
+/// What is known of members.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// What they have, unit by unit.
+    pub(super) units: Vec<UnitReport>,
+    /// The units that one has of this hub and that no Application delivers any more.
+    pub(super) orphans: Vec<UnitId>,
+    pub(super) sight: Sight,
+    /// Who takes over what when it goes.
+    heirs: Heirs,
+    /// What those were sent that have not said what they have.
+    sent: Vec<Sent>,
+}
+
+impl Known {
+    fn of(tree: &Value, sight: Sight) -> anyhow::Result<Self> {
+        let orphans = tree["orphans"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let orphans = orphans.filter_map(|unit| unit.parse().ok()).collect();
+        let sent = match &tree["sent"] {
+            Value::Null => Vec::new(),
+            sent => serde_json::from_value(sent.clone())?,
+        };
+        Ok(Self { units: units(tree)?, orphans, sight, heirs: heirs(tree), sent })
+    }
+}
+
+/// Reads what is known of an Application in its members.
+pub(super) async fn application(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Known> {
+    Known::of(&tree(client, &format!("namespaces/{namespace}/trees/{name}?sent=true")).await?, Sight::All)
 }
 
 fn heirs(tree: &Value) -> Heirs {
@@ -102,19 +128,62 @@ fn called(heir: &UnitId, beside: &UnitId) -> String {
     }
 }
 
-/// What a member has, unit by unit, and the units that it has of this hub and that no Application delivers any more.
-pub(super) async fn member(client: &Client, member: &MemberName) -> anyhow::Result<(Vec<UnitReport>, Vec<UnitId>)> {
-    let tree = tree(client, &format!("membertrees/{member}")).await?;
-    let orphans = tree["orphans"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Ok((units(&tree)?, orphans.filter_map(|unit| unit.parse().ok()).collect()))
+/// How much this user may see of a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// All that it has.
+    #[default]
+    All,
+    /// What Applications of the namespace have there.
+    Namespace,
+    /// Nothing.
+    Nothing,
+}
+
+/// Reads what a member has that was attached in this namespace. A user who may read that namespace alone sees what its own
+/// Applications have there.
+pub(super) async fn member(client: &Client, namespace: &str, member: &MemberName) -> anyhow::Result<Known> {
+    let whole = read(client, &format!("membertrees/{member}?sent=true")).await;
+    let (tree, sight) = match whole {
+        Err(why) if is_forbidden(&why) => {
+            match read(client, &format!("namespaces/{namespace}/trees?member={member}&sent=true")).await {
+                Err(why) if is_forbidden(&why) => (Value::Null, Sight::Nothing),
+                list => (joined(&list.map_err(asked(UNREAD))?, member), Sight::Namespace),
+            }
+        }
+        whole => (whole.map_err(asked(UNREAD))?, Sight::All),
+    };
+    Known::of(&tree, sight)
+}
+
+/// The part of some Applications' trees that is of one member, as one tree.
+fn joined(list: &Value, member: &MemberName) -> Value {
+    let trees = || list["items"].as_array().into_iter().flatten();
+    let of = |field: &str| -> Value {
+        let all = trees().flat_map(|tree| tree[field].as_array().into_iter().flatten());
+        all.filter(|one| one["member"].as_str() == Some(member.as_str())).cloned().collect()
+    };
+    json!({"units": of("units"), "sent": of("sent")})
+}
+
+/// What is said when something else than a refusal keeps a tree from being read.
+const UNREAD: &str = "cannot read what members have";
+
+fn is_forbidden(why: &kube::Error) -> bool {
+    matches!(why, kube::Error::Api(status) if status.code == 403)
+}
+
+async fn tree(client: &Client, path: &str) -> anyhow::Result<Value> {
+    read(client, path).await.map_err(asked(UNREAD))
 }
 
 /// A member without a record has nothing: null.
-async fn tree(client: &Client, path: &str) -> anyhow::Result<Value> {
-    let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new())?;
+async fn read(client: &Client, path: &str) -> kube::Result<Value> {
+    let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new());
+    let request = request.map_err(kube::Error::HttpError)?;
     match client.request(request).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Value::Null),
-        other => other.map_err(asked("cannot read what members have")),
+        other => other,
     }
 }
 
@@ -133,12 +202,14 @@ fn report(unit: Value) -> serde_json::Result<UnitReport> {
 /// The parts that these decisions place, of the members that are meant. `removal` says what becomes of the objects of a unit.
 pub(super) fn parts(
     decisions: &[DecisionSpec],
-    (reports, heirs): (&[UnitReport], &Heirs),
+    all: &Known,
     is_meant: impl Fn(&MemberName) -> bool,
     removal: impl Fn(&DecisionSpec) -> Removal,
 ) -> Vec<Part> {
     let known: BTreeMap<(&UnitId, &MemberName), &UnitReport> =
-        reports.iter().map(|report| ((&report.unit, &report.member), report)).collect();
+        all.units.iter().map(|report| ((&report.unit, &report.member), report)).collect();
+    let sent: BTreeMap<(&UnitId, &MemberName), &[SentObject]> =
+        all.sent.iter().map(|sent| ((&sent.unit, &sent.member), sent.objects.as_slice())).collect();
     let mut out = Vec::new();
     // What leaves too takes nothing over.
     let leaves = |heir: &UnitId| decisions.iter().any(|decision| decision.unit == *heir);
@@ -148,9 +219,12 @@ pub(super) fn parts(
             // What leaves already is as it was agreed to.
             let removal = if entry.removal.is_none() { removal } else { entry.removal };
             let report = known.get(&(&decision.unit, member));
-            let mut objects = report.and_then(|report| Objects::of_report(report, removal));
-            let heirs = heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
-            for (key, Others { heirs, occupants }) in heirs {
+            let said = report.and_then(|report| Objects::of_report(report, removal));
+            // What cannot be read in the member may be more than it was sent.
+            let sent = sent.get(&(&decision.unit, member)).filter(|_| !report.is_some_and(|report| report.unreadable));
+            let mut objects = said.or_else(|| Some(Objects::of_sent(sent?, removal)));
+            let others = all.heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
+            for (key, Others { heirs, occupants }) in others {
                 if let Some(heir) = heirs.iter().find(|heir| !leaves(heir)) {
                     let whose = called(heir, &decision.unit);
                     objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &whose));
@@ -220,8 +294,10 @@ pub(super) fn lines(parts: &[Part], away: &Away, all: bool) -> Vec<String> {
         };
         has_containers |= objects.has_containers();
         let listed = objects::listed(objects);
-        let away =
-            away.map_or_else(String::new, |why| format!("; away ({why}): {}", reach::done_when(why, members.len())));
+        let away = away.map_or_else(String::new, |why| match listed.is_empty() {
+            true => format!("; away ({why})"),
+            false => format!("; away ({why}): {}", reach::done_when(why, members.len())),
+        });
         lines.push(format!("{head} {}{away}", objects::summary(&listed)));
         lines.extend(objects::lines(&listed, all));
     }

@@ -55,6 +55,8 @@ struct Seen {
     members: BTreeSet<MemberName>,
     /// Applications in which something waits for an approval.
     held: BTreeSet<String>,
+    /// Does some of that wait though it was in the list?
+    behind: bool,
     /// Applications that keep the unit against the edit.
     kept: BTreeSet<String>,
     /// Applications that are still there, though they should be gone.
@@ -103,10 +105,14 @@ impl Leave<'_> {
                         output::print_stderr(format_args!("{done} of {} left", counted(most, "unit")));
                     }
                     if !seen.held.is_empty() {
-                        bail!(
-                            "{}",
-                            self.held_words(&seen.held, "something that was not in the list waits for approval")
-                        );
+                        let what = match seen.behind {
+                            true => {
+                                "the hub is behind what the member has seen, as after a restore, so that it is asked once more; \
+                                 what else was agreed to is done"
+                            }
+                            false => "something that was not in the list waits for approval",
+                        };
+                        bail!("{}", self.held_words(&seen.held, what));
                     }
                     let is_kept = !seen.kept.is_empty();
                     let since = *kept_since.get_or_insert_with(Instant::now);
@@ -152,6 +158,7 @@ impl Leave<'_> {
             all.left += seen.left;
             all.members.extend(seen.members);
             all.held.extend(seen.held);
+            all.behind |= seen.behind;
             all.kept.extend(seen.kept);
             all.apps.extend(seen.apps);
         }
@@ -187,6 +194,7 @@ fn read_application(
     // What has left is held no longer, though the status may say so for a moment.
     if waits && seen.left > 0 {
         seen.held.insert(name.to_owned());
+        seen.behind = held.iter().flat_map(|list| &list.causes).any(|cause| cause.cause == "Behind");
     }
     if deleted && app.is_some() {
         seen.apps.insert(name.to_owned());
@@ -240,7 +248,11 @@ mod tests {
             "causes": [{"cause": "Unshown", "message": "", "members": 1, "objects": 1}], "members": ["a: 1 deletion"]}]);
         let (a, b): (MemberName, MemberName) = ("a".parse().unwrap(), "b".parse().unwrap());
         let found = read_application("shop", Some(&app(held.clone())), &both, Some(&a), false);
-        assert_eq!((found.left, found.held.len(), found.kept.len()), (1, 1, 0));
+        assert_eq!((found.left, found.held.len(), found.kept.len(), found.behind), (1, 1, 0, false));
+        let mut behind = held.clone();
+        behind[0]["causes"][0]["cause"] = json!("Behind");
+        let found = read_application("shop", Some(&app(behind)), &both, Some(&a), false);
+        assert_eq!((found.held.len(), found.behind), (1, true), "it was in the list");
         let found = read_application("shop", Some(&app(held)), &both, Some(&b), false);
         assert_eq!((found.left, found.held.len(), found.kept.len()), (1, 0, 1), "the list is of another member");
         let found = read_application("shop", Some(&app(json!([]))), &both, None, true);

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use crate::args::{Args, Attach, Command, Common};
 use crate::ask::quoted;
+use crate::instance::{Made, made_for};
 
 /// How this command line said which hub and namespace are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) struct Shell {
     kubeconfig: Option<String>,
     context: Option<String>,
     dir: Option<String>,
+    /// Is the directory that of a demo? A start of its hub says so.
+    is_demo: bool,
     /// The one of `-n`.
     namespace: Option<String>,
     /// The one that a command without `-n` takes, if that is known.
@@ -43,6 +46,7 @@ impl Shell {
             kubeconfig: kubeconfig.as_ref().map(text),
             context: context.clone(),
             dir: dir.as_ref().filter(|_| *is_dir_given && kubeconfig.is_none()).map(text),
+            is_demo: dir.as_ref().is_some_and(|dir| made_for(dir) == Some(Made::Demo)),
             namespace: is_namespace_given.then(|| namespace.clone()),
             implied: context_namespace.clone(),
         }
@@ -97,6 +101,9 @@ impl Shell {
         // Where -n is given, a command without it would get that one.
         if let Some(implied) = self.implied.as_ref().filter(|_| self.namespace.is_none()) {
             out = without(&out, &format!(" -n {implied}"));
+        }
+        if *verb == "up" && self.is_demo && !has("--dir") && !has("--demo") {
+            out.push_str(" --demo");
         }
         let is_said = ["-n", "--namespace", "-A", "--all-namespaces"].into_iter().any(has);
         if let Some(given) = self.namespace.as_ref().filter(|_| takes_namespace && !is_said)

@@ -3,7 +3,7 @@
 use member_sim::{Member, Options};
 use serde_json::Value;
 
-use crate::process::Place;
+use crate::process::{Place, until};
 
 /// A cluster with its kubeconfig in a file, under these contexts.
 pub(crate) async fn cluster(place: &Place, name: &str, contexts: &[&str]) -> (Member, String) {
@@ -113,6 +113,38 @@ async fn a_cluster_of_another_hub_is_taken_over_with_one_command() {
         tokio::task::block_in_place(|| new.run(&format!("attach --kubeconfig {file} beijing --take-over --yes")));
     assert_eq!(again.code, Some(0), "{}", again.err);
     assert!(again.err.contains("no other hub has an inventory in this cluster"), "{}", again.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lost_hub_had_in_all_members_is_taken_over_at_once() {
+    let (mut old, mut new) = (Place::new(), Place::new());
+    old.up("--demo", "converged");
+    new.up("--allow-loopback-members", "hub ready");
+    let file = old.dir().join("kubeconfig").display().to_string();
+    for member in ["beijing", "shanghai"] {
+        tokio::task::block_in_place(|| new.ok(&format!("attach --kubeconfig {file} {member} --yes")));
+    }
+    let unasked = tokio::task::block_in_place(|| {
+        until("both members to say what they have of the other hub", || {
+            let said = new.fails("hub adopt-fleet");
+            let is_whole = said.contains("  member/beijing: ") && said.contains("  member/shanghai: ");
+            is_whole.then_some(()).ok_or_else(|| said.clone()).map(|()| said)
+        })
+    });
+    assert!(unasked.contains("nothing was taken over: there is no terminal to ask at"), "{unasked}");
+    let attached: kube::Api<api::kurator::cluster::v1alpha1::AttachedCluster> =
+        kube::Api::namespaced(crate::guide::client(&new).await, "default");
+    for one in attached.list(&kube::api::ListParams::default()).await.unwrap() {
+        assert_eq!(one.spec.take_over, None, "who does not agree changes nothing");
+    }
+    let taken = tokio::task::block_in_place(|| new.json("hub adopt-fleet --yes"));
+    let members: Vec<(&str, u64)> = taken["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["member"].as_str().unwrap(), one["taken"]["objects"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(members, [("beijing", 4), ("shanghai", 4)], "{taken}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

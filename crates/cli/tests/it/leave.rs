@@ -77,3 +77,31 @@ fn each_command_that_takes_something_away_lists_it_asks_and_waits_until_it_is_do
     assert_eq!(members(&place), [""; 0]);
     place.ok("demo stop");
 }
+
+/// A hub that was started again has heard nothing from a member that is away, and knows what it was sent.
+#[test]
+fn what_members_were_sent_that_are_away_since_before_a_restart_is_listed() {
+    let mut place = Place::new();
+    place.up("--demo", "converged");
+    place.signal("KILL");
+    place.ended();
+    // Without its demo: no member answers.
+    place.up("--anyway --allow-loopback-members", "hub ready");
+    for (words, expect) in [
+        (
+            "delete app/shop",
+            "  app/shop, policy large, in member beijing: 4 objects deleted; away (ClusterNotReachable)",
+        ),
+        (
+            "fleet remove beijing",
+            "  app/shop, policy large, in member beijing: 4 objects deleted; away (ClusterNotReachable)",
+        ),
+    ] {
+        let said = until("the members to be missed", || {
+            let said = place.fails(words);
+            if said.contains("ClusterNotReachable") { Ok(said) } else { Err(said) }
+        });
+        assert!(said.contains(expect) && said.contains("    - Namespace shop"), "{said}");
+        assert!(said.contains("there is no terminal to ask at"), "{said}");
+    }
+}

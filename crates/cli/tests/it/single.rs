@@ -234,3 +234,12 @@ fn a_directory_is_used_for_what_it_was_made_for_and_a_hub_that_moved_says_so() {
     assert!(place.fails("demo commit").contains("no demo runs on this machine"));
     assert!(place.fails("status --dir /tmp").contains("there is no hub in /tmp: start one with"));
 }
+
+#[test]
+fn push_hooks_arrive_where_it_was_said() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut place = Place::new();
+    place.up(&format!("--hook-listen {free}"), "hub ready");
+    assert!(std::net::TcpStream::connect(free).is_ok());
+    assert!(place.ok("status").contains("no applications"), "the API has an address of its own");
+}

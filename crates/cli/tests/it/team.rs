@@ -1,5 +1,6 @@
 //! The program in the hands of a user who may edit one namespace and nothing else.
 
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -87,4 +88,64 @@ async fn rights_in_one_namespace_are_enough() {
     let patch = Patch::Merge(json!({"metadata": {"labels": {"kurator.dev/restricted": "false"}}}));
     let refused = namespaces.patch("default", &PatchParams::default(), &patch).await.unwrap_err().to_string();
     assert!(refused.contains("forbidden"), "{refused}");
+}
+
+/// What she attached she takes out again, and of what she may not see nothing is shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_team_takes_out_what_it_attached() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut place = Place::new();
+    place.up("--demo", "converged");
+    let own = place.dir().join("kubeconfig");
+    let admin = client(Kubeconfig::read_from(&own).unwrap()).await;
+    let config = editor(&admin, &place).await;
+    let file = place.dir().join("ann.kubeconfig");
+    std::fs::write(&file, serde_json::to_string(&config).unwrap()).unwrap();
+    let asks = |words: &str| format!("{words} --kubeconfig {}", file.display());
+    until("the roles to be gathered", || {
+        let printed = place.run(&asks("status"));
+        (printed.code == Some(0)).then_some(()).ok_or(printed.err)
+    });
+    let done = |words: &str| {
+        let printed = place.run(&asks(words));
+        assert_eq!(printed.code, Some(0), "{words}: {}{}", printed.out, printed.err);
+        printed.err
+    };
+
+    // The cluster is a member under another name, which she may not see.
+    let attach = "attach beijing --name twin --fleet demo --yes";
+    let twice = place.fails(&format!("{attach} --kubeconfig {} --hub-kubeconfig {}", own.display(), file.display()));
+    let undo = format!("`kurator detach default/twin --keep --kubeconfig {}`", file.display());
+    for part in [
+        "SameCluster: ",
+        "AttachedCluster default/twin, Secret default/twin-kubeconfig, its entry in Fleet default/demo",
+        &undo,
+    ] {
+        assert!(twice.contains(part), "{part:?} is not in {twice}");
+    }
+    assert!(!twice.contains("--server"), "the address is not what is wrong: {twice}");
+    // Nothing is delivered to it, so that it is in nobody's way.
+    let attached: Api<AttachedCluster> = Api::namespaced(admin.clone(), "default");
+    let label = Patch::Merge(json!({"metadata": {"labels": {"size": "small"}}}));
+    attached.patch("twin", &PatchParams::default(), &label).await.unwrap();
+    let deleted = until("the application to be placed there", || {
+        let said = place.fails(&asks("delete app/shop"));
+        if said.contains("twin") { Ok(said) } else { Err(said) }
+    });
+    assert!(deleted.contains("in member twin: nothing; away (SameCluster)"), "{deleted}");
+    assert!(deleted.contains("there is no terminal to ask at"), "{deleted}");
+    let kept = done("detach default/twin --keep --yes");
+    assert!(kept.contains("kubectl delete"), "how the account goes: {kept}");
+
+    let left = done("fleet remove virginia --yes");
+    assert!(left.contains("    - Namespace shop") && left.contains("member/virginia: has left fleet/demo"), "{left}");
+    let released = done("detach shanghai --release --yes");
+    assert!(released.contains("  only what applications of namespace default have there is shown"), "{released}");
+    assert!(released.contains("    = Namespace shop") && released.contains("member/shanghai: detached"), "{released}");
+    let removed = done("detach beijing --remove --yes");
+    assert!(removed.contains("    - Namespace shop") && removed.contains("member/beijing: detached"), "{removed}");
+    done("detach virginia --keep --yes");
+    let unknown = place.fails(&asks("detach paris --keep --yes"));
+    assert!(unknown.contains("no AttachedCluster in namespace default makes member/paris"), "{unknown}");
+    assert!(place.fails(&asks("tree member/beijing")).contains("forbidden"));
 }

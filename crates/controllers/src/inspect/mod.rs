@@ -5,6 +5,7 @@
 //! | what does a member get of an Application? | here: its decision, rendered and prepared as for its applier |
 //! | what waits for an approval, by name? | `held` |
 //! | what does it have against that? | `compare`, which reads the member (`live`) |
+//! | what was a member sent that has not said what it has? | `sent` |
 //! | what would a commit or an edit do? | `preview`: the same steps as controller [`crate::application`], without `apply` |
 //! | is what would come to a member there already? | `arrival`, which asks the member (`live`) |
 //!
@@ -18,6 +19,7 @@ mod held;
 mod live;
 mod preview;
 mod remote;
+mod sent;
 #[cfg(test)]
 mod tests;
 mod undecided;
@@ -186,6 +188,18 @@ impl Inspector {
         let missing =
             || InspectError::NotFound(format!("there is no Application {} in namespace {}", key.name, key.namespace));
         self.stores.applications.get(key).ok_or_else(missing)
+    }
+
+    /// The units of an Application: those of its policies, then those that it has no more and that are still in members.
+    pub fn units(&self, application: &Application) -> Vec<UnitId> {
+        let owner = owner_of_application(&NamespacedName::of(application));
+        let mut units = plan::application::unit_ids(application);
+        for placed in self.placed(application, &owner) {
+            if !units.contains(placed.unit()) {
+                units.push(placed.unit().clone());
+            }
+        }
+        units
     }
 
     /// The slices of decisions of an Application's units, in the order of its policies; units that it has no more come last.

@@ -108,7 +108,7 @@ impl Resource for Renderings {
 pub(crate) struct Comparisons(pub(crate) Shared);
 
 /// The parameter that chooses one member.
-const MEMBER: &str = "member";
+pub(super) const MEMBER: &str = "member";
 
 impl Resource for Comparisons {
     fn info(&self) -> ResourceInfo {
@@ -120,8 +120,7 @@ impl Resource for Comparisons {
             let controllers = ready(&self.0)?;
             let namespace = request.namespace.as_deref().unwrap_or_default();
             require(&controllers, &request.user, namespace, &reading(name)).await?;
-            let member = parameter(&request.query, MEMBER).map(|member| member.parse::<MemberName>());
-            let member = member.transpose().map_err(|error| Status::bad_request(error.to_string()))?;
+            let member = super::asked_member(request)?;
             let key = NamespacedName::new(namespace, name);
             let answer = controllers.inspector.comparison(&key, member.as_ref()).await;
             let answer = answer.map_err(|error| refused(error, "comparisons", name))?;
@@ -156,7 +155,7 @@ impl Resource for HeldLists {
 }
 
 /// A parameter of a query whose value needs no decoding: a name.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
 }

@@ -130,6 +130,9 @@ async fn a_typo_in_a_selector_a_fleet_that_is_emptied_and_policies_that_are_remo
         let held = held_by_edit(&stage).await;
         assert_eq!((held.causes[0].message.as_str(), held.causes[0].members, held.count), (message, 2, 6));
         assert_eq!(held.members, ["a: 3 objects", "b: 3 objects"]);
+        let tree = crate::green::tree(&stage, "namespaces/default/trees/app").await;
+        let units: Vec<&str> = tree["units"].as_array().unwrap().iter().filter_map(|u| u["member"].as_str()).collect();
+        assert_eq!(units, ["a", "b"], "{message}: what is held is shown: {tree}");
         stage.polled(2).await;
         for member in ["a", "b"] {
             assert_eq!(value(&stage, member).await.as_deref(), Some("one"), "{message}: {member} keeps what it has");

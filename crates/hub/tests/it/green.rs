@@ -97,7 +97,7 @@ async fn column(stage: &Stage, path: &str, name: &str, column: &str) -> String {
     table["rows"][0]["cells"][index].as_str().unwrap_or_default().to_owned()
 }
 
-async fn tree(stage: &Stage, path: &str) -> Value {
+pub(crate) async fn tree(stage: &Stage, path: &str) -> Value {
     let request = http::Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new()).unwrap();
     stage.client().request(request).await.unwrap_or_default()
 }

@@ -1,3 +1,4 @@
+use api::delivery::UnitStatus;
 use api::kurator::apps::v1alpha1::{ArtifactStatus, GitRepoStatus, SourceStatus};
 use serde_json::json;
 
@@ -211,4 +212,39 @@ fn a_member_that_is_forgotten_says_what_stays_in_it() {
     assert_eq!(event.reason, "LeftBehind");
     assert!(event.note.contains("UID one) keeps 12 objects with their inventories (12 of app/shop"), "{}", event.note);
     assert!(left_behind(&many).unwrap().note.contains("and 30 more units"));
+}
+
+#[test]
+fn what_was_not_deleted_is_counted_unless_the_list_said_so() {
+    use crate::ownership::NotOurs;
+    let left = |count: u32, first: &str, why: NotOurs| json!({"cause": "NotOurs", "count": count, "first": first, "detail": why.to_string()});
+    let status = |waiting: &[serde_json::Value]| -> UnitStatus {
+        serde_json::from_value(json!({"revision": "r", "epoch": 1, "phase": "Removed", "health": "Healthy",
+            "objects": {"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0},
+            "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "since": "2026-01-01T00:00:00Z",
+            "waiting": waiting}))
+        .unwrap()
+    };
+    let member: MemberName = "beijing".parse().unwrap();
+    for (waiting, expect) in [
+        (vec![left(1, "Namespace shop", NotOurs::Inhabited("Pod shop/a (of others)".into()))], 1),
+        (
+            vec![
+                left(3, "ConfigMap shop/a", NotOurs::Unlabelled),
+                left(1, "Secret shop/b", NotOurs::OtherHub("x".into())),
+            ],
+            4,
+        ),
+        (
+            vec![
+                left(5, "ConfigMap other/a", NotOurs::OutsideRights(crate::rights::Lack::Namespace("other".into()))),
+                left(1, "Secret shop/b", NotOurs::OtherObject),
+            ],
+            1,
+        ),
+    ] {
+        let note = left_there(None, &status(&waiting), &member).unwrap().note;
+        assert_eq!(count_not_deleted(&note), expect, "{note}");
+    }
+    assert_eq!(count_not_deleted("the hub has no record of it any more"), 0);
 }

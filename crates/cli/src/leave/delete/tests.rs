@@ -41,7 +41,31 @@ fn what_comes_in_between_is_more_than_was_shown() {
 
 #[test]
 fn what_goes_unseen_is_not_counted_as_nothing() {
-    assert_eq!(sum(&[part("paris", Some(2))]), "2 objects deleted in 1 member");
-    let all = sum(&[part("paris", Some(2)), part("rome", None)]);
-    assert_eq!(all, "2 objects deleted in 2 members, and unseen what rome has there");
+    assert_eq!(sum(&[part("paris", Some(2))], 0), "2 objects deleted in 1 member");
+    let all = || vec![part("paris", Some(2)), part("rome", None)];
+    assert_eq!(sum(&all(), 0), "2 objects deleted in 1 member, and what rome had, unseen");
+    assert_eq!(sum(&all()[1..], 0), "what rome had, unseen");
+    let away = |member: &str| BTreeSet::from([member.parse().unwrap()]);
+    let words = done_but_for(&away("rome"), all(), 0);
+    assert_eq!(
+        words,
+        "deleted: 2 objects deleted in 1 member; in rome when it answers: what is there, which is not known"
+    );
+    let words = done_but_for(&away("paris"), vec![part("paris", Some(2)), part("rome", Some(3))], 0);
+    assert_eq!(words, "deleted: 3 objects deleted in 1 member; in paris when it answers: 2 objects deleted");
+    let words = done_but_for(&away("twin"), vec![part("paris", Some(2)), part("twin", Some(0))], 0);
+    assert!(words.ends_with(
+        "in twin when it answers: nothing, and the application stays in the hub until then or until it is detached"
+    ));
+    assert_eq!(
+        done_but_for(&away("paris"), all()[..1].to_vec(), 0),
+        "told to go in paris when it answers: 2 objects deleted"
+    );
+}
+
+#[test]
+fn what_stayed_against_the_list_is_not_counted_as_deleted() {
+    let all = [part("paris", Some(2)), part("rome", Some(2))];
+    assert_eq!(sum(&all, 1), "3 objects deleted, 1 object left there in 2 members");
+    assert_eq!(sum(&all, 4), "4 objects left there in 2 members");
 }

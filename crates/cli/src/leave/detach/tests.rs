@@ -39,6 +39,8 @@ fn parting(client: Client, fleets: &[&str]) -> Parting {
         units: Vec::new(),
         orphans: Vec::new(),
         is_minted: true,
+        sight: Sight::All,
+        is_member: true,
     }
 }
 
@@ -234,8 +236,8 @@ async fn what_a_member_has_not_reported_is_not_given_back_unseen() {
         "spec": {"unit": "apps.kurator.dev/Application/default/shop/p", "slice": 0,
             "members": {"beijing": {"revision": "r", "epoch": 1, "reason": "", "removal": "None"}}}});
     let list = |item: serde_json::Value| json!({"apiVersion": item["apiVersion"], "kind": "List", "metadata": {}, "items": [item]});
-    let hub =
-        Hub::new([(200, list(app)), (200, list(decision)), (404, refusal(404, "no tree")), (403, refusal(403, "no"))]);
+    let no = || (403, refusal(403, "no"));
+    let hub = Hub::new([(200, list(app)), (200, list(decision)), (404, refusal(404, "no tree")), no(), no()]);
     let error = parting(hub.client(), &["all"]).show(How::Release, false).await.err().unwrap().to_string();
     assert_eq!(
         error,
@@ -296,4 +298,32 @@ async fn a_removal_that_is_said_again_shows_what_still_leaves_and_waits() {
     assert!(told.lines(How::Remove, &[], false, false)[0].ends_with("already (remove), and this command waits:"));
     told.fleets = vec!["production".to_owned()];
     assert!(!told.is_told(How::Remove), "somebody listed it again");
+}
+
+#[tokio::test]
+async fn one_that_makes_no_member_just_goes() {
+    let mut parting = parting(Hub::new([]).client(), &[]);
+    parting.is_member = false;
+    let said = parting.lines(How::Keep, &["all".to_owned()], false, false);
+    assert_eq!(
+        said,
+        [
+            "AttachedCluster default/beijing would be detached (keep):",
+            "  out of the hub go: AttachedCluster default/beijing; and the credential, Secret default/beijing-kubeconfig",
+            "  it leaves fleet all",
+            "  it makes no member, and nothing is touched in a cluster",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_may_not_be_seen_is_only_let_go_as_it_is() {
+    let mut parting = parting(Hub::new([]).client(), &[]);
+    assert!(parting.refuse_unseen().is_ok());
+    parting.sight = Sight::Nothing;
+    let refused = parting.refuse_unseen().unwrap_err().to_string();
+    assert!(
+        refused.contains("nothing was changed") && refused.contains("`kurator detach beijing --keep`"),
+        "{refused}"
+    );
 }

@@ -117,3 +117,26 @@ async fn consents_that_would_not_fit_are_refused_before_anything_is_written() {
     assert!(refused.to_string().contains("leaves no room for this, and nothing was changed"), "{refused}");
     assert_eq!(hub.asked.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn an_attached_cluster_that_makes_no_member_is_named_with_its_namespace() {
+    let attached = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+        "metadata": {"name": "paris", "namespace": "team"}, "spec": {"kubeconfig": {"name": "k", "key": "value"}}});
+    let list = || {
+        let list = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedClusterList", "metadata": {},
+            "items": [attached]});
+        (200, list)
+    };
+    let common = |words: &str| crate::args::read(words.split(' ')).unwrap().common;
+    let found = origin(&Hub::new([list()]).client(), &common("kurator status"), "team/paris").await.unwrap();
+    let expect = Origin::new("cluster.kurator.dev", "AttachedCluster", "team", "paris");
+    assert_eq!(found, ("paris".parse().unwrap(), expect.clone()));
+    let none = origin(&Hub::new([list()]).client(), &common("kurator status"), "team/rome").await.unwrap_err();
+    assert_eq!(none.to_string(), "there is no AttachedCluster rome in namespace team");
+    // The name is that of another namespace's member.
+    let theirs = Origin::new("cluster.kurator.dev", "AttachedCluster", "default", "paris").to_string();
+    let record = json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
+        "metadata": {"name": "paris", "annotations": {ORIGIN: theirs}}, "spec": {"syncMode": "Push"}});
+    let hub = Hub::new([(200, record), list()]);
+    assert_eq!(origin(&hub.client(), &common("kurator status -n team"), "paris").await.unwrap().1, expect);
+}

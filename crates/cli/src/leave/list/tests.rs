@@ -42,6 +42,10 @@ fn rows() -> Vec<Value> {
     ]
 }
 
+fn known(units: &[UnitReport]) -> Known {
+    Known { units: units.to_vec(), ..Known::default() }
+}
+
 fn by_prune(decision: &DecisionSpec) -> Removal {
     if decision.prune { Removal::Prune } else { Removal::Release }
 }
@@ -53,7 +57,7 @@ fn shown() -> Vec<Part> {
         ["beijing", "hangzhou", "shanghai"].iter().map(|member| report("web", member, &rows())).collect();
     reports[2].details.truncate(2);
     reports.push(report("docs", "beijing", &rows()[..2]));
-    parts(&decisions, (&reports, &Heirs::new()), |_| true, by_prune)
+    parts(&decisions, &known(&reports), |_| true, by_prune)
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn only_members_that_are_meant_are_in_it_and_a_long_list_is_cut() {
     let decisions = [decision("web", true, &["beijing", "shanghai"])];
     let many: Vec<Value> = (0..150).map(|n| row("ConfigMap", "shop", &format!("c{n:03}"), &json!({}))).collect();
     let reports = [report("web", "beijing", &many)];
-    let parts = parts(&decisions, (&reports, &Heirs::new()), |member| member.as_str() == "beijing", by_prune);
+    let parts = parts(&decisions, &known(&reports), |member| member.as_str() == "beijing", by_prune);
     assert_eq!(
         (parts.len(), numbers(&parts).in_words().as_str(), unknown(&parts).len()),
         (1, "150 objects deleted", 0)
@@ -86,7 +90,7 @@ fn only_members_that_are_meant_are_in_it_and_a_long_list_is_cut() {
 fn what_leaves_already_is_as_it_was_agreed_to() {
     let mut decision = decision("web", true, &["beijing"]);
     decision.members.get_mut(&"beijing".parse::<MemberName>().unwrap()).unwrap().removal = Removal::Release;
-    let parts = parts(&[decision], (&[report("web", "beijing", &rows()[..2])], &Heirs::new()), |_| true, by_prune);
+    let parts = parts(&[decision], &known(&[report("web", "beijing", &rows()[..2])]), |_| true, by_prune);
     assert_eq!(numbers(&parts).in_words(), "2 objects left there");
 }
 
@@ -114,7 +118,7 @@ fn what_a_member_that_is_away_has_is_listed_or_not_known_whatever_the_reason_is(
     for why in seen.into_iter().flatten() {
         let away = Away::from([(member.clone(), why.clone())]);
         for reports in [vec![], vec![blank()], vec![failed()]] {
-            let parts = parts(&decisions, (&reports, &Heirs::new()), |_| true, by_prune);
+            let parts = parts(&decisions, &known(&reports), |_| true, by_prune);
             assert_eq!(unknown(&parts).len(), 1, "{why}");
             let expect =
                 format!("app/shop, policy web, in member beijing: what it has there is not known; away ({why})");
@@ -122,13 +126,13 @@ fn what_a_member_that_is_away_has_is_listed_or_not_known_whatever_the_reason_is(
             assert_eq!(facts(&parts, &away)[0]["objects"], Value::Null);
         }
         let last = UnitReport { phase: UnitPhase::Unknown, ..report("web", "beijing", &rows()[..2]) };
-        let parts = parts(&decisions, (&[last], &Heirs::new()), |_| true, by_prune);
+        let parts = parts(&decisions, &known(&[last]), |_| true, by_prune);
         let shown = lines(&parts, &away, false);
         assert!(shown[0].contains(&format!("2 objects deleted; away ({why}): done when it")), "{shown:?}");
         assert_eq!(facts(&parts, &away)[0]["objects"][0]["away"], true);
     }
     let nothing = [report("web", "beijing", &[])];
-    let parts = parts(&decisions, (&nothing, &Heirs::new()), |_| true, by_prune);
+    let parts = parts(&decisions, &known(&nothing), |_| true, by_prune);
     assert_eq!(lines(&parts, &Away::new(), false), ["app/shop, policy web, in member beijing: nothing"], "it said so");
 }
 
@@ -148,7 +152,8 @@ fn a_namespace_in_which_another_application_has_something_stays_unless_that_leav
         (&["default/shop/web", "default/bad8/web"], "= Namespace shop stays: app/bad8 has something in it"),
         (&["default/shop/web"], "- Namespace shop"),
     ] {
-        let parts = parts(&decisions, (&reports, &heirs(&tree(occupants))), |_| true, by_prune);
+        let known = Known { heirs: heirs(&tree(occupants)), ..known(&reports) };
+        let parts = parts(&decisions, &known, |_| true, by_prune);
         let lines = lines(&parts, &Away::new(), false);
         assert!(lines.iter().any(|line| line.trim() == expect), "{lines:?}");
         assert_eq!(numbers(&parts).goes, usize::from(expect.starts_with('-')));
@@ -173,11 +178,59 @@ fn what_another_application_takes_over_is_not_deleted_unless_it_leaves_too() {
         (&["default/shop/web", "default/bad8/web"], bad8),
         (&["default/bad8/web", "default/shop/web", "default/zoo/web"], bad8),
     ] {
-        let parts = parts(&decisions, (&reports, &heirs(&tree(waiting))), |_| true, by_prune);
+        let known = Known { heirs: heirs(&tree(waiting)), ..known(&reports) };
+        let parts = parts(&decisions, &known, |_| true, by_prune);
         let lines = lines(&parts, &Away::new(), false);
         assert!(lines.iter().any(|line| line == expect), "{lines:?}");
         let is_taken = expect.contains("takes");
         let sum = if is_taken { "1 object taken over by others, 1 object left there" } else { "2 objects deleted" };
         assert_eq!(numbers(&parts).in_words(), sum);
     }
+}
+
+/// After a restart of the hub a member that is away has said nothing; one of a cluster that is a member already was never sent
+/// anything.
+#[test]
+fn what_a_member_was_sent_stands_for_what_it_has_not_said() {
+    let decisions = [decision("web", true, &["beijing", "twin"])];
+    let key = |kind: &str, namespace: &str, name: &str| json!({"kind": kind, "namespace": namespace, "name": name});
+    let tree = json!({"sent": [
+        {"unit": "apps.kurator.dev/Application/default/shop/web", "member": "beijing", "objects": [
+            {"key": key("Namespace", "", "shop")}, {"key": key("ConfigMap", "shop", "a")},
+            {"key": key("ConfigMap", "shop", "theirs"), "adopted": true},
+            {"key": key("ConfigMap", "other", "b"), "outside": true}]},
+        {"unit": "apps.kurator.dev/Application/default/shop/web", "member": "twin", "objects": []}]});
+    let parts = parts(&decisions, &Known::of(&tree, Sight::All).unwrap(), |_| true, by_prune);
+    assert!(unknown(&parts).is_empty());
+    let away = Away::from(
+        [("beijing", "ClusterNotReachable"), ("twin", "SameCluster")]
+            .map(|(m, why)| (m.parse().unwrap(), why.to_owned())),
+    );
+    let shown = lines(&parts, &away, false);
+    let expect = [
+        "app/shop, policy web, in member twin: nothing; away (SameCluster)",
+        "app/shop, policy web, in member beijing: 1 object deleted, 3 objects left there; away (ClusterNotReachable): done when it answers",
+        "  - ConfigMap shop/a",
+    ];
+    for line in expect {
+        assert!(shown.iter().any(|one| one == line), "{line:?} is not in {shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_read_one_namespace_sees_what_its_applications_have_and_nothing_else() {
+    let forbidden = || {
+        (403, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden"}))
+    };
+    let unit = |member: &str| serde_json::to_value(report("web", member, &rows()[..2])).unwrap();
+    let list = json!({"items": [{"units": [unit("beijing"), unit("paris")]}, {"units": []}]});
+    let member: MemberName = "beijing".parse().unwrap();
+    let hub = crate::approve::tests::Hub::new([forbidden(), (200, list)]);
+    let seen = super::member(&hub.client(), "team", &member).await.unwrap();
+    assert_eq!((seen.sight, seen.units.len(), seen.units[0].member.as_str()), (Sight::Namespace, 1, "beijing"));
+    let asked: Vec<String> = hub.asked.lock().unwrap().iter().map(|(what, _)| what.clone()).collect();
+    assert_eq!(asked[1], "GET /apis/view.kurator.dev/v1alpha1/namespaces/team/trees");
+    let hub = crate::approve::tests::Hub::new([forbidden(), forbidden()]);
+    let seen = super::member(&hub.client(), "team", &member).await.unwrap();
+    assert_eq!((seen.sight, seen.units.len()), (Sight::Nothing, 0));
 }

@@ -52,6 +52,21 @@ fn a_command_in_a_text_gets_the_options_of_the_command_line() {
     assert_eq!(shell("kurator status --dir /h").complete(unclosed), unclosed);
 }
 
+/// Without `--demo`, `kurator up` refuses such a directory.
+#[test]
+fn a_start_in_the_directory_of_a_demo_says_that_it_is_one() {
+    let home = tempfile::TempDir::new().unwrap();
+    let dir = home.path().join("d").display().to_string();
+    let line = format!("kurator status --dir {dir}");
+    let text = "is it running? (`kurator up`)";
+    assert_eq!(shell(&line).complete(text), format!("is it running? (`kurator up --dir {dir}`)"));
+    fs::create_dir_all(home.path().join("d/demo/members")).unwrap();
+    assert_eq!(shell(&line).complete(text), format!("is it running? (`kurator up --demo --dir {dir}`)"));
+    let shell = shell(&line);
+    assert_eq!(shell.complete("`kurator up --demo`"), format!("`kurator up --demo --dir {dir}`"));
+    assert_eq!(shell.complete("`kurator up --dir /other`"), "`kurator up --dir /other`");
+}
+
 /// What has an own way to say the directory: an example of `--help`, a start, a backup.
 const WITHOUT_BACKTICKS: [&str; 6] = ["args.rs", "up.rs", "backup.rs", "completion.rs", "ask.rs", "progress.rs"];
 

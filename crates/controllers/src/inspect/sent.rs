@@ -1,0 +1,101 @@
+//! What members are known to have though they have not said so since the hub started: what they were sent.
+//!
+//! A member that is away says nothing to a hub that was started again. What it ran last is stored as the name of a Revision, and
+//! that can be rendered. Where less can be rendered than the member is known to have, nothing is said: a list with too little in it is
+//! worse than none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::condition;
+use api::delivery::{MemberDecision, Owner, UnitStatus};
+use api::reason;
+use api::view::{Sent, SentObject};
+use client::NamespacedName;
+use kube::ResourceExt;
+use model::{MemberName, ObjectKey};
+use plan::departure::says_what_is_there;
+use plan::prepare::Bundle;
+
+use super::{Inspector, Placed};
+use crate::record::{MEMBER, application_of, owner_of_application};
+
+impl Inspector {
+    /// What members were sent of an Application that have not said what they have; `only` of this one, if it is named.
+    pub async fn sent(&self, key: &NamespacedName, only: Option<&MemberName>) -> Vec<Sent> {
+        let Ok(application) = self.application(key) else { return Vec::new() };
+        let owner = owner_of_application(key);
+        let placed = self.placed(&application, &owner);
+        let statuses = self.members.statuses_of(&owner);
+        let mut out = Vec::new();
+        for placed in &placed {
+            let unit = placed.unit();
+            let reports = self.feed.reports_of(unit);
+            let says = |member: &MemberName| {
+                reports.iter().any(|report| report.member == *member && says_what_is_there(report))
+            };
+            let is_asked = |member: &MemberName| only.is_none_or(|only| only == member) && !says(member);
+            for (member, entry) in placed.decision.spec.members.iter().filter(|(member, _)| is_asked(member)) {
+                let status = statuses.get(&(unit.clone(), member.clone()));
+                let objects = match status {
+                    None if self.was_never_open(member) => Some(Vec::new()),
+                    _ => self.sent_to(placed, member, entry, status).await,
+                };
+                out.extend(objects.map(|objects| Sent { unit: unit.clone(), member: member.clone(), objects }));
+            }
+        }
+        out
+    }
+
+    /// The same of everything that a member was sent.
+    pub async fn sent_to_member(&self, member: &MemberName) -> Vec<Sent> {
+        let decisions = self.stores.decisions.by_index(MEMBER, member.as_str());
+        let owners: BTreeSet<Owner> = decisions.iter().map(|decision| decision.spec.unit.owner()).collect();
+        let mut out = Vec::new();
+        for key in owners.iter().filter_map(application_of) {
+            out.extend(self.sent(&key, Some(member)).await);
+        }
+        out
+    }
+
+    /// Was nothing ever delivered to a member under its name? Its cluster is a member already under another one.
+    fn was_never_open(&self, member: &MemberName) -> bool {
+        let record = self.stores.clusters.get(&NamespacedName::new("", member.as_str()));
+        // Nothing is delivered before it is known which cluster a member is.
+        record.filter(|record| record.spec.id.is_none()).is_some_and(|record| {
+            let conditions = record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+            let ready = condition::find(conditions, condition::READY);
+            ready.is_some_and(|ready| ready.reason == reason::SAME_CLUSTER)
+        })
+    }
+
+    /// What it was sent last and is to be sent now. `None`: it may have more than that.
+    async fn sent_to(
+        &self,
+        placed: &Placed,
+        member: &MemberName,
+        entry: &MemberDecision,
+        status: Option<&UnitStatus>,
+    ) -> Option<Vec<SentObject>> {
+        let (has, adopted) = status.map_or((0, 0), |status| (status.objects.inventory, status.objects.adopted));
+        // Which were there before is stored as long as they are few.
+        if status.is_some_and(|status| status.adopted.len() < adopted as usize) {
+            return None;
+        }
+        let rights = self.rights(member);
+        let mut bundles: Vec<Arc<Bundle>> = vec![self.bundle(&placed.decision, entry).await.ok()?];
+        if let Some(had) = status.map(|status| &status.revision).filter(|had| **had != entry.revision) {
+            let namespace = placed.decision.namespace().unwrap_or_default();
+            let revision = self.stores.revisions.get(&NamespacedName::new(namespace, had))?;
+            bundles.push(self.render(placed.unit(), &revision.spec, true).await.ok()?.0);
+        }
+        let mut all: BTreeMap<ObjectKey, SentObject> = BTreeMap::new();
+        for object in bundles.iter().flat_map(|bundle| bundle.objects()) {
+            let key = ObjectKey::clone(&object.key);
+            let adopted = status.is_some_and(|status| status.adopted.contains(&object.key));
+            let outside = rights.lack(&object.key).is_some();
+            all.entry(key.clone()).or_insert(SentObject { key, adopted, kept: object.stays, outside });
+        }
+        (has as usize <= all.len()).then(|| all.into_values().collect())
+    }
+}

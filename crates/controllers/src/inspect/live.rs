@@ -67,7 +67,7 @@ pub(super) async fn read(
     Ok(out)
 }
 
-/// Reads objects by name, whoever made them. In a Namespace that is not there nothing else is asked for.
+/// Reads objects by name, also those that others made. In a Namespace that is not there nothing else is asked for.
 pub(super) async fn find(
     api: &Api,
     discovery: &Discovery,

@@ -414,7 +414,7 @@ impl Preview<'_> {
         let mut asks = Vec::new();
         for change in changes.iter() {
             let reports = reports.get(&change.member).map(Vec::as_slice).unwrap_or_default();
-            asks.extend(self.ask(unit, change, reports).await);
+            asks.extend(self.question_for(unit, change, reports).await);
         }
         let hider = self.hider;
         let answers = self.inspector.judge_arrivals(asks, &hider, left).await;
@@ -427,7 +427,7 @@ impl Preview<'_> {
     }
 
     /// What a member is asked: whether it has what is new, or was refused until now.
-    async fn ask(&mut self, unit: &UnitId, change: &Change, reports: &[Arc<UnitReport>]) -> Option<Ask> {
+    async fn question_for(&mut self, unit: &UnitId, change: &Change, reports: &[Arc<UnitReport>]) -> Option<Ask> {
         let new = change.new.as_ref()?;
         let own = reports.iter().find(|report| report.unit == *unit);
         let rows = || own.iter().flat_map(|report| &report.details);

@@ -125,6 +125,7 @@ impl Objects {
             let key = Arc::new(HashedKey::from(object.key.clone()));
             Row {
                 lack: object.outside.then(|| Lack::of(&key)),
+                other_hub: None,
                 key,
                 adopted: object.adopted,
                 unrecorded: false,

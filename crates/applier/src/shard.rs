@@ -431,7 +431,7 @@ impl InventorySecrets {
 
     /// Looks whether the Secrets are in the member and bear their labels. The next write makes those that are gone again, and puts
     /// the labels back. It is bound to the versions that were read before: what else somebody wrote is read first.
-    pub(crate) async fn look(&mut self, api: &Api, owner: &InventoryOwner) -> Result<Seen, Error> {
+    pub(crate) async fn look_for_lost(&mut self, api: &Api, owner: &InventoryOwner) -> Result<Seen, Error> {
         // Nearly always it is one Secret, and the look at it one small answer.
         let listed = if self.are_several() {
             let labels = format!("{}={},{}={}", label::HUB, owner.hub, label::GROUP, self.short);

@@ -350,7 +350,7 @@ impl Pass {
         {
             return Ok(());
         }
-        let seen = self.unit.inventory_secrets.look(&self.connection.api, &self.connection.owner).await?;
+        let seen = self.unit.inventory_secrets.look_for_lost(&self.connection.api, &self.connection.owner).await?;
         let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
         match seen {
             Seen::Whole => {}

@@ -273,6 +273,6 @@ mod tests {
     fn a_request_that_is_on_its_way_takes_little() {
         // More than a thousand may be on their way at the same time: 3 MB.
         let size = size_of_future(send);
-        assert!(size <= 2_900, "{size}");
+        assert!(size <= 3_000, "{size}");
     }
 }

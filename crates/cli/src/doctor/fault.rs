@@ -381,7 +381,6 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Unit, "PhaseTimeout", SEE_TREE),
     fault(Unit, "NotFound", "deliver what is named too, or make it in {member}"),
     fault(Unit, "OtherCluster", "correct the kubeconfig, or accept it: `kurator approve member/{member}`"),
-    warning(Unit, "BeingDeleted", "see which finalizer holds the object in {member}"),
     warning(Unit, "Unreachable", "see that {member} can be reached; it is tried again"),
     warning(Unit, "Timeout", "see that {member} answers; it is tried again"),
     warning(Unit, "ServerError", "see the member's own sentence above; it is tried again"),

@@ -249,7 +249,7 @@ fn what_cannot_converge_ends_with_the_reason() {
     let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 25s", place.dir().display()));
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
     assert!(said.err.starts_with("error: not converged after 25."), "{}", said.err);
-    assert!(said.err.contains("Deployment.apps default/web is "), "{}", said.err);
+    assert!(said.err.contains("Deployment.apps default/web"), "{}", said.err);
     assert!(!said.out.contains("converged"), "{}", said.out);
 }
 

@@ -150,6 +150,16 @@ impl Place {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// Does what runs catch SIGINT by now?
+    pub(crate) fn catches_interrupts(&self) -> bool {
+        let id = self.running.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+        // Signals are numbered from 1; SIGINT is 2.
+        caught & 0b10 != 0
+    }
+
     /// Waits until what runs has ended; its exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         let mut child = self.running.take().unwrap();

@@ -14,17 +14,18 @@ const END_MAX: Duration = Duration::from_secs(4);
 #[test]
 fn a_demo_that_ended_at_any_moment_goes_on_from_there() {
     let mut place = Place::new();
-    for (index, after) in MOMENTS.into_iter().enumerate() {
+    for after in MOMENTS {
         for signal in ["INT", "KILL"] {
             place.start("--demo");
             // time: the moment of the signal is what this is about
             std::thread::sleep(Duration::from_millis(after));
+            // On a busy machine the program may not catch anything yet.
+            let is_caught = signal == "INT" && place.catches_interrupts();
             place.signal(signal);
             let begun = Instant::now();
             let code = place.ended();
             assert!(begun.elapsed() < END_MAX, "{signal} after {after} ms: it took {:?}", begun.elapsed());
-            // The first moment is before the program has caught anything.
-            let expected = if signal == "INT" && index > 1 { Some(0) } else { code };
+            let expected = if is_caught { Some(0) } else { code };
             assert_eq!(code, expected, "{signal} after {after} ms");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::delivery::Removal;
 use api::feed::UnitEntry;
 use plan::inventory::{self, Recollection};
 use plan::ownership::Claimant;
@@ -82,6 +83,10 @@ impl Pass {
         };
         if !entries.is_empty() {
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
+            // The edit may be from a backup, and taken back since: only the inventory that is lost would tell.
+            if self.entry.unapproved && self.entry.removal == Removal::Prune {
+                self.unit.inventory.note_behind();
+            }
             self.save().await?;
             self.claim();
             self.note_restored(&known);

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use api::delivery::{Removal, UnitId, UnitPhase};
 use api::feed::UnitEntry;
 use http::Method;
+use plan::guard::Cause;
 
 use crate::fault::Act;
 use crate::proof::lose;
@@ -127,4 +128,32 @@ async fn a_unit_that_leaves_without_its_inventory_waits_for_the_payload_that_it_
     assert!(world.config_map("c000").await.is_none());
     assert!(world.config_map("theirs").await.is_some(), "it was there before");
     assert_eq!(world.restored(), [(4, 3, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_nobody_approved_deletes_nothing_of_an_inventory_that_is_written_again_until_told() {
+    let (mut world, unit) = world_without_inventory().await;
+    // The edit was made before a backup and taken back after it: the hub that is restored knows of neither.
+    world.change(&unit, |entry| (entry.removal, entry.unapproved) = (Removal::Prune, true));
+    for when in ["started", "started again"] {
+        world.restart();
+        let report = world.until(&unit, when, |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+        assert_eq!((report.phase, report.objects.inventory), (UnitPhase::Removing, 3), "{when}");
+        world.quiet().await;
+        assert!(world.config_map("c000").await.is_some(), "{when}");
+    }
+    // Taken back, it is as it was. What was there before us was given back.
+    world.change(&unit, |entry| (entry.removal, entry.unapproved) = (Removal::None, false));
+    let report = world.applied(&unit).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (4, 1));
+    world.stop();
+    lose(&world).await;
+    world.change(&unit, |entry| (entry.removal, entry.unapproved) = (Removal::Prune, true));
+    world.restart();
+    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!((held.causes.clone(), held.count), (vec![Cause::Behind], 3));
+    world.guard(&unit, Some(held.digest));
+    world.eventually("gone", || async { world.report(&unit).is_none() && world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("c000").await.is_none() && world.config_map("theirs").await.is_some());
 }

@@ -106,6 +106,10 @@ pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(10);
 /// command come one after the other, each with a few writes of the hub: many within a second or two.
 pub(crate) const LEAVING_TOGETHER: Duration = Duration::from_secs(10);
 
+/// How long a unit that leaves without an inventory waits for the payload that it had. The hub has it with the first snapshot, unless its
+/// disk or its own API fails for a moment; it tries again each second.
+pub(crate) const LEFT_PAYLOAD_WITHIN: Duration = Duration::from_secs(30);
+
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.
 pub(crate) const EVENTS_MAX: usize = 256;

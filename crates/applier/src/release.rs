@@ -33,6 +33,7 @@ pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntr
         frozen: None,
         removal: Removal::Release,
         shown: None,
+        unapproved: false,
     };
     units.into_iter().map(entry).collect()
 }

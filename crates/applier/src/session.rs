@@ -11,7 +11,7 @@ use api::feed::{Snapshot, UnitEntry, UnitReport};
 use client::Backoff;
 use client::contain::counted;
 use futures::FutureExt as _;
-use model::{GroupKind, HashedKey};
+use model::{Digest, GroupKind, HashedKey};
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
@@ -56,6 +56,12 @@ impl Slot {
             (memory.contested, self.dirty) = (None, Due::All);
             memory.history.clear();
         }
+    }
+
+    /// The payload that the unit had, when it leaves without its inventory and is found by nothing else.
+    fn awaited(&self) -> Option<Digest> {
+        let known = self.unit.as_ref().filter(|_| !self.entry.removal.is_none())?.recollection.as_ref()?;
+        known.payload_of(true).filter(|payload| !self.bundle.as_ref().is_ok_and(|bundle| bundle.digest == *payload))
     }
 
     /// May the unit want or have an object of the kind?
@@ -267,7 +273,7 @@ impl Session {
 
     /// Asks again for payloads that were missing.
     pub(crate) async fn refresh(&mut self, feed: &dyn Feed) {
-        if self.slots.values().any(|s| s.bundle.is_err() && s.entry.removal.is_none()) {
+        if self.slots.values().any(|s| s.awaited().is_some() || (s.bundle.is_err() && s.entry.removal.is_none())) {
             self.refresh_all(feed).await;
         }
     }
@@ -287,11 +293,7 @@ impl Session {
                 }
             }
             // What leaves is found by what it had, when its inventory is gone.
-            let known = slot.unit.as_ref().and_then(|unit| unit.recollection.as_ref());
-            if let Some(payload) = known.and_then(|known| known.payload_of(true))
-                && !slot.entry.removal.is_none()
-                && !slot.bundle.as_ref().is_ok_and(|bundle| bundle.digest == payload)
-            {
+            if let Some(payload) = slot.awaited() {
                 slot.bundle = feed.blob(&UnitEntry { payload, ..slot.entry.clone() }).await;
             }
             let wants = match &slot.bundle {

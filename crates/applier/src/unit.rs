@@ -236,14 +236,16 @@ impl Pass {
         }
         self.keep_off()?;
         self.note_outside();
+        let leaving = !self.entry.removal.is_none();
+        let since = self.unit.past.leaving_since.filter(|_| leaving);
+        self.unit.past.leaving_since = leaving.then(|| since.unwrap_or_else(Instant::now));
         self.restore().await?;
-        if self.unit.recollection.is_some() && !self.entry.removal.is_none() {
+        if let Some(known) = self.unit.recollection.as_deref().filter(|_| leaving) {
             // What it had could not be read yet: the unit has not left before.
-            return Ok(Progress::Leaving { gone: false });
+            return Ok(self.what_is_awaited(known));
         }
         if self.watch().await? {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
-            let leaving = !self.entry.removal.is_none();
             return Ok(if overdue { Progress::Unlisted { leaving } } else { Progress::Listing });
         }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
@@ -262,9 +264,6 @@ impl Pass {
             self.notice().await?;
             return Ok(Progress::Suspended);
         }
-        let leaving = !self.entry.removal.is_none();
-        let since = self.unit.past.leaving_since.filter(|_| leaving);
-        self.unit.past.leaving_since = leaving.then(|| since.unwrap_or_else(Instant::now));
         if leaving {
             let gone = self.prune(&KeySet::default(), true).await?;
             return Ok(Progress::Leaving { gone });

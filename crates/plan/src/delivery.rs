@@ -59,6 +59,8 @@ pub fn plan(member: &MemberName, cluster: Option<&Uid>, hub: &HubId, wanted: &[W
                 // What was approved while it was away.
                 false => entry.expected.as_ref().filter(|_| !is_of_another).and_then(|expected| expected.shown()),
             },
+            unapproved: leaving
+                && entry.leaving.as_ref().is_some_and(|why| why.approval.is_none() && why.shown.is_none()),
         })
     });
     let snapshot = Snapshot::new(member.clone(), hub.clone(), entries.collect());
@@ -139,6 +141,31 @@ mod tests {
             let (snapshot, _) = plan(&"a".parse().unwrap(), cluster.as_ref(), &"hub".parse().unwrap(), &[wanted]);
             let said = snapshot.units.first().map(|unit| (unit.approved.is_some(), unit.shown.is_some()));
             assert_eq!(said, expect, "{cluster:?}, {removal:?}");
+        }
+    }
+
+    #[test]
+    fn a_removal_is_unapproved_when_an_edit_causes_it_and_nobody_agreed_to_that() {
+        let list = Digest::of(b"list");
+        for (leaving, removal, expect) in [
+            (json!({"approval": list}), Removal::Prune, false),
+            (json!({"approval": list, "shown": ObjectSet::default()}), Removal::Prune, false),
+            (json!({}), Removal::Prune, true),
+            (json!({}), Removal::None, false),
+            // The owner is deleted, which is not taken back.
+            (json!(null), Removal::Prune, false),
+        ] {
+            let mut said = json!({"revision": "r-1", "epoch": 1, "reason": "", "removal": removal});
+            if let Some(fields) = leaving.as_object() {
+                said["leaving"] = json!({"cause": "SelectorDiffers", "message": "m"});
+                fields.iter().for_each(|(name, value)| said["leaving"][name] = value.clone());
+            }
+            let unit = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
+            let mut decision = DecisionSpec::empty(unit, 0);
+            decision.members.insert("a".parse().unwrap(), serde_json::from_value(said).unwrap());
+            let wanted = Wanted { decision: &decision, rendered: None };
+            let (snapshot, _) = plan(&"a".parse().unwrap(), None, &"hub".parse().unwrap(), &[wanted]);
+            assert_eq!(snapshot.units[0].unapproved, expect, "{leaving}, {removal:?}");
         }
     }
 

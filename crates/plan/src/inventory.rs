@@ -280,6 +280,13 @@ impl Inventory {
         self.placed.is_some() && self.placed < known_since && !self.entries.is_empty()
     }
 
+    /// Notes that the hub may be behind without its epoch telling: an inventory that was written again does not say what the member was told
+    /// last.
+    pub fn note_behind(&mut self) {
+        self.changed |= !self.behind;
+        self.behind = true;
+    }
+
     /// Notes what the hub's epoch tells. A hub that is behind stays so until a person told it to go on, or until all
     /// that the member has is what the unit wants at an epoch that has caught up. A unit that was given to the member
     /// once more is noted before anything else: a backup from in between says that it leaves.

@@ -99,6 +99,10 @@ pub struct UnitEntry {
     /// The only objects that may be deleted while it leaves, when a person agreed to these before the edit was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<ObjectSet>,
+    /// Whether it leaves by an edit that no person approved, since the owner allows it. Such an edit may have been taken back since the
+    /// backup that a hub was restored from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unapproved: bool,
 }
 
 /// A unit's objects for a member, in the order in which they are applied. Shared by all members whose inputs are the

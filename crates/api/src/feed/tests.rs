@@ -27,6 +27,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             frozen: None,
             removal: Removal::None,
             shown: None,
+            unapproved: false,
         }
     };
     let member: MemberName = "beijing".parse().unwrap();

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use api::delivery::Removal;
 use api::feed::UnitEntry;
 use plan::inventory::{self, Recollection};
 use plan::ownership::Claimant;
 use plan::prepare::Prepared;
 
 use crate::error::Error;
-use crate::feed::Restored;
+use crate::feed::{FeedError, Restored};
+use crate::limit;
 use crate::member::Ctx;
 
-use super::{Pass, Unit};
+use super::{Pass, Progress, Unit};
 
 impl Unit {
     /// Asks the hub what it knows, when the member has no inventory and this process remembers nothing of it.
@@ -41,8 +43,10 @@ impl Pass {
     pub(super) async fn restore(&mut self) -> Result<(), Error> {
         let Some(known) = self.unit.recollection.clone() else { return Ok(()) };
         let leaves = !self.entry.removal.is_none();
+        let payload = known.payload_of(leaves);
         let bundle = match self.bundle.clone() {
-            Ok(bundle) if known.payload_of(leaves) == Some(bundle.digest) => bundle,
+            Ok(bundle) if payload == Some(bundle.digest) => bundle,
+            _ if leaves && payload.is_some() && self.may_payload_come() => return Ok(()),
             _ if leaves => {
                 // One whose labels were taken off has been found meanwhile.
                 if self.unit.inventory.entries().is_empty() {
@@ -79,6 +83,10 @@ impl Pass {
         };
         if !entries.is_empty() {
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
+            // The edit may be from a backup, and taken back since: only the inventory that is lost would tell.
+            if self.entry.unapproved && self.entry.removal == Removal::Prune {
+                self.unit.inventory.note_behind();
+            }
             self.save().await?;
             self.claim();
             self.note_restored(&known);
@@ -87,6 +95,22 @@ impl Pass {
             self.unit.recollection = None;
         }
         Ok(())
+    }
+
+    /// What is said of a unit that leaves while it is not known what it has there.
+    pub(super) fn what_is_awaited(&self, known: &Recollection) -> Progress {
+        match (&self.bundle, known.payload_of(true)) {
+            (Err(error), _) => Progress::NoPayload(error.clone()),
+            (Ok(bundle), Some(payload)) if bundle.digest != payload => Progress::NoPayload(FeedError::Missing(payload)),
+            (Ok(_), _) => Progress::Leaving { gone: false },
+        }
+    }
+
+    /// May the hub still say what a unit that leaves had? It may be about to.
+    fn may_payload_come(&self) -> bool {
+        let is_unasked = matches!(self.bundle, Err(FeedError::Unavailable(_)));
+        let since = self.unit.past.leaving_since;
+        is_unasked || since.is_none_or(|since| since.elapsed() < limit::LEFT_PAYLOAD_WITHIN)
     }
 
     /// Notes that the unit leaves, and that what it had there stays, since nothing tells which objects these were. What was on its way out

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use api::delivery::{UnitId, UnitPhase};
+use api::delivery::{Removal, UnitId, UnitPhase};
+use api::feed::UnitEntry;
 use http::Method;
+use plan::guard::Cause;
 
 use crate::fault::Act;
 use crate::proof::lose;
@@ -22,7 +24,11 @@ async fn world_without_inventory() -> (World, UnitId) {
 }
 
 fn set(world: &mut World) -> UnitId {
-    world.set("a", 1, config_maps(3).into_iter().chain([config_map("theirs", "ours")]).collect())
+    set_with(world, |_| {})
+}
+
+fn set_with(world: &mut World, change: impl FnOnce(&mut UnitEntry)) -> UnitId {
+    world.set_with("a", 1, config_maps(3).into_iter().chain([config_map("theirs", "ours")]).collect(), change)
 }
 
 /// Waits for the phase, in which the report tells of all objects.
@@ -101,4 +107,53 @@ async fn what_is_known_of_a_lost_inventory_outlives_a_panic() {
         }
         recollected(&world, &unit, &when).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_leaves_without_its_inventory_waits_for_the_payload_that_it_had() {
+    let (mut world, unit) = world_without_inventory().await;
+    world.lose(&unit);
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    // The hub starts while the member is away.
+    world.down.store(true, Ordering::SeqCst);
+    world.restart();
+    world.until(&unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+    world.down.store(false, Ordering::SeqCst);
+    told(&world, &unit, UnitPhase::Pending, "without its payload").await;
+    assert_eq!(world.report(&unit).unwrap().reason, "NoPayload");
+    assert!(world.config_map("c000").await.is_some());
+    // The hub has rendered it.
+    set_with(&mut world, |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.removed(&unit).is_some() }).await;
+    assert!(world.config_map("c000").await.is_none());
+    assert!(world.config_map("theirs").await.is_some(), "it was there before");
+    assert_eq!(world.restored(), [(4, 3, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_nobody_approved_deletes_nothing_of_an_inventory_that_is_written_again_until_told() {
+    let (mut world, unit) = world_without_inventory().await;
+    // The edit was made before a backup and taken back after it: the hub that is restored knows of neither.
+    world.change(&unit, |entry| (entry.removal, entry.unapproved) = (Removal::Prune, true));
+    for when in ["started", "started again"] {
+        world.restart();
+        let report = world.until(&unit, when, |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+        assert_eq!((report.phase, report.objects.inventory), (UnitPhase::Removing, 3), "{when}");
+        world.quiet().await;
+        assert!(world.config_map("c000").await.is_some(), "{when}");
+    }
+    // Taken back, it is as it was. What was there before us was given back.
+    world.change(&unit, |entry| (entry.removal, entry.unapproved) = (Removal::None, false));
+    let report = world.applied(&unit).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (4, 1));
+    world.stop();
+    lose(&world).await;
+    world.change(&unit, |entry| (entry.removal, entry.unapproved) = (Removal::Prune, true));
+    world.restart();
+    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!((held.causes.clone(), held.count), (vec![Cause::Behind], 3));
+    world.guard(&unit, Some(held.digest));
+    world.eventually("gone", || async { world.report(&unit).is_none() && world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("c000").await.is_none() && world.config_map("theirs").await.is_some());
 }

@@ -525,6 +525,7 @@ impl World {
             frozen: None,
             removal: Removal::None,
             shown: None,
+            unapproved: false,
         };
         change(&mut entry);
         self.payloads.insert(unit.clone(), payload.clone());

@@ -166,6 +166,7 @@ impl Hub {
                 frozen: None,
                 removal: Removal::None,
                 shown: None,
+                unapproved: false,
             };
             let snapshot = Snapshot::new(member.clone(), self.id.clone(), vec![entry]);
             self.push.set(snapshot, [(self.unit.clone(), Arc::clone(&bundle))]);

@@ -1,19 +1,21 @@
 //! Decisions that name a member, rendered.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Decision, Inputs, MemberDecision, Missing, ShortId, UnitId, WaitingOn};
+use api::delivery::{Decision, Inputs, MemberDecision, Missing, ShortId, UnitId, UnitPhase, WaitingOn};
 use api::feed::Payload;
 use kube::ResourceExt;
 use model::{Digest, MemberName};
 use plan::delivery::Wanted;
+use plan::inventory::Recollection;
 use plan::prepare::Bundle;
 
-use super::Ctx;
+use super::{Ctx, status};
 use crate::artifact::{RECOVER_AGAIN, Recovery};
-use crate::record::MEMBER;
+use crate::record::{MEMBER, OWNER};
 use crate::rendering::Failure;
 use client::NamespacedName;
 
@@ -54,7 +56,7 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
             bundle(ctx, member, &decision, entry, &short, &mut out).await
         } else {
             let nothing = Payload::default();
-            let had = what_leaves(ctx, member, &decision, entry, &short).await;
+            let had = what_leaves(ctx, member, &unit, &short, &mut out).await;
             Some(had.unwrap_or_else(|| ctx.feed.bundle(&short, nothing.digest(), &nothing)))
         };
         let rendered = bundle.as_ref().map(|b| b.digest).filter(|_| entry.removal.is_none());
@@ -66,26 +68,47 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
     out
 }
 
-/// What a unit had in a member that it leaves, for an applier that has just started: it may find no inventory there. Nothing is
-/// fetched for that.
+/// What a unit had in a member that it leaves, by the payload that was applied there last: an applier that starts may find no inventory.
+/// Nothing is fetched for that, and nothing is rendered once a report says what is there.
 async fn what_leaves(
     ctx: &Ctx,
     member: &MemberName,
-    decision: &Decision,
-    entry: &MemberDecision,
+    unit: &UnitId,
     short: &ShortId,
+    out: &mut Observed,
 ) -> Option<Arc<Bundle>> {
-    let digest = entry.digest?;
-    if ctx.feed.report(&decision.spec.unit, member).is_some() {
-        return None;
-    }
+    let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()))?;
+    let stored = status::stored_unit(&ctx.statuses, member, &record, unit)?;
+    let digest = Recollection::of(&stored)?.payload_of(true)?;
     if let Some(ready) = ctx.feed.prepared(short, digest) {
         return Some(ready);
     }
-    let namespace = decision.namespace().unwrap_or_default();
-    let revision = ctx.revisions.get(&NamespacedName::new(namespace, &entry.revision))?;
-    let rendering = ctx.renderings.render(&revision.spec, true).await.ok()?;
-    Some(ctx.feed.bundle(short, rendering.summary.digest, &rendering.payload))
+    if ctx.feed.report(unit, member).is_some_and(|report| tells_what_is_there(report.phase)) {
+        return None;
+    }
+    let mut revisions = ctx.revisions.by_index(OWNER, &unit.owner().to_string());
+    revisions.retain(|revision| revision.spec.unit == *unit);
+    // The report may name one that came after the payload that was applied in full.
+    revisions.sort_by_key(|revision| (revision.name_any() != stored.revision, Reverse(revision.spec.epoch)));
+    for revision in revisions {
+        match ctx.renderings.summary(&revision.spec, true).await {
+            Ok(summary) if summary.digest == digest => {
+                let rendering = ctx.renderings.render(&revision.spec, true).await.ok()?;
+                return Some(ctx.feed.bundle(short, digest, &rendering.payload));
+            }
+            Err(failure @ (Failure::Hub(_) | Failure::Disk(_))) => {
+                tracing::debug!(%unit, %failure, "what leaves waits for its rendering");
+                out.look_again(LOST_AGAIN);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    None
+}
+
+/// Does a report of this phase come from an applier that has found, or recollected, what the unit has in its member?
+fn tells_what_is_there(phase: UnitPhase) -> bool {
+    !matches!(phase, UnitPhase::Unknown | UnitPhase::Pending | UnitPhase::Failed)
 }
 
 /// What a unit should be in a member: prepared already for another member that has it too, or rendered now.

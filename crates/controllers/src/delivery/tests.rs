@@ -1,5 +1,6 @@
 //! What a pass costs in a large fleet.
 
+mod leaving;
 mod refused;
 
 use std::convert::Infallible;

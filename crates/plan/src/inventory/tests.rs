@@ -42,6 +42,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         frozen: None,
         removal: api::delivery::Removal::None,
         shown: None,
+        unapproved: false,
     }
 }
 

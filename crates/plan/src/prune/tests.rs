@@ -36,6 +36,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         frozen: None,
         removal: Removal::None,
         shown: None,
+        unapproved: false,
     }
 }
 

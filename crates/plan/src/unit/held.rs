@@ -51,11 +51,15 @@ pub fn scopes<'a>(
     entries.into_iter().filter_map(scope).collect()
 }
 
-/// A report that says what the member would delete at this epoch. In these phases it has not yet come to that. In `Applying` it
-/// has: an object that is stuck there must not hold up what the others may delete.
+/// A report that says what the member would delete at this epoch. In these phases it has not yet come to that, unless it had before: a
+/// phase is waited for again when somebody deletes an object. In `Applying` it has: an object that is stuck there must not hold up what
+/// the others may delete.
 pub fn report_at(status: Option<&UnitStatus>, epoch: u64) -> Option<&UnitStatus> {
-    let knows =
-        |status: &UnitStatus| !matches!(status.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown);
+    let knows = |status: &UnitStatus| match status.phase {
+        UnitPhase::Unknown => false,
+        UnitPhase::Pending | UnitPhase::Waiting => status.held.is_some(),
+        _ => true,
+    };
     status.filter(|status| status.epoch == epoch && knows(status))
 }
 

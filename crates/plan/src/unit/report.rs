@@ -41,7 +41,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         message: report.message.clone(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: waiting(report, before),
-        held: report.deletions.clone(),
+        held: held(report, before),
         reverts,
         reverts_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
@@ -50,6 +50,14 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
     };
     bound(&mut status);
     Some(status)
+}
+
+/// The deletions that wait, or were released. An applier that waits for a phase of the same payload has not come to them: its list is
+/// the one that it had before somebody deleted an object.
+fn held(report: &UnitReport, before: Option<&UnitStatus>) -> Option<Deletions> {
+    let has_come = !matches!(report.phase, UnitPhase::Pending | UnitPhase::Waiting);
+    let same = before.filter(|before| !has_come && asks_the_same(report, before));
+    report.deletions.clone().or_else(|| same.and_then(|before| before.held.clone()))
 }
 
 /// Which objects were there before us. A report without rows says nothing of them.
@@ -163,9 +171,15 @@ fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
     let passing = matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting);
     passing
         && ![NOT_VISIBLE, reason::BEING_DELETED].contains(&report.reason.as_str())
-        && before.epoch == report.epoch
-        && before.applied == Some(report.payload)
+        // The object is gone: what is stored of that is over.
+        && before.reason != reason::BEING_DELETED
+        && asks_the_same(report, before)
         && report.deletions.is_none()
+}
+
+/// Is the report of the payload that was applied in full before, at the same epoch?
+fn asks_the_same(report: &UnitReport, before: &UnitStatus) -> bool {
+    before.epoch == report.epoch && before.applied == Some(report.payload)
 }
 
 /// How a unit came to an end in a member.

@@ -14,6 +14,7 @@ mod again;
 mod away;
 mod cluster;
 mod consent;
+mod deleted;
 mod edit;
 mod empty;
 mod handover;

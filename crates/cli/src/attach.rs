@@ -127,7 +127,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     done.map_err(|why| {
         let why = format!("{why:#}");
         let next = match is_for_nothing(&why) {
-            true => undone_with(&hub_common, &names),
+            true => undone_with(&hub_common, &names, why.starts_with(reason::SAME_CLUSTER)),
             false => advice(&server, common, what, &chosen.context, &names),
         };
         anyhow::anyhow!("{why}; {next}{}", surplus.left_words())
@@ -449,16 +449,19 @@ fn is_for_nothing(why: &str) -> bool {
     [reason::SAME_CLUSTER, reason::NAME_TAKEN].contains(&reason)
 }
 
-/// What was made, and the command that takes it back.
-fn undone_with(hub: &Common, names: &Names) -> String {
+/// What was made, and the command that takes it back. `is_member`: the cluster is another member of this hub.
+fn undone_with(hub: &Common, names: &Names, is_member: bool) -> String {
     let Names { namespace, name, fleet, .. } = names;
     let entry = fleet.as_ref().map_or_else(String::new, |fleet| format!(", its entry in Fleet {namespace}/{fleet}"));
     let attached = format!("{namespace}/{name}");
     let undo = ask::command(hub, &["detach", attached.as_str(), "--keep"]);
+    let account = match is_member {
+        true => "stays, since the other member works as it",
+        false => "stays with its rights, and the command says how it is removed",
+    };
     format!(
-        "what was made stays, and nothing is delivered by it: AttachedCluster {attached}, Secret {namespace}/{}{entry}, and in the \
-         cluster ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} with its rights; `{undo}` takes it out of the hub, and says how the \
-         account is removed",
+        "what was made stays, and nothing is delivered by it: AttachedCluster {attached}, Secret {namespace}/{}{entry}; `{undo}` \
+         takes it out of the hub; in the cluster ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} {account}",
         names.secret()
     )
 }

@@ -373,7 +373,8 @@ impl Pass {
             reverts: self.unit.past.reverts,
             last_drift,
             details: rows.shared(),
-            unreadable: self.unit.unknown,
+            // Of what is not written again yet there are no rows.
+            unreadable: self.unit.unknown || self.unit.recollection.is_some(),
             uids: if self.going.is_empty() { Vec::new() } else { self.uids(rows) },
             going: self.going(),
         }

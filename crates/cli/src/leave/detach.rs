@@ -15,6 +15,7 @@ use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELE
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
+use api::reason;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
@@ -457,10 +458,24 @@ impl Parting {
         }
     }
 
+    /// Is the cluster a member under another name?
+    fn is_other_member(&self) -> bool {
+        let conditions = self.attached.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let ready = condition::find(conditions, condition::READY);
+        !self.is_member && ready.is_some_and(|ready| ready.reason == reason::SAME_CLUSTER)
+    }
+
     /// What became of the account. The hub notes it before the AttachedCluster goes.
     async fn account(&self, how: How) -> Account {
         if !self.is_minted {
             return Account::default();
+        }
+        if self.is_other_member() {
+            let note = format!(
+                "the hub's account there, {NAMESPACE}/{SERVICE_ACCOUNT}, stays: the cluster is another member of this hub, which \
+                 works as it"
+            );
+            return Account { note: Some(note), is_left: false };
         }
         if how == How::Keep {
             let note = format!("the hub's account in the member, {NAMESPACE}/{SERVICE_ACCOUNT}, stays with its rights");

@@ -158,13 +158,16 @@ impl Inspector {
             let removal = removal(&placed.decision.spec);
             let report = world.report(unit, member);
             let known = match report.and_then(|report| Objects::of_report(report, removal)) {
-                Some(objects) => Ok(objects),
+                Some(objects) => Some(objects),
+                // An inventory that cannot be read may have more than was sent.
+                None if report.is_some_and(|report| report.unreadable) => None,
                 None => {
-                    let bundle = self.bundle(&placed.decision, entry).await;
-                    bundle.map(|bundle| Objects::of_bundle(&bundle, removal, &self.rights(member)))
+                    let status = world.statuses.get(&(unit.clone(), member.clone()));
+                    let sent = self.sent_to(placed, member, entry, status).await;
+                    sent.map(|sent| Objects::of_sent(&sent, removal))
                 }
             };
-            let mut objects = known.map_err(|_| UNNAMED.to_owned());
+            let mut objects = known.ok_or_else(|| UNNAMED.to_owned());
             if let Ok(objects) = &mut objects {
                 for Heir { name, bundle } in self.heirs(world, unit, member).await {
                     objects.hand_over(|key| has(&bundle, key), &name);

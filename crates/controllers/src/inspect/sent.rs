@@ -70,7 +70,7 @@ impl Inspector {
     }
 
     /// What it was sent last and is to be sent now. `None`: it may have more than that.
-    async fn sent_to(
+    pub(super) async fn sent_to(
         &self,
         placed: &Placed,
         member: &MemberName,
@@ -80,6 +80,11 @@ impl Inspector {
         let (has, adopted) = status.map_or((0, 0), |status| (status.objects.inventory, status.objects.adopted));
         // Which were there before is stored as long as they are few.
         if status.is_some_and(|status| status.adopted.len() < adopted as usize) {
+            return None;
+        }
+        // What waits to be deleted, or is not to be deleted, is recorded beside what is wanted, and what is not applied is not.
+        let is_partly = |status: &UnitStatus| status.held.is_some() || status.objects.applied < status.objects.desired;
+        if status.is_some_and(is_partly) || !placed.decision.spec.prune {
             return None;
         }
         let rights = self.rights(member);

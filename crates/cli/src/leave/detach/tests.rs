@@ -314,6 +314,16 @@ async fn one_that_makes_no_member_just_goes() {
             "  it makes no member, and nothing is touched in a cluster",
         ]
     );
+    parting.is_minted = true;
+    assert!(parting.account(How::Keep).await.is_left);
+    let ready = json!({"type": "Ready", "status": "False", "reason": "SameCluster", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    parting.attached.status = Some(serde_json::from_value(json!({"conditions": [ready]})).unwrap());
+    let account = parting.account(How::Keep).await;
+    assert!(
+        !account.is_left && account.note.unwrap().contains("another member of this hub"),
+        "it is not ours to remove"
+    );
 }
 
 #[tokio::test]

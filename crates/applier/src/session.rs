@@ -12,6 +12,7 @@ use client::Backoff;
 use client::contain::counted;
 use futures::FutureExt as _;
 use model::{GroupKind, HashedKey};
+use plan::handover::Intent;
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
@@ -153,7 +154,7 @@ impl Session {
         let mut view = session.connection.view();
         for unit in session.orphans.values() {
             view.claims.set_entries(&unit.id, unit.inventory.entries());
-            view.claims.set_idle(&unit.id, true);
+            view.claims.set_intent(&unit.id, Intent::Idle);
         }
         drop(view);
         session
@@ -200,7 +201,7 @@ impl Session {
                     Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began, ends_contests })
                 }
             };
-            self.connection.view().claims.set_idle(&entry.unit, false);
+            self.connection.view().claims.set_intent(&entry.unit, Intent::of(entry));
             self.slots.insert(entry.unit.clone(), slot);
         }
         past.retain(|unit, _| self.slots.contains_key(unit));
@@ -212,7 +213,7 @@ impl Session {
                 None => {
                     let mut view = self.connection.view();
                     view.claims.set_desires(&id, []);
-                    view.claims.set_idle(&id, true);
+                    view.claims.set_intent(&id, Intent::Idle);
                 }
             }
         }
@@ -258,7 +259,7 @@ impl Session {
         }
         // One without entries may still have a Secret, which it has to know when it comes back.
         let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.inventory_secrets.is_empty();
-        view.claims.set_idle(&unit.id, remains);
+        view.claims.set_intent(&unit.id, if remains { Intent::Idle } else { Intent::Prunes });
         drop(view);
         if remains {
             self.orphans.insert(unit.id.clone(), unit);

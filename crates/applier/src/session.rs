@@ -349,8 +349,8 @@ impl Session {
     }
 
     /// Takes which inventories were in the member when it was asked. A unit of which one is missing looks for itself: it may have
-    /// been written meanwhile.
-    pub(crate) fn note_inventories(&mut self, names: &HashSet<String>, asked: Instant) {
+    /// been written meanwhile. True when somebody deleted one of a unit in no snapshot: that unit has nothing there now.
+    pub(crate) fn note_inventories(&mut self, names: &HashSet<String>, asked: Instant) -> bool {
         for slot in self.slots.values_mut() {
             let has_any = |unit: &&mut Box<Unit>| !unit.unreadable && !unit.inventory.entries().is_empty();
             let Some(unit) = slot.unit.as_mut().filter(has_any) else { continue };
@@ -360,6 +360,23 @@ impl Session {
                 (unit.doubted, slot.dirty) = (true, Due::All);
             }
         }
+        // One that was read or written since, or was never in a Secret, says nothing.
+        let is_deleted = |unit: &Unit| {
+            !unit.inventory_secrets.is_empty() && !unit.inventory_secrets.is_any_among(names) && unit.seen < asked
+        };
+        let deleted: Vec<UnitId> =
+            self.orphans.values().filter(|unit| is_deleted(unit)).map(|unit| unit.id.clone()).collect();
+        for id in &deleted {
+            self.orphans.remove(id);
+            let mut view = self.connection.view();
+            view.claims.set_entries(id, []);
+            view.claims.set_intent(id, Intent::Prunes);
+            tracing::warn!(unit = %id, "somebody deleted the inventory of a unit that nothing asks for: what it has is free");
+        }
+        if !deleted.is_empty() {
+            self.wake_waiting(None);
+        }
+        !deleted.is_empty()
     }
 
     /// What is left alone after a fight is tried at once, and the fight is counted from its beginning.

@@ -320,25 +320,39 @@ impl Connection {
     }
 
     /// The kind of an object that was delivered at this version, which the member may have ceased to serve; `None` when
-    /// it serves the kind at no version, so that there is no such object.
+    /// it serves the kind at no version, or has it with another scope, so that there is no such object.
     pub(crate) async fn recorded_resource(
         &self,
         key: &HashedKey,
         version: &str,
     ) -> Result<Option<Arc<Resource>>, Error> {
-        match self.resource(key, version).await {
-            Ok(resource) => Ok(Some(resource)),
+        let found = match self.resource(key, version).await {
+            Ok(resource) => return Ok(Some(resource)),
             Err(Error::Member(client::Error::NoKind { .. })) => {
-                Ok(self.discovery.find_any_version(&key.group_kind()).await?)
+                self.discovery.find_any_version(&key.group_kind()).await?
             }
-            Err(e) => Err(e),
-        }
+            // The scope of a definition never changes: it was deleted with all its objects, and made again.
+            Err(Error::Scope { .. }) => None,
+            Err(e) => return Err(e),
+        };
+        Ok(found.filter(|resource| resource.namespaced != key.namespace.is_empty()))
     }
 
     /// Reads an object that would be sent, as the member has it.
     pub(crate) async fn read(&self, object: &Prepared) -> Result<Option<Value>, Error> {
         let resource = self.resource(&object.key, &object.version).await?;
         Ok(self.api.get(&resource.target(&object.key.namespace, &object.key.name)).await?)
+    }
+
+    /// Reads an object that was sent, at whichever version the member serves it now.
+    pub(crate) async fn read_recorded(
+        &self,
+        key: &HashedKey,
+        version: &str,
+    ) -> Result<Option<(Arc<Resource>, Value)>, Error> {
+        let Some(resource) = self.recorded_resource(key, version).await? else { return Ok(None) };
+        let live = self.api.get(&resource.target(&key.namespace, &key.name)).await?;
+        Ok(live.map(|live| (resource, live)))
     }
 
     /// Deletes exactly the object that was read. Returns whether it is gone already.

@@ -260,8 +260,10 @@ impl Applier {
             tokio::select! {
                 found = await_answer(&mut look) => {
                     look = None;
-                    if let (Some(names), Some(asked)) = (found, looked) {
-                        session.note_inventories(&names, asked);
+                    if let (Some(names), Some(asked)) = (found, looked)
+                        && session.note_inventories(&names, asked)
+                    {
+                        Box::pin(self.report_connected(session)).await?;
                     }
                 }
                 snapshot = &mut delta => {

@@ -12,6 +12,7 @@ use client::Backoff;
 use client::contain::counted;
 use futures::FutureExt as _;
 use model::{Digest, GroupKind, HashedKey};
+use plan::handover::Intent;
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
@@ -159,7 +160,7 @@ impl Session {
         let mut view = session.connection.view();
         for unit in session.orphans.values() {
             view.claims.set_entries(&unit.id, unit.inventory.entries());
-            view.claims.set_idle(&unit.id, true);
+            view.claims.set_intent(&unit.id, Intent::Idle);
         }
         drop(view);
         session
@@ -206,7 +207,7 @@ impl Session {
                     Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began, ends_contests })
                 }
             };
-            self.connection.view().claims.set_idle(&entry.unit, false);
+            self.connection.view().claims.set_intent(&entry.unit, Intent::of(entry));
             self.slots.insert(entry.unit.clone(), slot);
         }
         past.retain(|unit, _| self.slots.contains_key(unit));
@@ -218,7 +219,7 @@ impl Session {
                 None => {
                     let mut view = self.connection.view();
                     view.claims.set_desires(&id, []);
-                    view.claims.set_idle(&id, true);
+                    view.claims.set_intent(&id, Intent::Idle);
                 }
             }
         }
@@ -264,7 +265,7 @@ impl Session {
         }
         // One without entries may still have a Secret, which it has to know when it comes back.
         let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.inventory_secrets.is_empty();
-        view.claims.set_idle(&unit.id, remains);
+        view.claims.set_intent(&unit.id, if remains { Intent::Idle } else { Intent::Prunes });
         drop(view);
         if remains {
             self.orphans.insert(unit.id.clone(), unit);
@@ -350,8 +351,8 @@ impl Session {
     }
 
     /// Takes which inventories were in the member when it was asked. A unit of which one is missing looks for itself: it may have
-    /// been written meanwhile.
-    pub(crate) fn note_inventories(&mut self, names: &HashSet<String>, asked: Instant) {
+    /// been written meanwhile. True when somebody deleted one of a unit in no snapshot: that unit has nothing there now.
+    pub(crate) fn note_inventories(&mut self, names: &HashSet<String>, asked: Instant) -> bool {
         for slot in self.slots.values_mut() {
             let has_any = |unit: &&mut Box<Unit>| !unit.unreadable && !unit.inventory.entries().is_empty();
             let Some(unit) = slot.unit.as_mut().filter(has_any) else { continue };
@@ -361,6 +362,23 @@ impl Session {
                 (unit.doubted, slot.dirty) = (true, Due::All);
             }
         }
+        // One that was read or written since, or was never in a Secret, says nothing.
+        let is_deleted = |unit: &Unit| {
+            !unit.inventory_secrets.is_empty() && !unit.inventory_secrets.is_any_among(names) && unit.seen < asked
+        };
+        let deleted: Vec<UnitId> =
+            self.orphans.values().filter(|unit| is_deleted(unit)).map(|unit| unit.id.clone()).collect();
+        for id in &deleted {
+            self.orphans.remove(id);
+            let mut view = self.connection.view();
+            view.claims.set_entries(id, []);
+            view.claims.set_intent(id, Intent::Prunes);
+            tracing::warn!(unit = %id, "somebody deleted the inventory of a unit that nothing asks for: what it has is free");
+        }
+        if !deleted.is_empty() {
+            self.wake_waiting(None);
+        }
+        !deleted.is_empty()
     }
 
     /// What is left alone after a fight is tried at once, and the fight is counted from its beginning.

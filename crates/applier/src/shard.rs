@@ -347,6 +347,11 @@ impl InventorySecrets {
         self.shards.keys().all(|number| names.contains(&inventory::secret_name(&self.short, *number)))
     }
 
+    /// Is any of them among these names?
+    pub(crate) fn is_any_among(&self, names: &HashSet<String>) -> bool {
+        self.shards.keys().any(|number| names.contains(&inventory::secret_name(&self.short, *number)))
+    }
+
     /// Do both say the same? Their resourceVersions, and what others noted on them, may differ.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let contents = |secrets: &Self| -> Vec<(u32, Digest)> {

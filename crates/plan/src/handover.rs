@@ -5,16 +5,18 @@
 //! over before anything is pruned, and never deleted by the unit that lets it go. A holder of which only the inventory is known,
 //! as after a take-over, keeps its object from every other unit: what it wants is not known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use api::delivery::UnitId;
+use api::feed::UnitEntry;
 use model::{Digest, HashedKey, KeyMap, ObjectKey, Uid};
 use smallvec::SmallVec;
 
 use crate::inhabitant::is_within;
 use crate::inventory::Entry;
+use crate::rights::Rights;
 
 /// What a member's units say of one object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +27,34 @@ pub struct Stake {
     pub holds: bool,
     /// The unit's inventory has it, and whether as adopted.
     pub adopted: Option<bool>,
+    /// The deletion of the object was released.
+    pub doomed: bool,
     /// Fingerprint of the UID that the inventory has for it.
     pub uid: Option<NonZeroU64>,
+}
+
+/// What becomes of what a unit has and does not want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It goes, as soon as nothing is in the way and nobody has to agree.
+    Prunes,
+    /// It stays: the unit does not prune.
+    Keeps,
+    /// The unit leaves the member, with all that it has.
+    Leaves,
+    /// It stays as it is: the unit is in no snapshot, and nothing is known of it but its inventory.
+    Idle,
+}
+
+impl Intent {
+    /// What the hub says of a unit.
+    pub fn of(entry: &UnitEntry) -> Self {
+        match entry.removal.is_none() {
+            false => Self::Leaves,
+            true if entry.prune => Self::Prunes,
+            true => Self::Keeps,
+        }
+    }
 }
 
 /// Eight bytes that stand for a UID: what tells objects of one key apart, for as long as a member has them. A UUID is
@@ -50,7 +78,9 @@ pub enum Occupied {
     No,
     /// What others have in it is on its way out.
     Leaving,
-    /// Others want what they have in it.
+    /// Others do not want what they have in it, and nothing says that it goes: they are suspended, or a person has to agree.
+    Undecided,
+    /// What others have in it stays.
     Stays,
 }
 
@@ -64,8 +94,8 @@ pub struct Claims {
     stakes: KeyMap<Stakes>,
     /// The objects in which a unit has a stake, each once.
     keys: BTreeMap<Arc<UnitId>, Vec<Arc<HashedKey>>>,
-    /// Units of which nothing is known but their inventory: nothing is done to what they have.
-    idle: BTreeSet<UnitId>,
+    /// Of all units but those that prune.
+    intents: BTreeMap<UnitId, Intent>,
 }
 
 impl Claims {
@@ -89,27 +119,33 @@ impl Claims {
         unit: &UnitId,
         entries: impl IntoIterator<Item = (&'a Arc<HashedKey>, &'a Entry)>,
     ) {
-        self.change(unit, |stake| (stake.holds, stake.adopted, stake.uid) = (false, None, None));
+        self.change(unit, |stake| (stake.holds, stake.adopted, stake.doomed, stake.uid) = (false, None, false, None));
         for (key, entry) in entries {
             let stake = self.stake(unit, key);
             (stake.holds, stake.adopted) = (entry.uid.is_some(), Some(entry.adopted));
+            stake.doomed = entry.doomed.is_some();
             stake.uid = entry.uid.as_ref().map(fingerprint);
         }
         self.tidy(unit);
     }
 
-    /// Says whether a unit is in no snapshot: what it has stays as it is.
-    pub fn set_idle(&mut self, unit: &UnitId, idle: bool) {
-        if idle {
-            self.idle.insert(unit.clone());
-        } else {
-            self.idle.remove(unit);
+    /// Says what becomes of what a unit has and does not want, instead of what was said before.
+    pub fn set_intent(&mut self, unit: &UnitId, intent: Intent) {
+        match (intent, self.intents.get_mut(unit)) {
+            (Intent::Prunes, None) => {}
+            (Intent::Prunes, Some(_)) => drop(self.intents.remove(unit)),
+            (intent, Some(known)) => *known = intent,
+            (intent, None) => drop(self.intents.insert(unit.clone(), intent)),
         }
+    }
+
+    fn intent(&self, unit: &UnitId) -> Intent {
+        self.intents.get(unit).copied().unwrap_or(Intent::Prunes)
     }
 
     /// Is the unit in no snapshot, so that nothing is done to what it has?
     pub fn is_idle(&self, unit: &UnitId) -> bool {
-        self.idle.contains(unit)
+        self.intent(unit) == Intent::Idle
     }
 
     /// Whether the inventory of a unit other than this one has this very object, and if so whether as adopted. An object
@@ -123,25 +159,40 @@ impl Claims {
         others.filter_map(|(_, stake)| stake.adopted).min()
     }
 
-    /// Whether other units have something in a Namespace, or of a CustomResourceDefinition's group: it would go along.
-    pub fn occupied(&self, unit: &UnitId, container: &ObjectKey) -> Occupied {
-        let inside = self.stakes.iter().filter(|(key, _)| is_within(container, key)).flat_map(|(_, stakes)| stakes);
-        let state = |(other, stake): &(Arc<UnitId>, Stake)| match stake {
-            _ if **other == *unit => Occupied::No,
-            stake if stake.desires || self.is_idle(other) => Occupied::Stays,
-            _ => Occupied::Leaving,
-        };
-        inside.map(state).max().unwrap_or(Occupied::No)
+    /// Whether other units have something in a Namespace, or of a CustomResourceDefinition's group: it would go along. `rights`: what
+    /// the hub may do in the member.
+    pub fn occupied(&self, unit: &UnitId, container: &ObjectKey, rights: &Rights) -> Occupied {
+        self.inside(unit, container, rights).map(|(occupied, ..)| occupied).max().unwrap_or(Occupied::No)
     }
 
-    /// The first object by key that another unit has in a container, and does not leave, with the first such unit.
-    pub fn occupant(&self, unit: &UnitId, container: &ObjectKey) -> Option<(&HashedKey, &UnitId)> {
-        let inside = self.stakes.iter().filter(|(key, _)| is_within(container, key));
-        let stays = |(other, stake): &&(Arc<UnitId>, Stake)| {
-            **other != *unit && (stake.desires || self.idle.contains(&**other))
-        };
-        let occupants = inside.filter_map(|(key, stakes)| Some((&**key, &*stakes.iter().find(stays)?.0)));
-        occupants.min()
+    /// The first object by key that another unit has in a container, and that is not on its way out, with the first such unit.
+    pub fn occupant(&self, unit: &UnitId, container: &ObjectKey, rights: &Rights) -> Option<(&HashedKey, &UnitId)> {
+        let inside = self.inside(unit, container, rights).filter(|(occupied, ..)| *occupied > Occupied::Leaving);
+        inside.map(|(_, key, other)| (key, other)).min()
+    }
+
+    /// What other units have in a container.
+    fn inside<'a, 'b>(
+        &'a self,
+        unit: &'b UnitId,
+        container: &'b ObjectKey,
+        rights: &'b Rights,
+    ) -> impl Iterator<Item = (Occupied, &'a HashedKey, &'a UnitId)> + use<'a, 'b> {
+        let inside = self.stakes.iter().filter(move |(key, _)| is_within(container, key));
+        let each = inside.flat_map(|(key, stakes)| stakes.iter().map(move |(other, stake)| (&**key, &**other, stake)));
+        each.filter(move |(_, other, _)| **other != *unit).map(move |(key, other, stake)| {
+            let occupied = match self.intent(other) {
+                _ if stake.desires => Occupied::Stays,
+                Intent::Idle => Occupied::Stays,
+                Intent::Leaves => Occupied::Leaving,
+                Intent::Keeps => Occupied::Stays,
+                // It stays recorded, and is not deleted.
+                Intent::Prunes if rights.lack(key).is_some() => Occupied::Stays,
+                Intent::Prunes if stake.doomed => Occupied::Leaving,
+                Intent::Prunes => Occupied::Undecided,
+            };
+            (occupied, key, other)
+        })
     }
 
     fn change(&mut self, unit: &UnitId, mut change: impl FnMut(&mut Stake)) {
@@ -282,7 +333,7 @@ mod tests {
     fn what_a_unit_has_that_no_snapshot_names_is_not_handed_over() {
         let mut claims = Claims::default();
         claims.set_entries(&unit("z"), [(&key(), &entry(true))]);
-        claims.set_idle(&unit("z"), true);
+        claims.set_intent(&unit("z"), Intent::Idle);
         claims.set_desires(&unit("b"), [&key()]);
         assert_eq!(claims.owner(&key()), Some(&unit("z")));
         assert_eq!(claims.recorded(&key(), "u", &unit("b")), None, "it counts as somebody else's");
@@ -295,7 +346,7 @@ mod tests {
         claims.set_entries(&unit("b"), [(&key(), &Entry { uid: Some("v".into()), ..Entry::default() })]);
         assert_eq!(claims.succession(&unit("b"), &key()), Succession::Nobody);
         // Its owner is back.
-        claims.set_idle(&unit("z"), false);
+        claims.set_intent(&unit("z"), Intent::Prunes);
         claims.set_desires(&unit("z"), [&key()]);
         assert_eq!(claims.owner(&key()), Some(&unit("z")));
     }
@@ -317,18 +368,35 @@ mod tests {
     #[test]
     fn a_container_is_occupied_by_what_others_have_in_it() {
         let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
-        let mut claims = Claims::default();
+        let (mut claims, rights) = (Claims::default(), Rights::default());
+        let (inside, of_b) = (&key(), unit("b"));
         claims.set_entries(&unit("a"), [(&key(), &entry(true)), (&namespace, &entry(true))]);
-        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::No);
+        assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::No);
         claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
-        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Leaving);
-        claims.set_idle(&unit("b"), true);
-        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Stays);
-        claims.set_idle(&unit("b"), false);
+        let intents = [
+            (Intent::Prunes, Occupied::Undecided),
+            (Intent::Keeps, Occupied::Stays),
+            (Intent::Leaves, Occupied::Leaving),
+            (Intent::Idle, Occupied::Stays),
+        ];
+        for (intent, expected) in intents {
+            claims.set_intent(&unit("b"), intent);
+            assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), expected, "{intent:?}");
+            let named = (expected != Occupied::Leaving).then(|| (&**inside, &of_b));
+            assert_eq!(claims.occupant(&unit("a"), &namespace, &rights), named, "{intent:?}");
+        }
+        claims.set_intent(&unit("b"), Intent::Prunes);
+        let elsewhere = Rights::in_namespaces(["other".to_owned()], String::new());
+        assert_eq!(claims.occupied(&unit("a"), &namespace, &elsewhere), Occupied::Stays, "it may not be deleted");
+        let doomed = Entry { doomed: NonZeroU64::new(1), ..entry(true) };
+        claims.set_entries(&unit("b"), [(&key(), &doomed)]);
+        assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::Leaving);
+        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
         claims.set_desires(&unit("b"), [&key()]);
-        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Stays);
-        assert_eq!(claims.occupant(&unit("a"), &namespace), Some((&*key(), &unit("b"))));
-        assert_eq!(claims.occupant(&unit("b"), &namespace), None, "the other one does not want it");
+        assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::Stays);
+        assert_eq!(claims.occupant(&unit("a"), &namespace, &rights), Some((&*key(), &unit("b"))));
+        claims.set_intent(&unit("a"), Intent::Leaves);
+        assert_eq!(claims.occupant(&unit("b"), &namespace, &rights), None, "the other one leaves");
         let definition = ObjectKey {
             group: "apiextensions.k8s.io".into(),
             kind: "CustomResourceDefinition".into(),
@@ -336,8 +404,8 @@ mod tests {
             ..ObjectKey::default()
         };
         let thing = ObjectKey { group: "example.com".into(), ..ObjectKey::clone(&key()) }.into();
-        assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::No);
+        assert_eq!(claims.occupied(&unit("a"), &definition, &rights), Occupied::No);
         claims.set_desires(&unit("b"), [&thing]);
-        assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::Stays);
+        assert_eq!(claims.occupied(&unit("a"), &definition, &rights), Occupied::Stays);
     }
 }

@@ -1,7 +1,7 @@
 //! What a unit no longer has: inventory − desired.
 //!
 //! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
-//! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants, or what
+//! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants or keeps, or what
 //! others made (it is released), nothing that was not shown to the person who agreed to an edit before it was made, and nothing at
 //! all while the unit is frozen, suspended, not settled, or told by a hub that is behind. What the member gives no rights to stays: it is
 //! held while the unit is there, and let go of when it leaves. Deletions that a source causes wait for
@@ -239,11 +239,13 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
             inhabited.push((key, format!("{own}, which this unit keeps,")));
             continue;
         }
-        match (claims.occupied(&entry.unit, &key), inhabitants.get(&key)) {
-            (Occupied::Stays, _) if leaving && patient => occupied.push(key),
-            // Deleting it would delete what another unit wants.
-            (Occupied::Stays, _) => {
-                let other = claims.occupant(&entry.unit, &key);
+        match (claims.occupied(&entry.unit, &key, rights), inhabitants.get(&key)) {
+            (Occupied::Stays | Occupied::Undecided, _) if leaving && patient => occupied.push(key),
+            // A unit that stays can wait for what others have to decide; one that leaves would wait without end.
+            (Occupied::Undecided, _) if !leaving => occupied.push(key),
+            // Deleting it would delete what another unit wants, or keeps.
+            (Occupied::Stays | Occupied::Undecided, _) => {
+                let other = claims.occupant(&entry.unit, &key, rights);
                 let who = other.map(|(inside, other)| format!("{inside}, which app/{} has,", other.name));
                 inhabited.push((key, who.unwrap_or_default()));
             }

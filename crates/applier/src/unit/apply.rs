@@ -173,12 +173,19 @@ impl Pass {
         }
     }
 
-    /// Reads objects as the member has them. One that cannot be read fails by itself.
+    /// Reads objects as the member has them. One that cannot be read fails by itself. Of a unit that leaves, one whose kind is no longer
+    /// served is gone: nothing brings that kind back for it.
     pub(super) async fn look_at(&mut self, objects: Vec<Arc<Prepared>>) -> Result<Vec<Looked>, Error> {
         let (connection, lanes) = (Arc::clone(&self.connection), self.lanes(objects.len()));
-        let connection = &*connection;
+        let (connection, leaves) = (&*connection, !self.entry.removal.is_none());
         let read = |object: Arc<Prepared>| async move {
-            let live = connection.read(&object).await;
+            let live = match leaves {
+                true => connection
+                    .read_recorded(&object.key, &object.version)
+                    .await
+                    .map(|found| found.map(|(_, live)| live)),
+                false => connection.read(&object).await,
+            };
             (object, live)
         };
         let mut out = Vec::with_capacity(objects.len());

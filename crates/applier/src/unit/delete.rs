@@ -226,9 +226,7 @@ impl Pass {
         key: &Arc<HashedKey>,
         version: &str,
     ) -> Result<Option<(Arc<Resource>, Value)>, Error> {
-        let Some(resource) = self.connection.recorded_resource(key, version).await? else { return Ok(None) };
-        let live = self.connection.api.get(&resource.target(&key.namespace, &key.name)).await?;
-        Ok(live.map(|live| (resource, live)))
+        self.connection.read_recorded(key, version).await
     }
 
     async fn try_delete(&self, key: &Arc<HashedKey>) -> Result<Tried, Error> {

@@ -6,12 +6,12 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
-use crate::world::{World, detail, waiting};
+use crate::world::{World, config_map, detail, waiting};
 
 const NAMESPACE: &str = "/api/v1/namespaces/lived-in";
 const MAPS: &str = "/api/v1/namespaces/lived-in/configmaps";
-const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gadgets.example.com";
-const GADGETS: &str = "/apis/example.com/v1/namespaces/shop/gadgets";
+pub(crate) const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gadgets.example.com";
+pub(crate) const GADGETS: &str = "/apis/example.com/v1/namespaces/shop/gadgets";
 
 fn namespace() -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lived-in"}})
@@ -21,7 +21,7 @@ fn map(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "lived-in"}})
 }
 
-fn definition() -> Value {
+pub(crate) fn definition() -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "gadgets.example.com"},
@@ -34,7 +34,7 @@ fn definition() -> Value {
     })
 }
 
-fn gadget(name: &str) -> Value {
+pub(crate) fn gadget(name: &str) -> Value {
     json!({"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": name, "namespace": "shop"}})
 }
 
@@ -238,6 +238,28 @@ async fn a_namespace_in_which_another_unit_has_something_is_given_back_and_goes_
     let live = world.get(NAMESPACE).await.unwrap();
     assert!(!model::object::is_deleting(&live), "{live:#}");
     assert_eq!(model::object::resource_version(&live).map(str::to_owned), before, "nobody touched it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
+    // The other one does not prune, or asks about the deletion first.
+    for prunes in [false, true] {
+        let mut world = World::new().await;
+        let maker = world.set("a", 1, vec![namespace(), map("of-a")]);
+        world.applied(&maker).await;
+        let other = world.set_with("b", 1, vec![map("of-b"), config_map("rest", "1")], |entry| entry.prune = prunes);
+        world.applied(&other).await;
+        world.set_with("b", 2, vec![config_map("rest", "1")], |entry| entry.prune = prunes);
+        world.until(&other, "lost", |r| r.epoch == 2 && r.objects.desired == 1 && r.objects.inventory == 2).await;
+        world.change(&maker, |entry| entry.removal = Removal::Prune);
+        world.eventually("gone", || async { world.removed(&maker).is_some() }).await;
+        let report = world.removed(&maker).unwrap();
+        let who = "it has ConfigMap lived-in/of-b, which app/b has, in it";
+        assert_eq!(waiting(&report), [(WaitingCause::NotOurs, 1, "Namespace lived-in", who)], "prunes: {prunes}");
+        let live = world.get(NAMESPACE).await.unwrap();
+        assert!(!model::object::is_deleting(&live) && model::object::label(&live, label::HUB).is_none(), "{live:#}");
+        assert!(world.get(&format!("{MAPS}/of-b")).await.is_some());
+    }
 }
 
 #[tokio::test(start_paused = true)]

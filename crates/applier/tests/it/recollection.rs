@@ -6,8 +6,10 @@ use api::delivery::{Removal, UnitId, UnitPhase};
 use api::feed::UnitEntry;
 use http::Method;
 use plan::guard::Cause;
+use serde_json::json;
 
 use crate::fault::Act;
+use crate::inhabited::{DEFINITION, GADGETS, definition, gadget};
 use crate::proof::lose;
 use crate::world::{World, config_map, config_maps};
 
@@ -156,4 +158,34 @@ async fn a_removal_that_nobody_approved_deletes_nothing_of_an_inventory_that_is_
     world.guard(&unit, Some(held.digest));
     world.eventually("gone", || async { world.report(&unit).is_none() && world.inventories().await.is_empty() }).await;
     assert!(world.config_map("c000").await.is_none() && world.config_map("theirs").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_leaves_whose_lost_inventory_had_objects_of_a_kind_that_is_no_longer_served() {
+    for is_made_again in [false, true] {
+        let when = format!("made again: {is_made_again}");
+        let mut world = World::new().await;
+        world.recollects = true;
+        let unit = world.set("a", 1, vec![definition(), gadget("g"), config_map("c", "1")]);
+        world.applied(&unit).await;
+        world.stop();
+        lose(&world).await;
+        world.delete(&format!("{GADGETS}/g")).await;
+        world.delete(DEFINITION).await;
+        world.eventually("deleted", || async { world.get(DEFINITION).await.is_none() }).await;
+        if is_made_again {
+            // Its objects are in no namespace now.
+            let mut again = definition();
+            again["spec"]["scope"] = json!("Cluster");
+            world.post(DEFINITION.rsplit_once('/').unwrap().0, again).await;
+            let served = "/apis/example.com/v1/gadgets";
+            world.eventually("served", || async { world.get(served).await.is_some() }).await;
+        }
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        world.restart();
+        world.eventually(&when, || async { world.removed(&unit).is_some() }).await;
+        assert!(world.config_map("c").await.is_none(), "{when}: the rest goes with it");
+        assert!(world.inventories().await.is_empty(), "{when}");
+        assert_eq!(world.get(DEFINITION).await.is_some(), is_made_again, "{when}");
+    }
 }

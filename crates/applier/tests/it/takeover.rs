@@ -7,6 +7,7 @@ use api::feed::TakeOver;
 use model::Digest;
 use serde_json::{Value, json};
 
+use crate::proof::{LOOK, lose};
 use crate::world::{Blow, World, config_map, config_map_path, config_maps, detail, waiting};
 
 fn another() -> HubId {
@@ -215,4 +216,30 @@ async fn what_a_unit_has_for_which_nothing_asks_is_no_other_units() {
     world.applied(&other).await;
     world.set("old", 2, objects());
     world.until(&unit, "back", |r| r.epoch == 2 && r.objects.applied == 1 && r.reason == "Conflict").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_unit_had_for_which_nothing_asks_is_free_when_its_inventory_is_deleted() {
+    let mut world = World::new().await;
+    let objects = || vec![config_map("c1", "1"), config_map("c2", "1")];
+    let old = world.set("old", 1, objects());
+    world.applied(&old).await;
+    world.forget(&old);
+    world.restart();
+    let new = world.set("new", 1, objects());
+    world.until(&new, "in conflict", |r| r.reason == "Conflict" && r.details.len() == 2).await;
+    // Nothing comes of a look while it is there.
+    tokio::time::sleep(LOOK).await;
+    assert_eq!(world.report(&new).unwrap().reason, "Conflict");
+    assert_eq!(world.inventories().await.len(), 1);
+    lose(&world).await;
+    tokio::time::sleep(LOOK).await;
+    let report = world.applied(&new).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (2, 2), "who made them is not known");
+    let orphans = || world.push.link(&world.member).map(|link| link.orphans.len());
+    world.eventually("told", || async { orphans() == Some(0) }).await;
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&new).await;
+    assert_eq!(world.quiet().await, before);
 }

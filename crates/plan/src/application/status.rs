@@ -254,7 +254,7 @@ fn ready(
     }
     if application.spec.sync_policies.is_empty() {
         let message = "spec.syncPolicies is empty, so that nothing is delivered";
-        return statement(reason::NO_POLICIES, message.to_owned());
+        return statement(reason::NO_POLICIES, message);
     }
     // From here on the worst wins. First what is known to be wrong, then what is not known, then what passes by itself.
     let first_in = |state: State| {

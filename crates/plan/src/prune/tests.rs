@@ -5,6 +5,7 @@ use api::delivery::{HubId, ObjectSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::handover::Intent;
 use crate::inventory::Entry;
 
 fn hub() -> HubId {
@@ -258,6 +259,7 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     world.entry.removal = Removal::Prune;
     let theirs = key("ConfigMap", "theirs");
     world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+    world.claims.set_intent(&unit("b"), Intent::Leaves);
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]), "the other is leaving too");
     assert_eq!(report.waiting, [WaitingOn::Occupied(vec![namespace.clone()])]);
@@ -272,6 +274,50 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace.clone()]));
     let who = "ConfigMap shop/theirs, which app/b has,".to_owned();
     assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace, who)])]);
+}
+
+#[test]
+fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
+    let namespace: Arc<HashedKey> =
+        ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
+    let theirs = key("ConfigMap", "theirs");
+    let leaving = |intent: Intent| {
+        let mut world = World::new(&[], &[]);
+        world.inventory.put_entry(namespace.clone(), confirmed());
+        world.entry.removal = Removal::Prune;
+        world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+        world.claims.set_intent(&unit("b"), intent);
+        world
+    };
+    let waits = || vec![WaitingOn::Occupied(vec![namespace.clone()])];
+    let stays =
+        || vec![WaitingOn::Inhabited(vec![(namespace.clone(), "ConfigMap shop/theirs, which app/b has,".into())])];
+    // The other one does not prune, or waits for a word or for what it has to apply first.
+    for intent in [Intent::Keeps, Intent::Prunes] {
+        let mut world = leaving(intent);
+        world.patient = true;
+        let (plan, report) = world.plan();
+        assert_eq!((plan.delete, plan.release, report.waiting), (vec![], vec![], waits()), "{intent:?}");
+        world.patient = false;
+        let (plan, report) = world.plan();
+        assert_eq!(
+            (plan.delete, plan.release, report.waiting),
+            (vec![], vec![namespace.clone()], stays()),
+            "{intent:?}"
+        );
+    }
+    // What is on its way out is waited for.
+    let mut world = leaving(Intent::Prunes);
+    let doomed = Entry { doomed: std::num::NonZeroU64::new(5), ..confirmed() };
+    world.claims.set_entries(&unit("b"), [(&theirs, &doomed)]);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.release, report.waiting), (vec![], vec![], waits()));
+    // A unit that stays has time, unless the other one keeps what it has.
+    for (intent, waiting) in [(Intent::Prunes, waits()), (Intent::Keeps, stays())] {
+        let mut world = leaving(intent);
+        world.entry.removal = Removal::None;
+        assert_eq!(world.plan().1.waiting, waiting, "{intent:?}");
+    }
 }
 
 #[test]

@@ -284,6 +284,7 @@ async fn a_removal_that_is_said_again_shows_what_still_leaves_and_waits() {
         (404, refusal(404, "no tree")),
         (403, refusal(403, "no")),
         (200, list(&[serde_json::to_value(attached()).unwrap()])),
+        (200, list(&[serde_json::to_value(attached()).unwrap()])),
     ]);
     let mut told = parting(hub.client(), &[]);
     told.attached.annotations_mut().insert(ON_DETACH.to_owned(), REMOVE.to_owned());

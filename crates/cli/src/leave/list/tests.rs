@@ -140,7 +140,7 @@ fn what_a_member_that_is_away_has_is_listed_or_not_known_whatever_the_reason_is(
 fn a_namespace_in_which_another_application_has_something_stays_unless_that_leaves_too() {
     let decisions = [decision("web", true, &["beijing"])];
     let namespace = rows().into_iter().find(|row| row["key"]["kind"] == "Namespace").unwrap();
-    let reports = [report("web", "beijing", &[namespace.clone()])];
+    let reports = [report("web", "beijing", std::slice::from_ref(&namespace))];
     let tree = |occupants: &[&str]| {
         let mut row = namespace.clone();
         let units = occupants.iter().map(|unit| format!("apps.kurator.dev/Application/{unit}"));

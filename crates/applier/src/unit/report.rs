@@ -213,10 +213,11 @@ impl Pass {
             let is_ours = !self.elsewhere.contains(&object.key) && !self.outside.contains_key(&object.key);
             is_ours && self.step_in(&view, object) == Step::Wait
         };
-        let deleted: Vec<&Arc<Prepared>> = bundle.objects().filter(is_deleted).collect();
-        let first = *deleted.first()?;
+        let mut deleted = bundle.objects().filter(is_deleted);
+        let first = deleted.next()?;
+        let count = 1 + deleted.count();
         let seen = view.observations.get(&first.key).map(|observation| &observation.seen.state.reading.message);
-        Some(Deleted { key: &first.key, message: seen.cloned().unwrap_or_default(), count: deleted.len() })
+        Some(Deleted { key: &first.key, message: seen.cloned().unwrap_or_default(), count })
     }
 
     /// The first object that is left alone after a fight.

@@ -37,6 +37,8 @@ fn set_with(world: &mut World, change: impl FnOnce(&mut UnitEntry)) -> UnitId {
 async fn told(world: &World, unit: &UnitId, phase: UnitPhase, when: &str) {
     let report = world.until(unit, when, |r| r.phase == phase).await;
     assert_eq!((report.objects.inventory, report.objects.adopted), (4, 1), "{when}");
+    // Nobody agrees to a list that lacks what could not be read yet.
+    assert_eq!(plan::departure::says_what_is_there(&report), phase == UnitPhase::Applied, "{when}");
 }
 
 async fn recollected(world: &World, unit: &UnitId, when: &str) {

@@ -212,7 +212,13 @@ impl Away {
 
     /// Decides that the member gets this revision of a policy.
     fn decide(&self, policy: &str, entry: &Value) {
-        let spec = json!({"unit": Self::unit(policy), "slice": 0, "prune": true, "members": {"b": entry}});
+        self.decide_more(policy, entry, &json!({"prune": true}));
+    }
+
+    /// The same with more of the Decision.
+    fn decide_more(&self, policy: &str, entry: &Value, more: &Value) {
+        let mut spec = json!({"unit": Self::unit(policy), "slice": 0, "members": {"b": entry}});
+        spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         let spec: api::delivery::DecisionSpec = serde_json::from_value(spec).unwrap();
         let mut decision = api::delivery::Decision::new(&format!("d-{policy}"), spec);
         decision.metadata.namespace = Some("default".into());
@@ -284,5 +290,28 @@ async fn the_list_of_a_member_that_is_away_is_named_without_what_stays_there() {
         }
         away.decide("p", &entry);
         assert_eq!(away.held().await, (goes.join(" "), stays.clone(), 0), "its own: {is_own}");
+    }
+}
+
+/// It is away since before the hub started: what it ran last has an object that the source has lost meanwhile, and that goes too.
+#[tokio::test]
+async fn an_edit_that_takes_a_silent_member_out_names_what_it_was_sent_last_or_that_this_is_not_known() {
+    let leaving =
+        json!({"cause": "SelectorDiffers", "message": "label size is \"small\", the selector wants \"smal\""});
+    for (inventory, applied, expect) in [
+        (2, 2, ("a lost", 0)),
+        // It has more than it was sent, or has not taken all of it.
+        (3, 2, ("", 1)),
+        (2, 1, ("", 1)),
+    ] {
+        let away = Away::new();
+        let (one, two) = (away.revision("p", 1, &["a", "lost"]), away.revision("p", 2, &["a"]));
+        let entry = json!({"revision": two, "epoch": 2, "reason": "", "leaving": leaving});
+        away.decide_more("p", &entry, &json!({"prune": true, "held": format!("sha256:{}", "1".repeat(64))}));
+        let counts = json!({"desired": 2, "applied": applied, "healthy": 1, "failed": 0, "inventory": inventory});
+        away.report(&json!({"revision": one, "epoch": 1, "phase": "Applied", "health": "Healthy", "objects": counts,
+            "since": "2026-01-01T00:00:00Z"}));
+        let (goes, stays, unnamed) = away.held().await;
+        assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{inventory} {applied}");
     }
 }

@@ -293,12 +293,16 @@ fn tail(path: &Path) -> String {
     lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
-/// Ports that nobody listens on now; all are held until all are known, so that they differ.
+/// Ports that nobody listens on now; all are held until all are known, so that they differ. They lie below those that
+/// Linux gives away (from 32768 on), so that no connection is given one before the program that gets it listens.
 fn ports<const N: usize>() -> Result<[u16; N]> {
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
+    let first = 20_000 + u16::try_from(std::process::id() % 1_000)? * 12;
+    let mut candidates = first..32_768;
     for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
+        let listener = candidates.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+        let listener = listener.context("looking for a free port")?;
         *port = listener.local_addr().context("looking for a free port")?.port();
         held.push(listener);
     }

@@ -10,7 +10,7 @@ use http::{Method, Uri};
 use model::Status;
 use rustls::ServerConfig;
 use store::BoxFuture;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -20,15 +20,26 @@ use crate::fault::Faults;
 /// How long requests may go on when the listener is closed; then their connections are cut.
 const DRAIN: Duration = Duration::from_millis(200);
 
+/// How many connections may wait to be accepted, as the standard library has it.
+const BACKLOG: u32 = 1024;
+
 impl Gate for Faults {
     fn pass<'a>(&'a self, _: &'a Method, _: &'a Uri) -> BoxFuture<'a, Result<(), Status>> {
         Box::pin(Faults::pass(self))
     }
 }
 
-struct Open {
-    shutdown: CancellationToken,
-    task: AbortOnDropHandle<()>,
+/// The port belongs to the member in both states: a kubeconfig names it, and any program may be given a free one.
+enum Door {
+    Open {
+        shutdown: CancellationToken,
+        task: AbortOnDropHandle<()>,
+        /// A second handle of the listener: the port stays taken until the task has ended.
+        _held: std::net::TcpListener,
+    },
+    /// A socket that has the port and does not listen, so that who connects is refused. None if another program was
+    /// given the port in the moment between.
+    Closed(Option<TcpSocket>),
 }
 
 /// The front door of a member.
@@ -37,7 +48,7 @@ pub(crate) struct Front {
     tls: Arc<ServerConfig>,
     faults: Arc<Faults>,
     port: u16,
-    open: Mutex<Option<Open>>,
+    door: Mutex<Door>,
     state: watch::Sender<bool>,
 }
 
@@ -49,19 +60,24 @@ impl Front {
         faults: Arc<Faults>,
         port: u16,
     ) -> std::io::Result<Self> {
-        let listener = listen(port).await?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
-        let front = Self { server, tls, faults, port, open: Mutex::new(None), state: watch::Sender::new(false) };
-        *front.open.lock().await = Some(front.serve(listener));
+        let door = Mutex::new(Door::Closed(None));
+        let front = Self { server, tls, faults, port, door, state: watch::Sender::new(false) };
+        *front.door.lock().await = front.serve(listener)?;
         Ok(front)
     }
 
-    fn serve(&self, listener: TcpListener) -> Open {
+    fn serve(&self, listener: TcpListener) -> std::io::Result<Door> {
+        let listener = listener.into_std()?;
+        let held = listener.try_clone()?;
+        let listener = TcpListener::from_std(listener)?;
         let shutdown = CancellationToken::new();
         let (server, tls, gate, until) = (self.server.clone(), self.tls.clone(), self.faults.clone(), shutdown.clone());
         let task = tokio::spawn(async move { server.serve_through(gate, listener, tls, until).await }.boxed());
         self.state.send_replace(true);
-        Open { shutdown, task: AbortOnDropHandle::new(task) }
+        Ok(Door::Open { shutdown, task: AbortOnDropHandle::new(task), _held: held })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -80,25 +96,39 @@ impl Front {
         *self.state.borrow()
     }
 
-    /// Closes the listener, ends watches, and after a moment whatever is left.
+    /// Closes the listener, ends watches, and after a moment whatever is left. The port stays this member's.
     pub(crate) async fn close(&self) {
-        let mut open = self.open.lock().await;
+        let mut door = self.door.lock().await;
+        let Door::Open { shutdown, task, .. } = &mut *door else { return };
         self.state.send_replace(false);
-        let Some(Open { shutdown, task }) = open.take() else { return };
         shutdown.cancel();
-        let _ = tokio::time::timeout(DRAIN, task).await;
+        if tokio::time::timeout(DRAIN, &mut *task).await.is_err() {
+            task.abort();
+            let _ = task.await;
+        }
+        // The kernel lets nobody have the port while it is listened on: first the last handle goes.
+        *door = Door::Closed(None);
+        *door = Door::Closed(reserve(self.port).ok());
     }
 
     /// Opens the listener again.
     pub(crate) async fn reopen(&self) -> std::io::Result<()> {
-        let mut open = self.open.lock().await;
-        if open.is_none() {
-            *open = Some(self.serve(listen(self.port).await?));
-        }
+        let mut door = self.door.lock().await;
+        let Door::Closed(reserved) = &mut *door else { return Ok(()) };
+        let socket = match reserved.take() {
+            Some(socket) => socket,
+            None => reserve(self.port)?,
+        };
+        *door = self.serve(socket.listen(BACKLOG)?)?;
         Ok(())
     }
 }
 
-async fn listen(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+/// A socket that has a port of 127.0.0.1 and does not listen.
+fn reserve(port: u16) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // Connections of the listener that was there may not be over for the kernel.
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok(socket)
 }

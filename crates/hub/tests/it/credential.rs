@@ -106,9 +106,8 @@ async fn a_credential_that_is_wrong_does_not_put_away_one_that_works() {
     stage.apply(stage.application()).await.unwrap();
     stage.synced().await;
     let ready = condition(&stage, "Ready").await.unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let elsewhere =
-        stage.member("a").kubeconfig().replace(&stage.member("a").url(), &format!("https://127.0.0.1:{closed}"));
+    // Port 1 is nobody's, and no program is given it by chance.
+    let elsewhere = stage.member("a").kubeconfig().replace(&stage.member("a").url(), "https://127.0.0.1:1");
     let cases = [
         (kubeconfig(&stage, json!({"token": "no-token-of-this-cluster"})), "CredentialRefused"),
         (elsewhere, "ClusterNotReachable"),

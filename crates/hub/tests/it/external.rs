@@ -138,9 +138,18 @@ fn spawn(program: &Path, log: &Path, args: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Ports that are free now.
+/// Ports that nobody listens on. They lie below those that Linux gives away (from 32768 on): between now and the start
+/// of the program that gets them, a connection of another test may be given any of the latter.
 fn ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let mut next = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 12;
+    let held = [(); N].map(|()| {
+        loop {
+            next += 1;
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", next)) {
+                return listener;
+            }
+        }
+    });
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 

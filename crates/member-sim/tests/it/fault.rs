@@ -34,6 +34,25 @@ async fn it_is_reached_by_its_kubeconfig_until_it_is_unplugged_and_again_when_pl
 }
 
 #[tokio::test]
+async fn its_port_is_given_to_nobody_while_it_is_unplugged() {
+    let member = Member::start(options()).await.unwrap();
+    let address: std::net::SocketAddr = member.url().strip_prefix("https://").unwrap().parse().unwrap();
+    for _ in 0..2 {
+        member.unplug().await;
+        // Once more changes nothing.
+        member.unplug().await;
+        // As a connection would take it, to which the kernel gives a port: not shared with anybody.
+        let taken = tokio::net::TcpSocket::new_v4().unwrap().bind(address).unwrap_err();
+        assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+        let refused = std::net::TcpStream::connect(address).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+        member.plug().await.unwrap();
+        assert!(outside(&member).await.get("/version").await.is_ok());
+    }
+    member.stop().await;
+}
+
+#[tokio::test]
 async fn faults_show_outside_and_not_inside() {
     let member = Member::start(options()).await.unwrap();
     let (api, inside) = (outside(&member).await, Api::new(member.client(), "inside").raw());

@@ -63,9 +63,8 @@ async fn says_what_is_wrong_with_the_server() {
     let error = GitSource::new(&world.http, spec).unwrap().resolve().await.unwrap_err();
     assert!(matches!(error, Error::RepositoryNotFound { status: 404, .. }), "{error}");
 
-    // A port that nothing listens on.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let spec = GitSpec::new(format!("http://me:secret@{free}/x.git"), GitReference::Default);
+    // Port 1 is nobody's, and no program is given it by chance.
+    let spec = GitSpec::new("http://me:secret@127.0.0.1:1/x.git".to_owned(), GitReference::Default);
     let error = GitSource::new(&world.http, spec).unwrap().resolve().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     assert_eq!(error.class(), Class::Retry);

@@ -99,8 +99,8 @@ pub(crate) const INSIDE_MAX: usize = 50_000;
 /// requests.
 pub(crate) const LOOK_KEPT: Duration = Duration::from_secs(30);
 
-/// The same, when it is deleted. Deleting what is in it takes less, as a rule; then it need not be looked into again.
-pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(10);
+/// The same, when it is deleted, within the pass that looked. In a later one, and after this, it is looked into again.
+pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(1);
 
 /// How long a unit that leaves waits for others to leave the Namespaces that it made. Applications that are deleted by one
 /// command come one after the other, each with a few writes of the hub: many within a second or two.

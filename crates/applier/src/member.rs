@@ -395,6 +395,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
+        unweighed: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

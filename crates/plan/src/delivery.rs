@@ -86,6 +86,8 @@ mod tests {
             reason: String::new(),
             replicas: None,
             granted: granted.map(Digest::of),
+            carried_out: 0,
+            withheld: None,
             removal,
             leaving: None,
             expected: None,

@@ -132,6 +132,8 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             expected: true,
             away: false,
             leaving: false,
+            carried_out: 0,
+            withheld: None,
         }
     };
     let scopes: Vec<MemberScope> = losses.iter().map(scope).collect();

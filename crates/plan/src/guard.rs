@@ -15,10 +15,13 @@
 //! A member that does not answer is in the list with what it is known to lose, and with the digest of that: one approval is
 //! enough, and a member that then has another list is asked about again. When only such lists are why deletions are held, they
 //! wait by themselves, and the members that answer go on: one that is away for weeks holds up nothing.
+//!
+//! What is held stays held, until a person agrees or the source has some of it again: that another member stopped answering, left or
+//! came is no reason to delete it, though what is left may be within the budget.
 
 use std::collections::BTreeSet;
 
-use api::delivery::{DeletionState, Deletions};
+use api::delivery::{DeletionState, Deletions, Withheld};
 use model::{Digest, MemberName, Timestamp};
 
 /// Deletions that are always allowed in number: what a person still reads in a plan.
@@ -49,6 +52,19 @@ pub struct MemberScope {
     pub away: bool,
     /// The unit is being taken out of it.
     pub leaving: bool,
+    /// Lists that it carried out at this epoch.
+    pub carried_out: u32,
+    /// Its list that was held at the last look.
+    pub withheld: Option<Withheld>,
+}
+
+impl MemberScope {
+    /// Is this list held already? Members that go, come or stop answering change what the others weigh, and nobody has agreed to
+    /// anything by that. Another revision of the source that has some of the objects again is weighed by itself.
+    fn stays_held(&self, list: &Deletions) -> bool {
+        let is_held = |held: &Withheld| held.epoch == self.epoch || list.count >= held.count;
+        waits(list) && self.withheld.as_ref().is_some_and(is_held)
+    }
 }
 
 /// Which lists may go ahead.
@@ -73,6 +89,8 @@ pub enum Cause {
     Behind,
     /// It was not in the list that a person agreed to before the edit was made.
     Unshown,
+    /// It was held together with the lists of other members, which do not count any more.
+    StillHeld,
 }
 
 impl Cause {
@@ -86,6 +104,7 @@ impl Cause {
             }
             Self::Behind => "the hub is behind what the member has seen, as after a restore from a backup",
             Self::Unshown => "it was not in the list that was agreed to",
+            Self::StillHeld => "it was held when more members lost something, and nobody has agreed to it since",
         }
     }
 }
@@ -131,7 +150,10 @@ fn lists_of<'a>(members: &[&'a MemberScope]) -> Lists<'a> {
 fn digest_of(lists: &[(&MemberScope, &Deletions)]) -> Digest {
     let placed = |m: &MemberScope| m.placed.map(|at| at.to_string()).unwrap_or_default();
     let text = |(m, d): &(&MemberScope, &Deletions)| {
-        [m.member.to_string(), m.epoch.to_string(), placed(m), d.digest.to_string()]
+        // A list that comes back after it was carried out is another one.
+        let turn =
+            if waits(d) && m.carried_out > 0 { format!("{}.{}", m.epoch, m.carried_out) } else { m.epoch.to_string() };
+        [m.member.to_string(), turn, placed(m), d.digest.to_string()]
     };
     Digest::of_texts(lists.iter().flat_map(text))
 }
@@ -185,8 +207,12 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     let mut held: BTreeSet<Cause> = causes(&stay, &of_source);
     let answering: Vec<&MemberScope> = stay.iter().copied().filter(|m| !m.away).collect();
     let of_answering = lists_of(&answering);
+    let stays_held = |lists: &Lists<'_>| lists.iter().any(|(m, d)| m.stays_held(d));
+    if held.is_empty() && stays_held(&of_source) {
+        held.insert(Cause::StillHeld);
+    }
     // What members that do not answer lose waits by itself, if the lists of the others alone need no word.
-    let only_away = !held.is_empty() && causes(&answering, &of_answering).is_empty();
+    let only_away = !held.is_empty() && !stays_held(&of_answering) && causes(&answering, &of_answering).is_empty();
     let (is_source_free, is_free) = (held.is_empty(), held.is_empty() || only_away);
     let free = if only_away { of_answering } else { of_source.clone() };
     // What leaves waits by itself, unless what the source removes waits too: then a person sees both as one list.

@@ -50,7 +50,7 @@ use place::{Candidate, Rules};
 use crate::reach::MemberFacts;
 
 pub use away::{Unanswered, unanswered, wanted_there};
-pub use held::{decides, held, report_at, scopes};
+pub use held::{carried, decides, held, report_at, scopes};
 pub use report::{
     DETAILS_LEFT_OUT, Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices, without_details,
 };

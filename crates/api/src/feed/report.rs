@@ -151,6 +151,10 @@ pub struct UnitReport {
     /// Deletions that the source causes at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions: Option<Deletions>,
+    /// Whether what the unit no longer has was not counted, since the unit is suspended, frozen or does not prune: that there are
+    /// no `deletions` says nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unweighed: bool,
     /// How often a change was reverted, as far as this applier counted; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RevertCount>,

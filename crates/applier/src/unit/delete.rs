@@ -67,7 +67,8 @@ impl Pass {
             let (first, last) = prune::waves(delete);
             // What contains others goes when the others are gone.
             let wave = if first.is_empty() { last } else { first };
-            let is_old = |key: &&Arc<HashedKey>| self.unit.past.looks.get(*key).is_some_and(|look| !look.is_fresh());
+            let is_old =
+                |key: &&Arc<HashedKey>| self.unit.past.looks.get(*key).is_some_and(|look| !look.is_fresh(self.began));
             let again: Vec<Arc<HashedKey>> =
                 wave.iter().filter(is_old).filter(|key| !looked_again.contains(*key)).cloned().collect();
             if !again.is_empty() {

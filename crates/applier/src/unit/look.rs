@@ -30,9 +30,10 @@ impl Look {
         self.at.elapsed() < limit::LOOK_KEPT
     }
 
-    /// Is it young enough to delete what was looked into?
-    pub(super) fn is_fresh(&self) -> bool {
-        self.at.elapsed() < limit::LOOK_FRESH
+    /// Is it young enough to delete what was looked into, in a pass that began then? What waited for a later pass may have
+    /// waited for long: for a finalizer, or for pods that take their time.
+    pub(super) fn is_fresh(&self, began: Instant) -> bool {
+        self.at > began && self.at.elapsed() < limit::LOOK_FRESH
     }
 }
 

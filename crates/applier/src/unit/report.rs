@@ -357,6 +357,7 @@ impl Pass {
         let (objects, sum) = rows.sum(inventory, adopted);
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
+        let is_weighed = self.entry.prune && !self.entry.suspend && self.entry.frozen.is_none();
         UnitReport {
             member: self.connection.ctx.member.clone(),
             unit: self.unit.id.clone(),
@@ -371,6 +372,7 @@ impl Pass {
             message: summary.message,
             waiting: rows.waiting(&self.kept, self.deletions.as_ref(), self.unit.past.not_ours_at(self.entry.epoch)),
             deletions: self.deletions.clone(),
+            unweighed: !is_weighed && self.entry.removal.is_none(),
             reverts: self.unit.past.reverts,
             last_drift,
             details: rows.shared(),

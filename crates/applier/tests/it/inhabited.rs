@@ -106,6 +106,27 @@ async fn what_is_to_be_approved_is_what_really_goes_and_what_comes_later_stays_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_while_the_objects_of_a_namespace_take_their_time_to_go_keeps_it() {
+    let mut world = World::new().await;
+    let mut slow = map("slow");
+    slow["metadata"]["finalizers"] = json!(["example.com/takes-its-time"]);
+    let unit = world.set("a", 1, vec![namespace(), slow]);
+    world.applied(&unit).await;
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    let path = format!("{MAPS}/slow");
+    let is_going = |live: Option<Value>| live.is_some_and(|live| model::object::is_deleting(&live));
+    world.eventually("going", || async { is_going(world.get(&path).await) }).await;
+    world.post(MAPS, map("mine")).await;
+    world.edit(&path, "somebody", json!({"metadata": {"finalizers": null}})).await;
+    let is_given_back = |live: Option<Value>| {
+        live.is_some_and(|live| model::object::label(&live, label::HUB).is_none() && !model::object::is_deleting(&live))
+    };
+    world.eventually("given back", || async { is_given_back(world.get(NAMESPACE).await) }).await;
+    assert!(world.get(&path).await.is_none());
+    assert!(world.get(&format!("{MAPS}/mine")).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_into_which_nobody_can_see_is_not_deleted_until_somebody_can() {
     // 404: discovery names the kind, and its list is not there.
     for code in [403, 404] {

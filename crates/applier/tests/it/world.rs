@@ -585,6 +585,8 @@ impl World {
             expected: true,
             away: false,
             leaving: !self.units[unit].0.removal.is_none(),
+            carried_out: 0,
+            withheld: None,
         };
         let (plan, said) = guard::plan(&[scope], approved);
         if let Some((_, digest)) = plan.grants.first() {

@@ -41,6 +41,8 @@ fn decision(n: usize) -> api::delivery::Decision {
         reason: String::new(),
         replicas: None,
         granted: None,
+        carried_out: 0,
+        withheld: None,
         // A unit that leaves needs no rendering.
         removal: Removal::Prune,
         leaving: None,
@@ -172,6 +174,7 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
+        unweighed: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

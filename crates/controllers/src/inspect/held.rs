@@ -90,15 +90,16 @@ impl Inspector {
     async fn by_source(&self, world: &World, unit: &UnitId) -> Option<(Digest, Vec<Known>)> {
         let status_of =
             |unit: &UnitId, member: &MemberName| world.statuses.get(&(unit.clone(), member.clone())).cloned();
-        let entries = world.entries(unit).map(|(_, member, entry)| (member, entry));
+        let decisions = world.placed.iter().filter(|placed| placed.unit() == unit).map(|placed| &placed.decision.spec);
         let reports = |member: &MemberName| self.members.facts(member).is_some_and(|facts| facts.reports());
-        let held = unit::held(unit, entries, status_of, reports)?;
+        let held = unit::held(unit, decisions, status_of, reports)?;
         let waiting: HashSet<&MemberName> = held.members.iter().map(|(member, ..)| member).collect();
         let (mut out, mut known) = (Vec::new(), Lost::new());
         for (placed, member, entry) in world.entries(unit).filter(|(_, member, _)| waiting.contains(member)) {
             let (report, away) = (world.report(unit, member), held.away.contains(member));
             let status = world.statuses.get(&(unit.clone(), member.clone()));
             let list = unit::report_at(status, entry.epoch).and_then(|status| status.held.as_ref());
+            let list = list.or_else(|| unit::carried(status?, entry));
             let digest = list.map(|list| list.digest).or(entry.expected.as_ref().map(|expected| expected.digest));
             let going = report.and_then(|report| report.going.as_ref());
             let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {

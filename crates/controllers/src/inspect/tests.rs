@@ -76,6 +76,7 @@ fn report() -> UnitReport {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
+        unweighed: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

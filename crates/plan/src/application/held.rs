@@ -58,7 +58,7 @@ impl FoldFacts<'_> {
     fn held(&self, unit: &UnitId) -> Option<Held> {
         let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
         let reports = |member: &MemberName| self.members.get(member).is_some_and(|facts| facts.reports());
-        unit::held(unit, self.slices(unit).flat_map(|decision| &decision.members), status_of, reports)
+        unit::held(unit, self.slices(unit), status_of, reports)
     }
 
     /// How many objects of a unit in a member other units of the Application wait for, which would take them over.

@@ -193,6 +193,7 @@ impl World {
             waiting_on: None,
             waiting: Vec::new(),
             held: None,
+            unweighed: false,
             reverts: 0,
             reverts_counted: None,
             adopted: api::delivery::ObjectSet::default(),
@@ -684,9 +685,8 @@ fn an_object_that_is_stuck_in_one_member_does_not_hold_up_the_others() {
     world.report("a");
     world.report("b");
     let scopes = |world: &World| {
-        let entries = world.decisions.values().flat_map(|d| &d.members);
         let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
-        scopes(&world.unit(), entries, status_of, |_| true)
+        scopes(&world.unit(), world.decisions.values(), status_of, |_| true)
     };
     let mut reported = |phase| {
         let key = (world.unit(), name("b"));

@@ -237,6 +237,8 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         reason: "member of the fleet".into(),
         replicas: None,
         granted: None,
+        carried_out: 0,
+        withheld: None,
         removal,
         leaving: leaving.map(|why| Box::new(Leaving::new(LeavingCause::NotListed, why))),
         expected: None,

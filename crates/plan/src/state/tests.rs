@@ -101,6 +101,7 @@ fn status(phase: UnitPhase, health: Health) -> UnitStatus {
         waiting_on: None,
         waiting: Vec::new(),
         held: None,
+        unweighed: false,
         reverts: 0,
         reverts_counted: None,
         adopted: api::delivery::ObjectSet::default(),

@@ -190,6 +190,8 @@ fn one_unit(
         replicas: given.replicas,
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.
         granted: entries.get(member).filter(|entry| entry.epoch == epoch).and_then(|entry| entry.granted),
+        carried_out: entries.get(member).filter(|entry| entry.epoch == epoch).map_or(0, |entry| entry.carried_out),
+        withheld: entries.get(member).filter(|entry| entry.removal.is_none()).and_then(|entry| entry.withheld),
         removal: Removal::None,
         leaving: None,
         expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects))

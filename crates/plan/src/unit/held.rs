@@ -1,23 +1,27 @@
 //! What the deletion guard weighs of a unit, and what it holds.
 
-use api::delivery::{DeletionState, Deletions, ExpectedDeletions, MemberDecision, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{
+    DecisionSpec, DeletionState, Deletions, ExpectedDeletions, MemberDecision, UnitId, UnitPhase, UnitStatus,
+};
 use model::MemberName;
 
 use super::Observed;
 use crate::guard::{self, Held, MemberScope};
 use crate::report::CONFLICT;
 
-/// What the guard weighs of a unit: one scope per member that its decision names. Members report for the epoch that
+/// What the guard weighs of a unit: one scope per member that its decisions name. Members report for the epoch that
 /// their entry asks for; an older report says nothing of this one. `reports`: whether a member's report is waited for.
 pub fn scopes<'a>(
     unit: &UnitId,
-    entries: impl IntoIterator<Item = (&'a MemberName, &'a MemberDecision)>,
+    decisions: impl IntoIterator<Item = &'a DecisionSpec>,
     status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
     reports: impl Fn(&MemberName) -> bool,
 ) -> Vec<MemberScope> {
-    let scope = |(member, entry): (&MemberName, &MemberDecision)| {
+    let scope = |(decision, member, entry): (&DecisionSpec, &MemberName, &MemberDecision)| {
         let status = status_of(unit, member);
         let current = report_at(status.as_ref(), entry.epoch);
+        // What it said while it was not asked says nothing of what it would delete now.
+        let current = current.filter(|status| !(status.unweighed && decision.weighs()));
         let leaving = !entry.removal.is_none();
         let is_kept = entry.kept().is_some();
         // What leaves is not weighed, unless its member says that it waits for a word. Nor is what an edit would take out:
@@ -28,7 +32,9 @@ pub fn scopes<'a>(
         let (expected, is_asked) = (entry.expected.as_deref(), reports(member));
         let expected = expected.filter(|_| current.is_none() && !leaving && !is_kept);
         let desired = current.map(|s| s.objects.desired).or(expected.map(|e| e.desired)).unwrap_or_default();
-        let mut report = current.map(|s| s.held.clone()).or(expected.map(of_expected));
+        let unanswered = current.is_none() && !is_asked && !leaving && !is_kept;
+        let carried = status.as_ref().filter(|_| unanswered).and_then(|status| carried(status, entry));
+        let mut report = current.map(|s| s.held.clone()).or(expected.map(of_expected)).or(carried.cloned().map(Some));
         if let Some(Some(list)) = &mut report {
             note_grant(list, entry, !is_asked || expected.is_some());
         }
@@ -42,13 +48,25 @@ pub fn scopes<'a>(
             expected: is_asked,
             away: !is_asked,
             leaving,
+            carried_out: entry.carried_out,
+            withheld: entry.withheld,
         };
         if is_kept {
             keep_only_the_list(&mut scope);
         }
         Some(scope)
     };
-    entries.into_iter().filter_map(scope).collect()
+    let decisions = decisions.into_iter();
+    let all =
+        decisions.flat_map(|decision| decision.members.iter().map(move |(member, entry)| (decision, member, entry)));
+    all.filter_map(scope).collect()
+}
+
+/// The list of a member that stopped answering while its list was held, and whose unit has another revision since: what waited
+/// there waits still. Where it is known what the new revision adds, `expected` has both.
+pub fn carried<'a>(status: &'a UnitStatus, entry: &MemberDecision) -> Option<&'a Deletions> {
+    let list = status.held.as_ref().filter(|list| list.state == DeletionState::Waiting && list.count > 0)?;
+    (status.epoch < entry.epoch && entry.expected.is_none()).then_some(list)
 }
 
 /// A report that says what the member would delete at this epoch. In these phases it has not yet come to that, unless it had before: a
@@ -106,29 +124,29 @@ pub fn decides(was: Option<&UnitStatus>, is: Option<&UnitStatus>, is_weighed: im
     let removed = |s: Option<&UnitStatus>| s.is_some_and(|s| s.phase == UnitPhase::Removed);
     let held = |s: Option<&UnitStatus>| s.and_then(|s| s.held.clone());
     let read = |s: Option<&UnitStatus>| {
-        s.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase, s.reason == CONFLICT))
+        s.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase, s.reason == CONFLICT, s.unweighed))
     };
     removed(was) != removed(is) || held(was) != held(is) || (read(was) != read(is) && is_weighed())
 }
 
-/// What is held of a unit, by these entries of its decision.
+/// What is held of a unit, by its decisions.
 pub fn held<'a>(
     unit: &UnitId,
-    entries: impl IntoIterator<Item = (&'a MemberName, &'a MemberDecision)>,
+    decisions: impl IntoIterator<Item = &'a DecisionSpec>,
     status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
     reports: impl Fn(&MemberName) -> bool,
 ) -> Option<Held> {
-    guard::plan(&scopes(unit, entries, status_of, reports), None).1.held
+    guard::plan(&scopes(unit, decisions, status_of, reports), None).1.held
 }
 
 impl Observed<'_> {
-    /// What the guard says of a unit whose entries are these, with what was approved.
+    /// What the guard weighs of a unit whose decisions are these.
     pub(super) fn weigh<'a>(
         &self,
         unit: &UnitId,
-        entries: impl IntoIterator<Item = (&'a MemberName, &'a MemberDecision)>,
+        decisions: impl IntoIterator<Item = &'a DecisionSpec>,
     ) -> Vec<MemberScope> {
         let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
-        scopes(unit, entries, status_of, |member| self.members.get(member).is_some_and(|facts| facts.reports()))
+        scopes(unit, decisions, status_of, |member| self.members.get(member).is_some_and(|facts| facts.reports()))
     }
 }

@@ -42,6 +42,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: waiting(report, before),
         held: held(report, before),
+        unweighed: report.unweighed,
         reverts,
         reverts_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),

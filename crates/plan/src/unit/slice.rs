@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{DecisionSpec, MemberDecision, Removal, UnitId, UnitPhase};
+use api::delivery::{DecisionSpec, DeletionState, Deletions, MemberDecision, Removal, UnitId, UnitPhase, Withheld};
 use model::{MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
+use super::held::report_at;
 use super::{Observed, OwnerState, Plan, cluster, trigger};
-use crate::guard;
+use crate::guard::{self, MemberScope};
 
 /// `stored`: the slices as they are stored, also with what is of other clusters.
 pub(super) fn write(
@@ -162,7 +163,8 @@ fn leave(
 /// member's list and stays for its epoch; what leaves may need one as well. Once the owner is gone, the last approval
 /// stays.
 fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) {
-    let scopes = observed.weigh(unit, slices.values().flat_map(|decision| &decision.members));
+    end_grants(observed, unit, slices);
+    let scopes = observed.weigh(unit, slices.values());
     if observed.facts.state != OwnerState::Gone {
         // An approval counts while it is of what is held now, or was held and is being released.
         let held = guard::plan(&scopes, None).1.held.map(|held| held.digest);
@@ -170,7 +172,8 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
         slices.values_mut().for_each(|decision| decision.approved = approved);
     }
     let approved = slices.values().find_map(|decision| decision.approved);
-    let (plan, _) = guard::plan(&scopes, approved);
+    let (plan, report) = guard::plan(&scopes, approved);
+    note_held(&scopes, &report, slices);
     for (member, digest) in plan.grants {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&member));
         let Some(entry) = entry else { continue };
@@ -179,6 +182,38 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
         let expected = entry.expected.as_mut().filter(|_| plan.by_approval.contains(&member));
         if let Some(expected) = expected.filter(|expected| expected.digest == digest) {
             expected.approval = expected.approval.or(approved);
+        }
+    }
+}
+
+/// A grant is good for once: when all that it was for is gone, it ends, and what a person saw of a member that was away with it. A
+/// member that is restored from its own backup has the same list again, and nobody has seen that one.
+fn end_grants(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) {
+    let entries = slices.values_mut().flat_map(|decision| &mut decision.members);
+    for (member, entry) in entries.filter(|(_, entry)| entry.removal.is_none()) {
+        let status = observed.statuses.get(&(unit.clone(), member.clone()));
+        let list = report_at(status, entry.epoch).and_then(|status| status.held.as_ref());
+        let is_of = |list: &&Deletions| entry.granted == Some(list.digest);
+        if list.filter(is_of).is_some_and(|list| list.state == DeletionState::Released && list.count + list.left == 0) {
+            (entry.granted, entry.expected) = (None, None);
+            entry.carried_out = entry.carried_out.saturating_add(1);
+        }
+    }
+}
+
+/// Notes whose list is held. Before all have reported it is not known whether it is; and a member that says nothing of its
+/// deletions now may still have those that were held.
+fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeMap<u32, DecisionSpec>) {
+    if !report.waiting_on.is_empty() {
+        return;
+    }
+    let held: BTreeMap<&MemberName, u32> =
+        report.held.iter().flat_map(|held| &held.members).map(|(member, count, _)| (member, *count)).collect();
+    for scope in scopes.iter().filter(|scope| scope.report.is_some()) {
+        let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&scope.member));
+        if let Some(entry) = entry {
+            let count = held.get(&scope.member);
+            entry.withheld = count.map(|count| Withheld { epoch: scope.epoch, count: *count });
         }
     }
 }

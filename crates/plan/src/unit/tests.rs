@@ -224,6 +224,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
         waiting_on: None,
         waiting: Vec::new(),
         held: None,
+        unweighed: false,
         reverts: 0,
         reverts_counted: None,
         adopted: api::delivery::ObjectSet::default(),
@@ -400,10 +401,9 @@ fn what_is_held_is_granted_by_the_approval_of_exactly_that_list() {
     assert_eq!(world.entry("a").granted, None);
     world.facts.approved = vec![Digest::of(b"something else")];
     assert!(world.step().is_settled(), "another list was approved");
-    let entries = world.decisions.values().flat_map(|d| &d.members);
     let statuses = &world.statuses;
     let status_of = |u: &UnitId, m: &MemberName| statuses.get(&(u.clone(), m.clone())).cloned();
-    let held = held(&world.owner.unit(None), entries, status_of, |_| true).unwrap();
+    let held = held(&world.owner.unit(None), world.decisions.values(), status_of, |_| true).unwrap();
     world.facts.approved = vec![held.digest];
     assert_eq!(world.trigger().0, TriggerCause::Approval);
     assert_eq!(world.entry("a").granted, Some(Digest::of(b"all")));
@@ -518,6 +518,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
+        unweighed: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

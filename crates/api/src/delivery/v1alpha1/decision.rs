@@ -44,9 +44,17 @@ pub struct MemberDecision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
     /// Digest of this member's list of deletions that may go ahead at this epoch: within the guard's budget, or approved.
-    /// Stays as long as the epoch.
+    /// Stays until all of it is gone, at most as long as the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<Digest>,
+    /// How many such lists were carried out at this epoch. The same list made again, as by a member that was restored from its backup,
+    /// is another one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub carried_out: u32,
+    /// The list of deletions of this member that the guard holds. It stays held whatever becomes of other members: until a person
+    /// agrees, or the source has some of it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
     /// Set while the unit is being taken out of this member: the tombstone that an unreachable member keeps.
     #[serde(default, skip_serializing_if = "Removal::is_none")]
     pub removal: Removal,
@@ -59,6 +67,20 @@ pub struct MemberDecision {
     // Boxed, as above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Box<ExpectedDeletions>>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A list of deletions that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Withheld {
+    /// The unit's epoch that it was of.
+    pub epoch: u64,
+    /// How many objects it had.
+    pub count: u32,
 }
 
 impl MemberDecision {
@@ -166,6 +188,11 @@ impl DecisionSpec {
             explanation: None,
             members: BTreeMap::new(),
         }
+    }
+
+    /// Do members count what the unit no longer has, as things are decided now?
+    pub fn weighs(&self) -> bool {
+        self.prune && !self.suspended && self.frozen.is_none()
     }
 
     /// The name of a slice of a unit's decision.

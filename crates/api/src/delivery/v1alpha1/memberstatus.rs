@@ -98,6 +98,10 @@ pub struct UnitStatus {
     /// Deletions that wait to be released, or were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Deletions>,
+    /// Whether what the unit no longer has was not counted, since it was suspended, frozen or did not prune when it reported. That
+    /// nothing is held says nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unweighed: bool,
     /// How often a change that somebody made in the member was reverted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reverts: u64,

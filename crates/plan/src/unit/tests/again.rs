@@ -20,9 +20,8 @@ fn what_was_approved_of_an_owner_that_is_gone_releases_nothing_of_one_that_is_ma
     world.step();
     world.report("a", UnitPhase::Applied, Some(list("all", 30)));
     let held = |world: &World| {
-        let entries = world.decisions.values().flat_map(|d| &d.members);
         let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
-        held(&world.owner.unit(None), entries, status_of, |_| true).unwrap().digest
+        held(&world.owner.unit(None), world.decisions.values(), status_of, |_| true).unwrap().digest
     };
     let approved = held(&world);
     world.facts.approved = vec![approved];

@@ -35,9 +35,10 @@ fn away(of_b: &[&str]) -> World {
 }
 
 fn held(world: &World) -> Option<crate::guard::Held> {
-    let entries = world.decisions.values().flat_map(|decision| &decision.members);
     let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
-    crate::unit::held(&world.owner.unit(None), entries, status_of, |member| world.members[member].reports())
+    crate::unit::held(&world.owner.unit(None), world.decisions.values(), status_of, |member| {
+        world.members[member].reports()
+    })
 }
 
 const MANY: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
@@ -201,4 +202,127 @@ fn who_is_asked_about_is_who_does_not_answer_and_ran_something_else() {
     world.units[0].prune = false;
     world.step();
     assert_eq!(of(&mut world), []);
+}
+
+/// A report of a member that lost these, of which it has 20 others.
+fn waits(world: &mut World, members: &[&str], names: &[&str]) {
+    for member in members {
+        world.report(member, UnitPhase::DeletionsHeld, lost(names));
+    }
+    world.step();
+}
+
+#[test]
+fn what_is_held_stays_held_when_others_stop_answering() {
+    let mut world = World::new(&["a", "b", "c"]);
+    world.step();
+    waits(&mut world, &["a", "b", "c"], &MANY[..8]);
+    assert_eq!(held(&world).map(|held| held.count), Some(24));
+    // Alone it would be within the budget.
+    for gone in ["b", "c"] {
+        world.members.insert(name(gone), MemberFacts::new(Reach::Unknown));
+        world.step();
+        assert_eq!(held(&world).map(|held| held.count), Some(24), "without {gone}");
+        assert_eq!(world.entry("a").granted, None, "without {gone}");
+    }
+    assert!(world.step().is_settled(), "it is written once");
+    // Another commit that changes nothing of it.
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.step();
+    waits(&mut world, &["a"], &MANY[..8]);
+    let list = held(&world).unwrap();
+    assert_eq!((list.count, list.away), (24, vec![name("b"), name("c")]));
+    assert_eq!(world.entry("a").granted, None);
+    // A person may agree to it, also for those that are away.
+    world.facts.approved = vec![list.digest];
+    world.step();
+    for member in ["a", "b", "c"] {
+        assert_eq!(world.entry(member).granted, Some(lost(&MANY[..8]).unwrap().digest), "{member}");
+    }
+}
+
+#[test]
+fn what_is_held_stays_held_when_members_leave_or_come() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    waits(&mut world, &["a", "b"], &MANY[..8]);
+    assert_eq!(held(&world).map(|held| held.count), Some(16));
+    // Another member that has much more, so that the list is less than a quarter.
+    let more = World::new(&["a", "b", "c"]);
+    (world.units[0].placement, world.members) = (more.units[0].placement.clone(), more.members);
+    world.step();
+    world.report("c", UnitPhase::Applied, None);
+    world.statuses.get_mut(&(world.owner.unit(None), name("c"))).unwrap().objects.inventory = 1_000;
+    world.step();
+    let list = held(&world).unwrap();
+    assert_eq!((list.count, list.causes, world.entry("a").granted), (16, vec![crate::guard::Cause::StillHeld], None));
+}
+
+#[test]
+fn a_grant_is_good_for_once() {
+    let mut world = World::new(&["a"]);
+    world.step();
+    waits(&mut world, &["a"], &MANY);
+    let list = held(&world).unwrap();
+    world.facts.approved = vec![list.digest];
+    world.step();
+    assert_eq!(world.entry("a").granted, Some(lost(&MANY).unwrap().digest));
+    let released =
+        |left| Deletions { state: DeletionState::Released, released: 12, count: 0, left, ..lost(&MANY).unwrap() };
+    world.report("a", UnitPhase::Applied, Some(released(1)));
+    world.step();
+    assert!(world.entry("a").granted.is_some(), "one object is not gone yet");
+    world.report("a", UnitPhase::Applied, Some(released(0)));
+    world.step();
+    assert_eq!(world.entry("a").granted, None);
+    assert!(world.step().is_settled());
+    // The member was restored from its backup. The approval is still there.
+    waits(&mut world, &["a"], &MANY);
+    let again = held(&world).unwrap();
+    assert_eq!((again.count, world.entry("a").granted), (12, None));
+    assert_ne!(again.digest, list.digest);
+    world.facts.approved.push(again.digest);
+    world.step();
+    assert!(world.entry("a").granted.is_some());
+}
+
+#[test]
+fn what_was_held_and_became_little_in_all_members_goes_within_the_budget() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    waits(&mut world, &["a", "b"], &MANY);
+    assert_eq!(held(&world).map(|held| held.count), Some(24));
+    // Most of it is back with the next commit.
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.step();
+    waits(&mut world, &["a", "b"], &MANY[..2]);
+    assert_eq!(held(&world), None);
+    assert_eq!(world.entry("a").granted, Some(lost(&MANY[..2]).unwrap().digest));
+}
+
+#[test]
+fn a_report_of_when_nothing_was_to_be_deleted_says_nothing_of_what_is() {
+    for change in [
+        (|unit: &mut UnitSpec, on| unit.prune = !on) as fn(&mut UnitSpec, bool),
+        |unit, on| unit.suspend = on,
+        |unit, on| unit.frozen = on.then(|| WaitingOn::new(Missing::Member, "the fleet is gone")),
+    ] {
+        let mut world = World::new(&["a", "b", "c"]);
+        world.step();
+        change(&mut world.units[0], true);
+        world.step();
+        for member in ["a", "b", "c"] {
+            world.report(member, UnitPhase::Applied, None);
+            world.statuses.get_mut(&(world.owner.unit(None), name(member))).unwrap().unweighed = true;
+        }
+        world.step();
+        change(&mut world.units[0], false);
+        world.step();
+        // The first one that says so is alone within the budget.
+        for member in ["a", "b", "c"] {
+            waits(&mut world, &[member], &MANY[..8]);
+            assert_eq!(world.entry("a").granted, None, "after {member}");
+        }
+        assert_eq!(held(&world).map(|held| held.count), Some(24));
+    }
 }

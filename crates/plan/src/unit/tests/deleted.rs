@@ -52,9 +52,8 @@ fn a_list_of_all_members_stays_the_same_while_one_of_them_waits_for_a_phase_agai
     }
     world.step();
     let held = |world: &World| {
-        let entries = world.decisions.values().flat_map(|decision| &decision.members);
         let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
-        held(&world.owner.unit(None), entries, status_of, |_| true).unwrap()
+        held(&world.owner.unit(None), world.decisions.values(), status_of, |_| true).unwrap()
     };
     let before = held(&world);
     world.facts.approved = vec![before.digest];

@@ -621,8 +621,7 @@ fn what_is_kept_is_not_what_a_commit_may_remove_a_quarter_of() {
         }
         let held = |world: &World| {
             let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
-            let entries = world.decisions.values().flat_map(|d| &d.members);
-            held(&world.owner.unit(None), entries, status_of, |_| true)
+            held(&world.owner.unit(None), world.decisions.values(), status_of, |_| true)
         };
         world.step();
         let told = held(&world).unwrap_or_else(|| panic!("granted: {reported:?}"));

@@ -189,7 +189,10 @@ impl Away {
 
     /// Stores a revision of a policy: ConfigMaps of these names.
     fn revision(&self, policy: &str, epoch: u64, names: &[&str]) -> String {
-        let object = |name: &&str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+        let object = |name: &&str| {
+            let asks = (*name == "if-not-present").then(|| json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}));
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop", "annotations": asks}})
+        };
         let (objects, unit): (Vec<Value>, _) = (names.iter().map(object).collect(), Self::unit(policy));
         let short = unit.short(&self.hub);
         let (inputs, _) = plan::unit::objects::pack(&objects, &short, &HubKey::from_random([1; 32])).unwrap();
@@ -298,20 +301,34 @@ async fn the_list_of_a_member_that_is_away_is_named_without_what_stays_there() {
 async fn an_edit_that_takes_a_silent_member_out_names_what_it_was_sent_last_or_that_this_is_not_known() {
     let leaving =
         json!({"cause": "SelectorDiffers", "message": "label size is \"small\", the selector wants \"smal\""});
-    for (inventory, applied, expect) in [
-        (2, 2, ("a lost", 0)),
+    let (one, two) = (["a", "lost"].as_slice(), ["a"].as_slice());
+    for (one, two, desired, inventory, applied, phase, expect) in [
+        (one, two, 2, 2, 2, "Applied", ("a lost", 0)),
         // It has more than it was sent, or has not taken all of it.
-        (3, 2, ("", 1)),
-        (2, 1, ("", 1)),
+        (one, two, 2, 3, 2, "Applied", ("", 1)),
+        (one, two, 2, 2, 1, "Applied", ("", 1)),
+        // What it never got does not stand for what it has besides.
+        (one, &["a", "new"], 2, 3, 2, "Applied", ("", 1)),
+        (one, &["a", "new"], 2, 2, 2, "Applied", ("a lost new", 0)),
+        // Nor does an object that is left alone, which it may not have recorded.
+        (&["a", "if-not-present"], two, 2, 2, 2, "Applied", ("", 1)),
+        (&["a", "if-not-present"], two, 2, 1, 2, "Applied", ("a if-not-present", 0)),
+        // The numbers are not of this revision: a pass that came to no end has those of an earlier one, or none.
+        (one, two, 1, 2, 1, "Applied", ("", 1)),
+        (one, two, 2, 2, 2, "Failed", ("", 1)),
+        (one, two, 0, 2, 0, "Failed", ("", 1)),
+        // It was never there.
+        (one, two, 0, 0, 0, "Unknown", ("a lost", 0)),
     ] {
+        let about = format!("{one:?} {two:?} {desired} {inventory} {applied} {phase}");
         let away = Away::new();
-        let (one, two) = (away.revision("p", 1, &["a", "lost"]), away.revision("p", 2, &["a"]));
+        let (one, two) = (away.revision("p", 1, one), away.revision("p", 2, two));
         let entry = json!({"revision": two, "epoch": 2, "reason": "", "leaving": leaving});
         away.decide_more("p", &entry, &json!({"prune": true, "held": format!("sha256:{}", "1".repeat(64))}));
-        let counts = json!({"desired": 2, "applied": applied, "healthy": 1, "failed": 0, "inventory": inventory});
-        away.report(&json!({"revision": one, "epoch": 1, "phase": "Applied", "health": "Healthy", "objects": counts,
+        let counts = json!({"desired": desired, "applied": applied, "healthy": 1, "failed": 0, "inventory": inventory});
+        away.report(&json!({"revision": one, "epoch": 1, "phase": phase, "health": "Healthy", "objects": counts,
             "since": "2026-01-01T00:00:00Z"}));
         let (goes, stays, unnamed) = away.held().await;
-        assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{inventory} {applied}");
+        assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{about}");
     }
 }

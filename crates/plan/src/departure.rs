@@ -345,7 +345,8 @@ pub fn heirs<'a>(
     out
 }
 
-/// In which Namespaces of a unit other units of the member have something: they stay for as long as these do.
+/// In which Namespaces of a unit other units of the member have something that is not on its way out: they stay, as
+/// [`Claims::occupied`](crate::handover::Claims::occupied) has it. What only may go one day keeps them as what is wanted does.
 pub fn occupants<'a>(
     unit: &UnitReport,
     others: impl IntoIterator<Item = &'a UnitReport>,
@@ -358,8 +359,11 @@ pub fn occupants<'a>(
     }
     let is_leaving = |other: &&UnitReport| matches!(other.phase, UnitPhase::Removing | UnitPhase::Removed);
     for other in others.into_iter().filter(|other| other.unit != unit.unit && !is_leaving(other)) {
-        let stay = other.details.iter().filter(|row| row.sync != SyncState::PrunePending);
-        let namespaces: BTreeSet<&str> = stay.map(|row| row.key.namespace.as_str()).collect();
+        // What it wants comes first. Where somebody has deleted that, it makes it again.
+        let wanted = usize::try_from(other.objects.desired).unwrap_or(usize::MAX);
+        let rows = other.details.iter().enumerate();
+        let stay = rows.filter(|(index, row)| *index < wanted || row.sync != SyncState::Deleting);
+        let namespaces: BTreeSet<&str> = stay.map(|(_, row)| row.key.namespace.as_str()).collect();
         for (key, units) in &mut out {
             if namespaces.contains(key.name.as_str()) {
                 units.insert(other.unit.clone());

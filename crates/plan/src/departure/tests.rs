@@ -261,18 +261,25 @@ fn what_an_application_keeps_is_not_called_a_matter_of_its_policies() {
 #[test]
 fn others_that_stay_in_a_namespace_keep_it() {
     let row = |kind: &str, namespace: &str, sync: &str| json!({"key": {"kind": kind, "namespace": namespace, "name": "shop"}, "version": "v1", "sync": sync, "health": "Healthy"});
-    let unit = |app: &str, phase: &str, rows: &[Value]| -> UnitReport {
-        let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+    let unit_with = |app: &str, phase: &str, rows: &[Value], wanted: usize| -> UnitReport {
+        let counts = json!({"desired": wanted, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
         serde_json::from_value(json!({"member": "a", "unit": format!("apps.kurator.dev/Application/default/{app}/p"),
             "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": phase, "health": "Healthy", "objects": counts,
             "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
         .unwrap()
     };
+    let unit = |app: &str, phase: &str, rows: &[Value]| unit_with(app, phase, rows, 0);
     let maker = unit("maker", "Applied", &[row("Namespace", "", "Synced"), row("ConfigMap", "shop", "Synced")]);
     for (other, keeps) in [
         (unit("other", "Applied", &[row("ConfigMap", "shop", "Synced")]), true),
         (unit("other", "Applied", &[row("ConfigMap", "elsewhere", "Synced")]), false),
-        (unit("other", "Applied", &[row("ConfigMap", "shop", "PrunePending")]), false),
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "Deleting")]), false),
+        // It wants it, and makes it again when somebody has deleted it.
+        (unit_with("other", "Applied", &[row("ConfigMap", "shop", "Deleting")], 1), true),
+        // Nothing says that these go: the Namespace is given back.
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "PrunePending")]), true),
+        (unit("other", "DeletionsHeld", &[row("ConfigMap", "shop", "DeletionHeld")]), true),
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "NotPruned")]), true),
         (unit("other", "Removing", &[row("ConfigMap", "shop", "Synced")]), false),
     ] {
         let found = occupants(&maker, [&maker, &other]);

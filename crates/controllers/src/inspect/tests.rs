@@ -241,16 +241,35 @@ impl Away {
         self.controllers.stores.statuses.learn(stored);
     }
 
+    /// The member answers after all, and its applier says this of policy `p`.
+    fn answers(&self, phase: UnitPhase, epoch: u64) {
+        let ready = json!({"type": "Ready", "status": "True", "reason": "ClusterReady", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let conditions = vec![serde_json::from_value(ready).unwrap()];
+        let mut record = api::karmada::cluster::v1alpha1::Cluster::new("b", Default::default());
+        record.metadata.resource_version = Some("40".into());
+        record.status = Some(api::karmada::cluster::v1alpha1::ClusterStatus { conditions, ..Default::default() });
+        self.controllers.stores.clusters.learn(record);
+        let member: model::MemberName = "b".parse().unwrap();
+        let said = UnitReport { member: member.clone(), unit: Self::unit("p"), epoch, phase, ..report() };
+        drop(self.controllers.feed.member(&member).report(applier::FeedReport::Unit(said.into())));
+    }
+
     /// Everything that waits: what goes, what stays and why, and how many members have no names.
     async fn held(&self) -> (String, Vec<String>, usize) {
+        self.held_away(true).await.unwrap()
+    }
+
+    /// The same of a member that is away or not. `None`: no list is whole at this moment.
+    async fn held_away(&self, away: bool) -> Option<(String, Vec<String>, usize)> {
         let key = client::NamespacedName::new("default", "app");
         let held = self.controllers.inspector.held(&key, false).await.unwrap();
-        let [list] = &held.lists[..] else { panic!("{held:?}") };
+        let [list] = &held.lists[..] else { return None };
         let objects: Vec<_> = list.groups.iter().flat_map(|group| &group.objects).collect();
-        assert!(list.groups.iter().all(|group| group.away), "{list:?}");
+        assert!(list.groups.iter().all(|group| group.away == away), "{list:?}");
         let goes: Vec<&str> = objects.iter().filter(|o| o.stays.is_empty()).map(|o| o.name.as_str()).collect();
         let stays = objects.iter().filter(|o| !o.stays.is_empty()).map(|o| format!("{}: {}", o.name, o.stays));
-        (goes.join(" "), stays.collect(), list.unnamed.len())
+        Some((goes.join(" "), stays.collect(), list.unnamed.len()))
     }
 }
 
@@ -293,6 +312,33 @@ async fn the_list_of_a_member_that_is_away_is_named_without_what_stays_there() {
         }
         away.decide("p", &entry);
         assert_eq!(away.held().await, (goes.join(" "), stays.clone(), 0), "its own: {is_own}");
+    }
+}
+
+/// A definition is waited for again, and the hub has started since: the list that is stored is not said again.
+#[tokio::test]
+async fn a_list_is_named_while_its_member_waits_for_what_comes_before() {
+    let had: Vec<String> = (0..12).map(|n| format!("c{n:02}")).collect();
+    let had: Vec<&str> = had.iter().map(String::as_str).collect();
+    for (phase, is_named) in [
+        (UnitPhase::Pending, true),
+        (UnitPhase::Applying, true),
+        (UnitPhase::Waiting, true),
+        // It came to the list, and there is another one, or none.
+        (UnitPhase::Applied, false),
+        (UnitPhase::DeletionsHeld, false),
+    ] {
+        let away = Away::new();
+        let (_one, two) = (away.revision("p", 1, &had), away.revision("p", 2, &[]));
+        away.decide("p", &json!({"revision": two, "epoch": 2, "reason": ""}));
+        let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 12});
+        away.report(
+            &json!({"revision": two, "epoch": 2, "phase": "DeletionsHeld", "health": "Healthy", "objects": counts,
+            "since": "2026-01-01T00:00:00Z", "held": list(&had).0}),
+        );
+        away.answers(phase, 2);
+        let named = away.held_away(false).await;
+        assert_eq!(named, is_named.then(|| (had.join(" "), Vec::new(), 0)), "{phase}");
     }
 }
 

@@ -53,7 +53,7 @@ impl Inspector {
     /// # Errors
     /// The Application is not there.
     pub async fn held(&self, key: &NamespacedName, with_uids: bool) -> Result<HeldList, InspectError> {
-        let _turn = turn_of(&self.held_turns).await?;
+        let _turn = turn_of(&self.list_turns).await?;
         let application = self.application(key)?;
         let owner = owner_of_application(key);
         let world = self.world(&owner, self.placed(&application, &owner));

@@ -2,7 +2,7 @@
 //!
 //! A member that is away says nothing to a hub that was started again. What it ran last is stored as the name of a Revision, and
 //! that can be rendered. Where less can be rendered than the member is known to have, nothing is said: a list with too little in it is
-//! worse than none.
+//! worse than none. Each answer takes a turn, since it renders; [`held`](super::held) has one when it asks for what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,12 +17,52 @@ use model::{MemberName, ObjectKey};
 use plan::departure::says_what_is_there;
 use plan::prepare::Bundle;
 
-use super::{Inspector, Placed};
+use super::{InspectError, Inspector, Placed, turn_of};
 use crate::record::{MEMBER, application_of, owner_of_application};
 
 impl Inspector {
     /// What members were sent of an Application that have not said what they have; `only` of this one, if it is named.
-    pub async fn sent(&self, key: &NamespacedName, only: Option<&MemberName>) -> Vec<Sent> {
+    ///
+    /// # Errors
+    /// Too many lists are asked for at the same time.
+    pub async fn sent(&self, key: &NamespacedName, only: Option<&MemberName>) -> Result<Vec<Sent>, InspectError> {
+        let _turn = turn_of(&self.list_turns).await?;
+        Ok(self.sent_of(key, only).await)
+    }
+
+    /// The same of each of these Applications.
+    ///
+    /// # Errors
+    /// Too many lists are asked for at the same time.
+    pub async fn sent_of_each(
+        &self,
+        keys: &[NamespacedName],
+        only: Option<&MemberName>,
+    ) -> Result<Vec<Vec<Sent>>, InspectError> {
+        let _turn = turn_of(&self.list_turns).await?;
+        let mut out = Vec::new();
+        for key in keys {
+            out.push(self.sent_of(key, only).await);
+        }
+        Ok(out)
+    }
+
+    /// The same of everything that a member was sent.
+    ///
+    /// # Errors
+    /// Too many lists are asked for at the same time.
+    pub async fn sent_to_member(&self, member: &MemberName) -> Result<Vec<Sent>, InspectError> {
+        let _turn = turn_of(&self.list_turns).await?;
+        let decisions = self.stores.decisions.by_index(MEMBER, member.as_str());
+        let owners: BTreeSet<Owner> = decisions.iter().map(|decision| decision.spec.unit.owner()).collect();
+        let mut out = Vec::new();
+        for key in owners.iter().filter_map(application_of) {
+            out.extend(self.sent_of(&key, Some(member)).await);
+        }
+        Ok(out)
+    }
+
+    async fn sent_of(&self, key: &NamespacedName, only: Option<&MemberName>) -> Vec<Sent> {
         let Ok(application) = self.application(key) else { return Vec::new() };
         let owner = owner_of_application(key);
         let placed = self.placed(&application, &owner);
@@ -43,17 +83,6 @@ impl Inspector {
                 };
                 out.extend(objects.map(|objects| Sent { unit: unit.clone(), member: member.clone(), objects }));
             }
-        }
-        out
-    }
-
-    /// The same of everything that a member was sent.
-    pub async fn sent_to_member(&self, member: &MemberName) -> Vec<Sent> {
-        let decisions = self.stores.decisions.by_index(MEMBER, member.as_str());
-        let owners: BTreeSet<Owner> = decisions.iter().map(|decision| decision.spec.unit.owner()).collect();
-        let mut out = Vec::new();
-        for key in owners.iter().filter_map(application_of) {
-            out.extend(self.sent(&key, Some(member)).await);
         }
         out
     }

@@ -162,6 +162,28 @@ async fn what_is_held_is_answered_also_while_previews_wait_for_other_machines() 
     assert_eq!(inspector.rendering(&key, &member).await.unwrap_err(), super::InspectError::Busy);
 }
 
+/// A list of a member that is away may render two revisions.
+#[tokio::test(start_paused = true)]
+async fn what_members_were_sent_is_asked_in_turns_and_does_not_wait_for_previews() {
+    let (_cache, controllers) = crate::deps::tests::idle();
+    let inspector = &controllers.inspector;
+    let (key, member) = (client::NamespacedName::new("default", "app"), "a".parse().unwrap());
+    let at_once = u32::try_from(super::AT_ONCE).unwrap();
+    let previews = inspector.turns.acquire_many(at_once).await.unwrap();
+    assert_eq!(inspector.sent(&key, None).await, Ok(Vec::new()));
+    drop(previews);
+    // The last that is free is enough: who has a turn asks for no other one.
+    let but_one = inspector.list_turns.acquire_many(at_once - 1).await.unwrap();
+    assert_eq!(inspector.sent_to_member(&member).await, Ok(Vec::new()));
+    assert_eq!(inspector.sent_of_each(&[key.clone(), key.clone()], None).await, Ok(vec![Vec::new(); 2]));
+    let _last = inspector.list_turns.acquire().await.unwrap();
+    assert_eq!(inspector.sent(&key, None).await, Err(super::InspectError::Busy));
+    assert_eq!(inspector.sent_of_each(&[key], None).await, Err(super::InspectError::Busy));
+    assert_eq!(inspector.sent_to_member(&member).await, Err(super::InspectError::Busy));
+    drop(but_one);
+    assert_eq!(inspector.sent_to_member(&member).await, Ok(Vec::new()));
+}
+
 /// An Application `app` with a member `b` that does not answer, which had other objects than its policies have now.
 struct Away {
     _cache: tempfile::TempDir,

@@ -14,7 +14,7 @@ use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, SentObjec
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 
 use crate::adopt;
-use crate::difference::whole;
+use crate::difference::{going, whole};
 use crate::inhabitant::is_within;
 use crate::prepare::Bundle;
 use crate::report::{RECORD_LOST, is_of_another};
@@ -61,6 +61,16 @@ const TAKES_OVER: &str = " takes it over";
 /// Do these words say that another unit takes the object over?
 pub fn is_taken_over(words: &str) -> bool {
     words.ends_with(TAKES_OVER)
+}
+
+/// What is not known of an object that goes before its member is asked: who else has something in it, or of it. In words, after its
+/// name.
+pub fn unless(key: &ObjectKey) -> Option<&'static str> {
+    match phase::is_container(key) {
+        true if phase::is_namespace(key) => Some("stays if others have something in it"),
+        true => Some("stays if others have something of it"),
+        false => None,
+    }
 }
 
 impl Stays {
@@ -205,7 +215,7 @@ impl Objects {
 
     /// The same as differences, for those who compare.
     pub fn differences(&self) -> Vec<ObjectDifference> {
-        let goes = self.goes.iter().map(|key| whole(key, ObjectChange::Delete));
+        let goes = self.goes.iter().map(going);
         let stays = self
             .stays
             .iter()

@@ -185,6 +185,24 @@ fn what_was_adopted_is_in_no_list_as_something_that_goes_also_where_only_its_key
     );
 }
 
+/// Its member is asked who else has something in it when it is to go.
+#[test]
+fn a_container_that_goes_says_that_it_stays_if_others_have_something_in_it() {
+    let of = |objects: &[ObjectKey]| -> Vec<(ObjectChange, String)> {
+        let objects = Objects { goes: objects.iter().cloned().collect(), stays: BTreeMap::new() };
+        objects.differences().into_iter().map(|difference| (difference.change, difference.note)).collect()
+    };
+    let definition =
+        ObjectKey { group: "apiextensions.k8s.io".into(), ..key("CustomResourceDefinition", "", "things.example.com") };
+    for (object, note) in [
+        (key("Namespace", "", "shop"), "stays if others have something in it"),
+        (definition, "stays if others have something of it"),
+        (key("ConfigMap", "shop", "a"), ""),
+    ] {
+        assert_eq!(of(&[object]), [(ObjectChange::Delete, note.to_owned())]);
+    }
+}
+
 /// A list that is not whole would be agreed to as if it were.
 #[test]
 fn a_report_with_fewer_rows_than_recorded_objects_or_of_an_inventory_that_cannot_be_read_says_nothing_of_what_is_there()

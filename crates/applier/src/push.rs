@@ -212,7 +212,9 @@ impl Feed for MemberFeed {
                     if said.phase == UnitPhase::Removed {
                         members.remove(&self.member);
                     } else {
-                        let kept = members.get(&self.member).and_then(|last| with_last_rows(said, last));
+                        let last = members.get(&self.member);
+                        let kept =
+                            last.and_then(|last| with_last_rows(said, last).or_else(|| with_last_list(said, last)));
                         members.insert(self.member.clone(), kept.unwrap_or_else(|| Arc::clone(said)));
                     }
                     if members.is_empty() {
@@ -235,6 +237,21 @@ fn with_last_rows(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport
     }
     let UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, .. } = last.clone();
     Some(Arc::new(UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, ..said.clone() }))
+}
+
+/// A report of an applier that has not come to what its unit has lost, with the list that it made before of the same payload: what is
+/// stored of the list stays as well ([`plan::unit::merge_report`]), and is named by this.
+fn with_last_list(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport>> {
+    let passing = [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting, UnitPhase::Unknown];
+    let asks_the_same = said.epoch == last.epoch && said.payload == last.payload;
+    if said.deletions.is_some() || said.going.is_some() || !asks_the_same || !passing.contains(&said.phase) {
+        return None;
+    }
+    let going = Some(Arc::clone(last.going.as_ref()?));
+    // They are in the order of the rows.
+    let keys = |report: &UnitReport| report.details.iter().map(|row| Arc::clone(&row.key)).collect::<Vec<_>>();
+    let uids = if keys(said) == keys(last) { last.uids.clone() } else { Vec::new() };
+    Some(Arc::new(UnitReport { going, uids, ..said.clone() }))
 }
 
 #[cfg(test)]

@@ -62,11 +62,12 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
             ));
         }
     }
+    let looks_into = |named: &HeldList, list: &HeldDeletions| {
+        list::find(named, list).is_some_and(|named| list::has_looked_into(list, named))
+    };
     match &named {
         None => output::print_stderr(every_object(common, name)),
-        Some(named) if chosen.iter().filter_map(|list| list::find(named, list)).any(list::has_containers) => {
-            output::print_stderr(objects::STRANGERS);
-        }
+        Some(named) if chosen.iter().any(|list| looks_into(named, list)) => output::print_stderr(objects::STRANGERS),
         Some(_) => {}
     }
     refuse_unnamed(name, &chosen, named.as_ref())?;

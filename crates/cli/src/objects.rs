@@ -2,7 +2,7 @@
 
 use api::view::HeldObject;
 use model::{MemberName, ObjectKey};
-use plan::departure::{Objects, is_taken_over};
+use plan::departure::{Objects, is_taken_over, unless};
 use serde_json::{Value, json};
 
 use crate::status::held::count;
@@ -88,12 +88,22 @@ pub(crate) fn summary(objects: &[HeldObject]) -> String {
     numbers(objects).in_words()
 }
 
+/// Did the member look who else has something in the Namespaces and definitions of a list?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// It did, when it made the list.
+    Into,
+    /// It does when they are to go, and those stay in which others have something.
+    Later,
+}
+
 /// One line for each object. A long block is cut unless all are asked for.
-pub(crate) fn lines(objects: &[HeldObject], all: bool) -> Vec<String> {
+pub(crate) fn lines(objects: &[HeldObject], looked: Looked, all: bool) -> Vec<String> {
     let shown = if all { objects.len() } else { SHOWN_MAX };
-    let line = |object: &HeldObject| match object.stays.as_str() {
-        "" => format!("  - {}", key(object)),
-        why => format!("  = {} stays: {why}", key(object)),
+    let unless = |key: &ObjectKey| unless(key).filter(|_| looked == Looked::Later);
+    let line = |object: &HeldObject| match (object.stays.as_str(), key(object)) {
+        ("", key) => format!("  - {key}{}", unless(&key).map_or_else(String::new, |unless| format!(" ({unless})"))),
+        (why, key) => format!("  = {key} stays: {why}"),
     };
     let mut lines: Vec<String> = objects.iter().take(shown).map(line).collect();
     if objects.len() > shown {
@@ -110,10 +120,10 @@ pub(crate) fn key(object: &HeldObject) -> ObjectKey {
 
 /// Is it a Namespace or a definition, which takes along what is in it?
 pub(crate) fn is_container(object: &HeldObject) -> bool {
-    object.stays.is_empty() && matches!(object.kind.as_str(), "Namespace" | "CustomResourceDefinition")
+    object.stays.is_empty() && unless(&key(object)).is_some()
 }
 
-/// What a list with containers in it says of strangers.
+/// What is said of strangers below a list whose containers were looked into: somebody may have put something there since.
 pub(crate) const STRANGERS: &str =
     "a Namespace or definition in which others have something stays, and is named afterwards";
 
@@ -133,10 +143,42 @@ mod tests {
     fn a_long_block_is_cut_unless_all_is_asked_for() {
         let object = |n: usize| HeldObject { kind: "ConfigMap".into(), name: format!("c{n}"), ..HeldObject::default() };
         let many: Vec<HeldObject> = (0..154).map(object).collect();
-        let cut = lines(&many, false);
+        let cut = lines(&many, Looked::Into, false);
         assert_eq!((cut.len(), cut.last().unwrap().as_str()), (101, "  and 54 more: -v shows them"));
-        assert_eq!(lines(&many, true).len(), 154);
+        assert_eq!(lines(&many, Looked::Into, true).len(), 154);
         assert_eq!(summary(&many), "154 objects deleted");
+    }
+
+    #[test]
+    fn what_others_may_have_something_in_says_so_unless_it_was_looked_into() {
+        let object = |group: &str, kind: &str, stays: &str| HeldObject {
+            group: group.into(),
+            kind: kind.into(),
+            name: "a".into(),
+            stays: stays.into(),
+            ..HeldObject::default()
+        };
+        let all = [
+            object("", "Namespace", ""),
+            object("", "Namespace", "something in it stays"),
+            object("apiextensions.k8s.io", "CustomResourceDefinition", ""),
+            object("example.com", "Namespace", ""),
+            object("", "ConfigMap", ""),
+        ];
+        let (into, later) = (lines(&all, Looked::Into, false), lines(&all, Looked::Later, false));
+        assert_eq!(
+            later,
+            [
+                "  - Namespace a (stays if others have something in it)",
+                "  = Namespace a stays: something in it stays",
+                "  - CustomResourceDefinition.apiextensions.k8s.io a (stays if others have something of it)",
+                "  - Namespace.example.com a",
+                "  - ConfigMap a",
+            ]
+        );
+        assert_eq!(into[0], "  - Namespace a");
+        assert_eq!(into[1], later[1]);
+        assert_eq!(into[2], "  - CustomResourceDefinition.apiextensions.k8s.io a");
     }
 
     #[test]

@@ -29,6 +29,8 @@ use plan::state::{Said, State};
 use serde_json::{Value, json};
 use store::BoxFuture;
 
+use question::refused;
+
 pub use api::view::{GROUP, VERSION};
 
 /// The views that are read: group and plural.
@@ -170,8 +172,11 @@ impl Resource for Trees {
             let only = asked_member(request)?;
             let tree = Self::tree(&ctx, &key, only.as_ref());
             let tree = tree.ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))?;
-            let sent = if asks_sent(request) { ctx.inspector.sent(&key, only.as_ref()).await } else { Vec::new() };
-            Ok(with_sent(tree, sent))
+            if !asks_sent(request) {
+                return Ok(tree);
+            }
+            let sent = ctx.inspector.sent(&key, only.as_ref()).await;
+            Ok(with_sent(tree, sent.map_err(|error| refused(error, "trees", name))?))
         })
     }
 
@@ -183,11 +188,13 @@ impl Resource for Trees {
                 None => ctx.stores.applications.list(),
             };
             let only = asked_member(request)?;
-            let mut items = Vec::new();
-            for key in all.iter().map(|application| NamespacedName::of(application.as_ref())) {
-                let Some(tree) = Self::tree(&ctx, &key, only.as_ref()) else { continue };
-                let sent = if asks_sent(request) { ctx.inspector.sent(&key, only.as_ref()).await } else { Vec::new() };
-                items.push(with_sent(tree, sent));
+            let keys = all.iter().map(|application| NamespacedName::of(application.as_ref()));
+            let trees = keys.filter_map(|key| Some((Self::tree(&ctx, &key, only.as_ref())?, key)));
+            let (mut items, keys): (Vec<Value>, Vec<NamespacedName>) = trees.unzip();
+            if asks_sent(request) {
+                let sent = ctx.inspector.sent_of_each(&keys, only.as_ref()).await;
+                let sent = sent.map_err(|error| refused(error, "trees", ""))?;
+                items = items.into_iter().zip(sent).map(|(tree, sent)| with_sent(tree, sent)).collect();
             }
             Ok(VirtualList { items, resource_version: String::new() })
         })
@@ -242,9 +249,9 @@ impl Resource for MemberTrees {
             let tree = tree.ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "membertrees"), name))?;
             let sent = match name.parse() {
                 Ok(member) if asks_sent(request) => ctx.inspector.sent_to_member(&member).await,
-                _ => Vec::new(),
+                _ => Ok(Vec::new()),
             };
-            Ok(with_sent(tree, sent))
+            Ok(with_sent(tree, sent.map_err(|error| refused(error, "membertrees", name))?))
         })
     }
 

@@ -14,7 +14,7 @@ use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, SentObjec
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 
 use crate::adopt;
-use crate::difference::whole;
+use crate::difference::{going, whole};
 use crate::inhabitant::is_within;
 use crate::prepare::Bundle;
 use crate::report::{RECORD_LOST, is_of_another};
@@ -61,6 +61,16 @@ const TAKES_OVER: &str = " takes it over";
 /// Do these words say that another unit takes the object over?
 pub fn is_taken_over(words: &str) -> bool {
     words.ends_with(TAKES_OVER)
+}
+
+/// What is not known of an object that goes before its member is asked: who else has something in it, or of it. In words, after its
+/// name.
+pub fn unless(key: &ObjectKey) -> Option<&'static str> {
+    match phase::is_container(key) {
+        true if phase::is_namespace(key) => Some("stays if others have something in it"),
+        true => Some("stays if others have something of it"),
+        false => None,
+    }
 }
 
 impl Stays {
@@ -205,7 +215,7 @@ impl Objects {
 
     /// The same as differences, for those who compare.
     pub fn differences(&self) -> Vec<ObjectDifference> {
-        let goes = self.goes.iter().map(|key| whole(key, ObjectChange::Delete));
+        let goes = self.goes.iter().map(going);
         let stays = self
             .stays
             .iter()
@@ -345,7 +355,8 @@ pub fn heirs<'a>(
     out
 }
 
-/// In which Namespaces of a unit other units of the member have something: they stay for as long as these do.
+/// In which Namespaces of a unit other units of the member have something that is not on its way out: they stay, as
+/// [`Claims::occupied`](crate::handover::Claims::occupied) has it. What only may go one day keeps them as what is wanted does.
 pub fn occupants<'a>(
     unit: &UnitReport,
     others: impl IntoIterator<Item = &'a UnitReport>,
@@ -358,8 +369,11 @@ pub fn occupants<'a>(
     }
     let is_leaving = |other: &&UnitReport| matches!(other.phase, UnitPhase::Removing | UnitPhase::Removed);
     for other in others.into_iter().filter(|other| other.unit != unit.unit && !is_leaving(other)) {
-        let stay = other.details.iter().filter(|row| row.sync != SyncState::PrunePending);
-        let namespaces: BTreeSet<&str> = stay.map(|row| row.key.namespace.as_str()).collect();
+        // What it wants comes first. Where somebody has deleted that, it makes it again.
+        let wanted = usize::try_from(other.objects.desired).unwrap_or(usize::MAX);
+        let rows = other.details.iter().enumerate();
+        let stay = rows.filter(|(index, row)| *index < wanted || row.sync != SyncState::Deleting);
+        let namespaces: BTreeSet<&str> = stay.map(|(_, row)| row.key.namespace.as_str()).collect();
         for (key, units) in &mut out {
             if namespaces.contains(key.name.as_str()) {
                 units.insert(other.unit.clone());

@@ -21,7 +21,7 @@ use api::delivery::{DeletionState, Deletions};
 use api::view::{ObjectChange, ObjectDifference};
 use model::{Digest, HashedKey, MemberName, ObjectKey};
 
-use crate::departure::Stays;
+use crate::departure::{self, Stays};
 use crate::guard::{self, MemberScope};
 use crate::phase;
 use crate::prepare::Bundle;
@@ -74,10 +74,15 @@ pub fn whole(key: &ObjectKey, change: ObjectChange) -> ObjectDifference {
     ObjectDifference { object: key.to_string(), change, fields: Vec::new(), left_out: 0, note: String::new() }
 }
 
+/// An object that would be deleted. Nobody has looked into it.
+pub(crate) fn going(key: &ObjectKey) -> ObjectDifference {
+    let note = departure::unless(key).unwrap_or_default().to_owned();
+    ObjectDifference { note, ..whole(key, ObjectChange::Delete) }
+}
+
 fn leaving(key: &HashedKey, stays: bool) -> ObjectDifference {
-    let change = if stays { ObjectChange::Release } else { ObjectChange::Delete };
-    let note = if stays { "an annotation asks that it stays".to_owned() } else { String::new() };
-    ObjectDifference { note, ..whole(key, change) }
+    let note = "an annotation asks that it stays".to_owned();
+    if stays { ObjectDifference { note, ..whole(key, ObjectChange::Release) } } else { going(key) }
 }
 
 /// An object whose fields differ; more than [`field::FIELDS_MAX`] are counted.

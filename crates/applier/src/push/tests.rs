@@ -62,3 +62,45 @@ fn what_was_there_stays_known_when_the_next_applier_cannot_look_and_not_when_ano
     say(report("Unknown", json!([])));
     assert_eq!(known(), Some((UnitPhase::Unknown, 0)));
 }
+
+/// Somebody deletes a definition: the next pass waits for it, and does not come to the list that an approval is of.
+#[test]
+fn a_list_that_waits_stays_known_by_name_while_the_applier_waits_for_what_comes_before_it() {
+    let unit: UnitId = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
+    let member: MemberName = "beijing".parse().unwrap();
+    let row = json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": "a"}, "version": "v1", "sync": "Synced",
+        "health": "Healthy"});
+    let report = |phase: &str, epoch: u64| -> UnitReport {
+        let objects = json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 1});
+        serde_json::from_value(json!({"member": member, "unit": unit, "revision": "r", "epoch": epoch, "phase": phase,
+            "payload": format!("sha256:{}", "0".repeat(64)), "health": "Unknown", "objects": objects, "details": [row],
+            "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap()}))
+        .unwrap()
+    };
+    let lost = model::ObjectKey { kind: "ConfigMap".into(), name: "b".into(), ..model::ObjectKey::default() };
+    let list = plan::prune::deletions(&[lost.clone().into()], 0, false);
+    let going = Some(Arc::new(api::feed::Going { digest: list.digest, objects: vec![lost.into()] }));
+    let held = UnitReport { deletions: Some(list), going, uids: vec![Some("u".into())], ..report("DeletionsHeld", 1) };
+    for (phase, epoch, is_known) in [
+        ("Pending", 1, true),
+        ("Applying", 1, true),
+        ("Waiting", 1, true),
+        ("Unknown", 1, true),
+        // It came to what the unit has lost, and nothing of that waits.
+        ("Applied", 1, false),
+        // Another one will be made.
+        ("Waiting", 2, false),
+    ] {
+        let (push, _reports) = PushFeed::new(HubId::from_random([1; 10]), HubKey::from_random([1; 32]));
+        let feed = push.member(&member);
+        let say = |report: UnitReport| drop(feed.report(FeedReport::Unit(Arc::new(report))));
+        say(held.clone());
+        // However often it says so.
+        say(report(phase, epoch));
+        say(report(phase, epoch));
+        let known = push.report(&unit, &member).unwrap();
+        let expect = if is_known { (held.going.clone(), held.uids.clone()) } else { (None, Vec::new()) };
+        assert_eq!((known.going.clone(), known.uids.clone()), expect, "{phase} {epoch}");
+        assert!(known.deletions.is_none(), "a list that is not said is not counted twice");
+    }
+}

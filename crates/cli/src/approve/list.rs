@@ -1,13 +1,14 @@
 //! The list of an approval, object by object, from the hub's `heldlists`.
 
 use api::kurator::apps::v1alpha1::HeldDeletions;
+use api::reason::EDIT_REMOVES_MEMBERS;
 use api::view::{HeldGroup, HeldList, HeldObjects};
 use http::Request;
 use kube::Client;
 use serde_json::{Value, json};
 
 use crate::connect::{asked, is_no_hub};
-use crate::objects;
+use crate::objects::{self, Looked};
 use crate::status::held;
 
 /// What waits, as far as the hub says it object by object.
@@ -70,7 +71,8 @@ pub(super) fn lines(list: &HeldDeletions, named: &HeldObjects, all: bool) -> Vec
             objects::summary(&group.objects),
             away(group)
         ));
-        lines.extend(objects::lines(&group.objects, all).into_iter().map(|line| format!("  {line}")));
+        let shown = objects::lines(&group.objects, looked(list, group), all);
+        lines.extend(shown.into_iter().map(|line| format!("  {line}")));
     }
     let rest = named.groups.get(shown..).unwrap_or_default();
     if !rest.is_empty() {
@@ -93,6 +95,17 @@ fn away(group: &HeldGroup) -> &'static str {
         (true, 1) => "; away: done when it answers",
         (true, _) => "; away: done when they answer",
     }
+}
+
+/// A member looks into what a source makes it delete, while it can be asked, and into what an edit takes out once that is approved.
+fn looked(list: &HeldDeletions, group: &HeldGroup) -> Looked {
+    if group.away || list.reason == EDIT_REMOVES_MEMBERS { Looked::Later } else { Looked::Into }
+}
+
+/// Does a list have a Namespace or definition in it that goes, and that was looked into?
+pub(super) fn has_looked_into(list: &HeldDeletions, named: &HeldObjects) -> bool {
+    let groups = named.groups.iter().filter(|group| looked(list, group) == Looked::Into);
+    groups.flat_map(|group| &group.objects).any(objects::is_container)
 }
 
 /// Does a list have a Namespace or definition in it that goes?

@@ -283,7 +283,6 @@ pub(super) fn lines(parts: &[Part], away: &Away, all: bool) -> Vec<String> {
         let block = blocks.entry((&part.app, &part.policy, part.objects.as_ref(), why)).or_default();
         block.insert(part.member.clone());
     }
-    let mut has_containers = false;
     for ((app, policy, objects, away), members) in blocks {
         let members: Vec<MemberName> = members.into_iter().collect();
         let head = format!("app/{app}, policy {policy}, in {}:", objects::members(&members));
@@ -292,17 +291,13 @@ pub(super) fn lines(parts: &[Part], away: &Away, all: bool) -> Vec<String> {
             lines.push(format!("{head} what it has there is not known{why}"));
             continue;
         };
-        has_containers |= objects.has_containers();
         let listed = objects::listed(objects);
         let away = away.map_or_else(String::new, |why| match listed.is_empty() {
             true => format!("; away ({why})"),
             false => format!("; away ({why}): {}", reach::done_when(why, members.len())),
         });
         lines.push(format!("{head} {}{away}", objects::summary(&listed)));
-        lines.extend(objects::lines(&listed, all));
-    }
-    if has_containers {
-        lines.push(objects::STRANGERS.to_owned());
+        lines.extend(objects::lines(&listed, objects::Looked::Later, all));
     }
     lines
 }

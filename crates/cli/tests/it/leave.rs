@@ -18,8 +18,7 @@ fn each_command_that_takes_something_away_lists_it_asks_and_waits_until_it_is_do
         "member/virginia would leave fleet/demo:",
         "  app/shop, policy small, in member virginia: 4 objects deleted",
         "    - Deployment.apps shop/web",
-        "    - Namespace shop",
-        "a Namespace or definition in which others have something stays",
+        "    - Namespace shop (stays if others have something in it)",
         "nothing was changed: there is no terminal to ask at",
         "`kurator fleet remove virginia --fleet demo --yes`",
     ] {

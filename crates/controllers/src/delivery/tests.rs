@@ -88,6 +88,7 @@ fn status(held: bool) -> UnitStatus {
         message: String::new(),
         waiting_on: None,
         held: held.then_some(deletions),
+        unweighed: false,
         waiting: Vec::new(),
         reverts: 0,
         reverts_counted: None,

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use api::delivery::{DecisionSpec, MemberDecision, Owner, Removal, UnitId, UnitStatus};
+use api::delivery::{DecisionSpec, MemberDecision, Owner, Removal, UnitId, UnitPhase, UnitStatus};
 use api::feed::UnitReport;
 use api::view::{HeldList, HeldObjects};
 use client::NamespacedName;
@@ -53,7 +53,7 @@ impl Inspector {
     /// # Errors
     /// The Application is not there.
     pub async fn held(&self, key: &NamespacedName, with_uids: bool) -> Result<HeldList, InspectError> {
-        let _turn = turn_of(&self.held_turns).await?;
+        let _turn = turn_of(&self.list_turns).await?;
         let application = self.application(key)?;
         let owner = owner_of_application(key);
         let world = self.world(&owner, self.placed(&application, &owner));
@@ -105,8 +105,8 @@ impl Inspector {
             let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {
                 // The report of exactly this list.
                 (Some(going), _) => Ok(Objects::of_list(&going.objects).with_report(report.map(Arc::as_ref))),
-                // It says otherwise by now.
-                (None, _) if list.is_some() && !away => return None,
+                // It says otherwise by now. One that has not come to its list since the hub started says nothing of it.
+                (None, _) if list.is_some() && !away && !report.is_some_and(|report| waits(report)) => return None,
                 (None, Some(digest)) => {
                     let lost = self.lost(world, (placed, member, entry), digest, &mut known).await;
                     lost.map(|objects| objects.with_report(report.map(Arc::as_ref)))
@@ -210,6 +210,12 @@ struct Heir {
     /// `policy web`.
     name: String,
     bundle: Arc<Bundle>,
+}
+
+/// Has an applier not come to what its unit has lost? It waits for what comes before. The list that is stored is one that it made earlier.
+fn waits(report: &UnitReport) -> bool {
+    let is_on_the_way = matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting);
+    is_on_the_way && report.deletions.is_none()
 }
 
 /// Does a payload have an object?

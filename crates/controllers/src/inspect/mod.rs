@@ -94,8 +94,9 @@ pub struct Inspector {
     feed: Arc<PushFeed>,
     fetcher: Arc<Fetcher>,
     turns: Semaphore,
-    /// Those of lists of what is held: who approves does not wait for previews, which wait for other machines.
-    held_turns: Semaphore,
+    /// Those of lists of what is held, and of what was sent: who approves or deletes does not wait for previews, which wait for other
+    /// machines.
+    list_turns: Semaphore,
 }
 
 impl Inspector {
@@ -114,7 +115,7 @@ impl Inspector {
             feed,
             fetcher,
             turns: Semaphore::new(AT_ONCE),
-            held_turns: Semaphore::new(AT_ONCE),
+            list_turns: Semaphore::new(AT_ONCE),
         }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! A member that is away says nothing to a hub that was started again. What it ran last is stored as the name of a Revision, and
 //! that can be rendered. Where less can be rendered than the member is known to have, nothing is said: a list with too little in it is
-//! worse than none.
+//! worse than none. Each answer takes a turn, since it renders; [`held`](super::held) has one when it asks for what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::condition;
-use api::delivery::{MemberDecision, Owner, UnitStatus};
+use api::delivery::{MemberDecision, Owner, UnitCounts, UnitPhase, UnitStatus};
 use api::reason;
 use api::view::{Sent, SentObject};
 use client::NamespacedName;
@@ -17,12 +17,52 @@ use model::{MemberName, ObjectKey};
 use plan::departure::says_what_is_there;
 use plan::prepare::Bundle;
 
-use super::{Inspector, Placed};
+use super::{InspectError, Inspector, Placed, turn_of};
 use crate::record::{MEMBER, application_of, owner_of_application};
 
 impl Inspector {
     /// What members were sent of an Application that have not said what they have; `only` of this one, if it is named.
-    pub async fn sent(&self, key: &NamespacedName, only: Option<&MemberName>) -> Vec<Sent> {
+    ///
+    /// # Errors
+    /// Too many lists are asked for at the same time.
+    pub async fn sent(&self, key: &NamespacedName, only: Option<&MemberName>) -> Result<Vec<Sent>, InspectError> {
+        let _turn = turn_of(&self.list_turns).await?;
+        Ok(self.sent_of(key, only).await)
+    }
+
+    /// The same of each of these Applications.
+    ///
+    /// # Errors
+    /// Too many lists are asked for at the same time.
+    pub async fn sent_of_each(
+        &self,
+        keys: &[NamespacedName],
+        only: Option<&MemberName>,
+    ) -> Result<Vec<Vec<Sent>>, InspectError> {
+        let _turn = turn_of(&self.list_turns).await?;
+        let mut out = Vec::new();
+        for key in keys {
+            out.push(self.sent_of(key, only).await);
+        }
+        Ok(out)
+    }
+
+    /// The same of everything that a member was sent.
+    ///
+    /// # Errors
+    /// Too many lists are asked for at the same time.
+    pub async fn sent_to_member(&self, member: &MemberName) -> Result<Vec<Sent>, InspectError> {
+        let _turn = turn_of(&self.list_turns).await?;
+        let decisions = self.stores.decisions.by_index(MEMBER, member.as_str());
+        let owners: BTreeSet<Owner> = decisions.iter().map(|decision| decision.spec.unit.owner()).collect();
+        let mut out = Vec::new();
+        for key in owners.iter().filter_map(application_of) {
+            out.extend(self.sent_of(&key, Some(member)).await);
+        }
+        Ok(out)
+    }
+
+    async fn sent_of(&self, key: &NamespacedName, only: Option<&MemberName>) -> Vec<Sent> {
         let Ok(application) = self.application(key) else { return Vec::new() };
         let owner = owner_of_application(key);
         let placed = self.placed(&application, &owner);
@@ -47,17 +87,6 @@ impl Inspector {
         out
     }
 
-    /// The same of everything that a member was sent.
-    pub async fn sent_to_member(&self, member: &MemberName) -> Vec<Sent> {
-        let decisions = self.stores.decisions.by_index(MEMBER, member.as_str());
-        let owners: BTreeSet<Owner> = decisions.iter().map(|decision| decision.spec.unit.owner()).collect();
-        let mut out = Vec::new();
-        for key in owners.iter().filter_map(application_of) {
-            out.extend(self.sent(&key, Some(member)).await);
-        }
-        out
-    }
-
     /// Was nothing ever delivered to a member under its name? Its cluster is a member already under another one.
     fn was_never_open(&self, member: &MemberName) -> bool {
         let record = self.stores.clusters.get(&NamespacedName::new("", member.as_str()));
@@ -77,30 +106,57 @@ impl Inspector {
         entry: &MemberDecision,
         status: Option<&UnitStatus>,
     ) -> Option<Vec<SentObject>> {
-        let (has, adopted) = status.map_or((0, 0), |status| (status.objects.inventory, status.objects.adopted));
-        // Which were there before is stored as long as they are few.
-        if status.is_some_and(|status| status.adopted.len() < adopted as usize) {
-            return None;
-        }
-        // What waits to be deleted, or is not to be deleted, is recorded beside what is wanted, and what is not applied is not.
-        let is_partly = |status: &UnitStatus| status.held.is_some() || status.objects.applied < status.objects.desired;
-        if status.is_some_and(is_partly) || !placed.decision.spec.prune {
+        if status.is_some_and(|status| is_partly(status) || lacks_adopted(status)) || !placed.decision.spec.prune {
             return None;
         }
         let rights = self.rights(member);
-        let mut bundles: Vec<Arc<Bundle>> = vec![self.bundle(&placed.decision, entry).await.ok()?];
-        if let Some(had) = status.map(|status| &status.revision).filter(|had| **had != entry.revision) {
-            let namespace = placed.decision.namespace().unwrap_or_default();
-            let revision = self.stores.revisions.get(&NamespacedName::new(namespace, had))?;
-            bundles.push(self.render(placed.unit(), &revision.spec, true).await.ok()?.0);
+        let wanted = self.bundle(&placed.decision, entry).await.ok()?;
+        let last = match status.map(|status| &status.revision).filter(|had| **had != entry.revision) {
+            None => Arc::clone(&wanted),
+            Some(had) => {
+                let namespace = placed.decision.namespace().unwrap_or_default();
+                let revision = self.stores.revisions.get(&NamespacedName::new(namespace, had))?;
+                self.render(placed.unit(), &revision.spec, true).await.ok()?.0
+            }
+        };
+        // What is to be sent now adds names, and stands for nothing that is there.
+        if status.is_some_and(|status| !is_all_of(&last, status, !entry.removal.is_none())) {
+            return None;
         }
         let mut all: BTreeMap<ObjectKey, SentObject> = BTreeMap::new();
-        for object in bundles.iter().flat_map(|bundle| bundle.objects()) {
+        for object in [&wanted, &last].into_iter().flat_map(|bundle| bundle.objects()) {
             let key = ObjectKey::clone(&object.key);
             let adopted = status.is_some_and(|status| status.adopted.contains(&object.key));
             let outside = rights.lack(&object.key).is_some();
             all.entry(key.clone()).or_insert(SentObject { key, adopted, kept: object.stays, outside });
         }
-        (has as usize <= all.len()).then(|| all.into_values().collect())
+        Some(all.into_values().collect())
     }
+}
+
+/// Does a member have what is not wanted, or not all that is? What waits to be deleted, or is not to be deleted, is recorded beside
+/// what is wanted, and what is not applied is not. A look that failed as a whole may have the numbers of an earlier revision, or none.
+fn is_partly(status: &UnitStatus) -> bool {
+    status.held.is_some() || status.objects.applied < status.objects.desired || status.phase == UnitPhase::Failed
+}
+
+/// Was more there before than is stored by name? It is as long as it is little.
+fn lacks_adopted(status: &UnitStatus) -> bool {
+    status.adopted.len() < status.objects.adopted as usize
+}
+
+/// Is all that a member has of a unit in what it was sent last? `leaves`: the unit is on its way out of it.
+fn is_all_of(last: &Bundle, status: &UnitStatus, leaves: bool) -> bool {
+    let UnitCounts { desired, inventory, .. } = status.objects;
+    let is = |said: u32, objects: usize| usize::try_from(said).is_ok_and(|said| said == objects);
+    let all = last.objects().count();
+    if leaves {
+        // It wants nothing any more, and loses one object after the other.
+        return inventory as usize <= all;
+    }
+    // What is left alone as an annotation asks counts as applied, and is recorded only if it was made by the unit. All else that is
+    // applied is recorded.
+    let recorded = last.objects().filter(|object| object.asked.is_none()).count();
+    let was_never_there = desired == 0 && inventory == 0;
+    was_never_there || (is(desired, all) && is(inventory, recorded))
 }

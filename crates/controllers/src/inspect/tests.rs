@@ -163,6 +163,28 @@ async fn what_is_held_is_answered_also_while_previews_wait_for_other_machines() 
     assert_eq!(inspector.rendering(&key, &member).await.unwrap_err(), super::InspectError::Busy);
 }
 
+/// A list of a member that is away may render two revisions.
+#[tokio::test(start_paused = true)]
+async fn what_members_were_sent_is_asked_in_turns_and_does_not_wait_for_previews() {
+    let (_cache, controllers) = crate::deps::tests::idle();
+    let inspector = &controllers.inspector;
+    let (key, member) = (client::NamespacedName::new("default", "app"), "a".parse().unwrap());
+    let at_once = u32::try_from(super::AT_ONCE).unwrap();
+    let previews = inspector.turns.acquire_many(at_once).await.unwrap();
+    assert_eq!(inspector.sent(&key, None).await, Ok(Vec::new()));
+    drop(previews);
+    // The last that is free is enough: who has a turn asks for no other one.
+    let but_one = inspector.list_turns.acquire_many(at_once - 1).await.unwrap();
+    assert_eq!(inspector.sent_to_member(&member).await, Ok(Vec::new()));
+    assert_eq!(inspector.sent_of_each(&[key.clone(), key.clone()], None).await, Ok(vec![Vec::new(); 2]));
+    let _last = inspector.list_turns.acquire().await.unwrap();
+    assert_eq!(inspector.sent(&key, None).await, Err(super::InspectError::Busy));
+    assert_eq!(inspector.sent_of_each(&[key], None).await, Err(super::InspectError::Busy));
+    assert_eq!(inspector.sent_to_member(&member).await, Err(super::InspectError::Busy));
+    drop(but_one);
+    assert_eq!(inspector.sent_to_member(&member).await, Ok(Vec::new()));
+}
+
 /// An Application `app` with a member `b` that does not answer, which had other objects than its policies have now.
 struct Away {
     _cache: tempfile::TempDir,
@@ -190,7 +212,10 @@ impl Away {
 
     /// Stores a revision of a policy: ConfigMaps of these names.
     fn revision(&self, policy: &str, epoch: u64, names: &[&str]) -> String {
-        let object = |name: &&str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+        let object = |name: &&str| {
+            let asks = (*name == "if-not-present").then(|| json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}));
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop", "annotations": asks}})
+        };
         let (objects, unit): (Vec<Value>, _) = (names.iter().map(object).collect(), Self::unit(policy));
         let short = unit.short(&self.hub);
         let (inputs, _) = plan::unit::objects::pack(&objects, &short, &HubKey::from_random([1; 32])).unwrap();
@@ -239,16 +264,35 @@ impl Away {
         self.controllers.stores.statuses.learn(stored);
     }
 
+    /// The member answers after all, and its applier says this of policy `p`.
+    fn answers(&self, phase: UnitPhase, epoch: u64) {
+        let ready = json!({"type": "Ready", "status": "True", "reason": "ClusterReady", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let conditions = vec![serde_json::from_value(ready).unwrap()];
+        let mut record = api::karmada::cluster::v1alpha1::Cluster::new("b", Default::default());
+        record.metadata.resource_version = Some("40".into());
+        record.status = Some(api::karmada::cluster::v1alpha1::ClusterStatus { conditions, ..Default::default() });
+        self.controllers.stores.clusters.learn(record);
+        let member: model::MemberName = "b".parse().unwrap();
+        let said = UnitReport { member: member.clone(), unit: Self::unit("p"), epoch, phase, ..report() };
+        drop(self.controllers.feed.member(&member).report(applier::FeedReport::Unit(said.into())));
+    }
+
     /// Everything that waits: what goes, what stays and why, and how many members have no names.
     async fn held(&self) -> (String, Vec<String>, usize) {
+        self.held_away(true).await.unwrap()
+    }
+
+    /// The same of a member that is away or not. `None`: no list is whole at this moment.
+    async fn held_away(&self, away: bool) -> Option<(String, Vec<String>, usize)> {
         let key = client::NamespacedName::new("default", "app");
         let held = self.controllers.inspector.held(&key, false).await.unwrap();
-        let [list] = &held.lists[..] else { panic!("{held:?}") };
+        let [list] = &held.lists[..] else { return None };
         let objects: Vec<_> = list.groups.iter().flat_map(|group| &group.objects).collect();
-        assert!(list.groups.iter().all(|group| group.away), "{list:?}");
+        assert!(list.groups.iter().all(|group| group.away == away), "{list:?}");
         let goes: Vec<&str> = objects.iter().filter(|o| o.stays.is_empty()).map(|o| o.name.as_str()).collect();
         let stays = objects.iter().filter(|o| !o.stays.is_empty()).map(|o| format!("{}: {}", o.name, o.stays));
-        (goes.join(" "), stays.collect(), list.unnamed.len())
+        Some((goes.join(" "), stays.collect(), list.unnamed.len()))
     }
 }
 
@@ -294,25 +338,66 @@ async fn the_list_of_a_member_that_is_away_is_named_without_what_stays_there() {
     }
 }
 
+/// A definition is waited for again, and the hub has started since: the list that is stored is not said again.
+#[tokio::test]
+async fn a_list_is_named_while_its_member_waits_for_what_comes_before() {
+    let had: Vec<String> = (0..12).map(|n| format!("c{n:02}")).collect();
+    let had: Vec<&str> = had.iter().map(String::as_str).collect();
+    for (phase, is_named) in [
+        (UnitPhase::Pending, true),
+        (UnitPhase::Applying, true),
+        (UnitPhase::Waiting, true),
+        // It came to the list, and there is another one, or none.
+        (UnitPhase::Applied, false),
+        (UnitPhase::DeletionsHeld, false),
+    ] {
+        let away = Away::new();
+        let (_one, two) = (away.revision("p", 1, &had), away.revision("p", 2, &[]));
+        away.decide("p", &json!({"revision": two, "epoch": 2, "reason": ""}));
+        let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 12});
+        away.report(
+            &json!({"revision": two, "epoch": 2, "phase": "DeletionsHeld", "health": "Healthy", "objects": counts,
+            "since": "2026-01-01T00:00:00Z", "held": list(&had).0}),
+        );
+        away.answers(phase, 2);
+        let named = away.held_away(false).await;
+        assert_eq!(named, is_named.then(|| (had.join(" "), Vec::new(), 0)), "{phase}");
+    }
+}
+
 /// It is away since before the hub started: what it ran last has an object that the source has lost meanwhile, and that goes too.
 #[tokio::test]
 async fn an_edit_that_takes_a_silent_member_out_names_what_it_was_sent_last_or_that_this_is_not_known() {
     let leaving =
         json!({"cause": "SelectorDiffers", "message": "label size is \"small\", the selector wants \"smal\""});
-    for (inventory, applied, expect) in [
-        (2, 2, ("a lost", 0)),
+    let (one, two) = (["a", "lost"].as_slice(), ["a"].as_slice());
+    for (one, two, desired, inventory, applied, phase, expect) in [
+        (one, two, 2, 2, 2, "Applied", ("a lost", 0)),
         // It has more than it was sent, or has not taken all of it.
-        (3, 2, ("", 1)),
-        (2, 1, ("", 1)),
+        (one, two, 2, 3, 2, "Applied", ("", 1)),
+        (one, two, 2, 2, 1, "Applied", ("", 1)),
+        // What it never got does not stand for what it has besides.
+        (one, &["a", "new"], 2, 3, 2, "Applied", ("", 1)),
+        (one, &["a", "new"], 2, 2, 2, "Applied", ("a lost new", 0)),
+        // Nor does an object that is left alone, which it may not have recorded.
+        (&["a", "if-not-present"], two, 2, 2, 2, "Applied", ("", 1)),
+        (&["a", "if-not-present"], two, 2, 1, 2, "Applied", ("a if-not-present", 0)),
+        // The numbers are not of this revision: a pass that came to no end has those of an earlier one, or none.
+        (one, two, 1, 2, 1, "Applied", ("", 1)),
+        (one, two, 2, 2, 2, "Failed", ("", 1)),
+        (one, two, 0, 2, 0, "Failed", ("", 1)),
+        // It was never there.
+        (one, two, 0, 0, 0, "Unknown", ("a lost", 0)),
     ] {
+        let about = format!("{one:?} {two:?} {desired} {inventory} {applied} {phase}");
         let away = Away::new();
-        let (one, two) = (away.revision("p", 1, &["a", "lost"]), away.revision("p", 2, &["a"]));
+        let (one, two) = (away.revision("p", 1, one), away.revision("p", 2, two));
         let entry = json!({"revision": two, "epoch": 2, "reason": "", "leaving": leaving});
         away.decide_more("p", &entry, &json!({"prune": true, "held": format!("sha256:{}", "1".repeat(64))}));
-        let counts = json!({"desired": 2, "applied": applied, "healthy": 1, "failed": 0, "inventory": inventory});
-        away.report(&json!({"revision": one, "epoch": 1, "phase": "Applied", "health": "Healthy", "objects": counts,
+        let counts = json!({"desired": desired, "applied": applied, "healthy": 1, "failed": 0, "inventory": inventory});
+        away.report(&json!({"revision": one, "epoch": 1, "phase": phase, "health": "Healthy", "objects": counts,
             "since": "2026-01-01T00:00:00Z"}));
         let (goes, stays, unnamed) = away.held().await;
-        assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{inventory} {applied}");
+        assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{about}");
     }
 }

@@ -54,7 +54,7 @@ fn reading(name: &str) -> Right<'_> {
     Right { verb: "get", group: plan::application::GROUP, plural: "applications", name }
 }
 
-fn refused(error: InspectError, plural: &str, name: &str) -> Status {
+pub(super) fn refused(error: InspectError, plural: &str, name: &str) -> Status {
     let message = error.to_string();
     match error {
         InspectError::NotFound(_) => Status { message, ..Status::not_found(&GroupResource::new(GROUP, plural), name) },

@@ -185,6 +185,24 @@ fn what_was_adopted_is_in_no_list_as_something_that_goes_also_where_only_its_key
     );
 }
 
+/// Its member is asked who else has something in it when it is to go.
+#[test]
+fn a_container_that_goes_says_that_it_stays_if_others_have_something_in_it() {
+    let of = |objects: &[ObjectKey]| -> Vec<(ObjectChange, String)> {
+        let objects = Objects { goes: objects.iter().cloned().collect(), stays: BTreeMap::new() };
+        objects.differences().into_iter().map(|difference| (difference.change, difference.note)).collect()
+    };
+    let definition =
+        ObjectKey { group: "apiextensions.k8s.io".into(), ..key("CustomResourceDefinition", "", "things.example.com") };
+    for (object, note) in [
+        (key("Namespace", "", "shop"), "stays if others have something in it"),
+        (definition, "stays if others have something of it"),
+        (key("ConfigMap", "shop", "a"), ""),
+    ] {
+        assert_eq!(of(&[object]), [(ObjectChange::Delete, note.to_owned())]);
+    }
+}
+
 /// A list that is not whole would be agreed to as if it were.
 #[test]
 fn a_report_with_fewer_rows_than_recorded_objects_or_of_an_inventory_that_cannot_be_read_says_nothing_of_what_is_there()
@@ -261,18 +279,25 @@ fn what_an_application_keeps_is_not_called_a_matter_of_its_policies() {
 #[test]
 fn others_that_stay_in_a_namespace_keep_it() {
     let row = |kind: &str, namespace: &str, sync: &str| json!({"key": {"kind": kind, "namespace": namespace, "name": "shop"}, "version": "v1", "sync": sync, "health": "Healthy"});
-    let unit = |app: &str, phase: &str, rows: &[Value]| -> UnitReport {
-        let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+    let unit_with = |app: &str, phase: &str, rows: &[Value], wanted: usize| -> UnitReport {
+        let counts = json!({"desired": wanted, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
         serde_json::from_value(json!({"member": "a", "unit": format!("apps.kurator.dev/Application/default/{app}/p"),
             "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": phase, "health": "Healthy", "objects": counts,
             "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
         .unwrap()
     };
+    let unit = |app: &str, phase: &str, rows: &[Value]| unit_with(app, phase, rows, 0);
     let maker = unit("maker", "Applied", &[row("Namespace", "", "Synced"), row("ConfigMap", "shop", "Synced")]);
     for (other, keeps) in [
         (unit("other", "Applied", &[row("ConfigMap", "shop", "Synced")]), true),
         (unit("other", "Applied", &[row("ConfigMap", "elsewhere", "Synced")]), false),
-        (unit("other", "Applied", &[row("ConfigMap", "shop", "PrunePending")]), false),
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "Deleting")]), false),
+        // It wants it, and makes it again when somebody has deleted it.
+        (unit_with("other", "Applied", &[row("ConfigMap", "shop", "Deleting")], 1), true),
+        // Nothing says that these go: the Namespace is given back.
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "PrunePending")]), true),
+        (unit("other", "DeletionsHeld", &[row("ConfigMap", "shop", "DeletionHeld")]), true),
+        (unit("other", "Applied", &[row("ConfigMap", "shop", "NotPruned")]), true),
         (unit("other", "Removing", &[row("ConfigMap", "shop", "Synced")]), false),
     ] {
         let found = occupants(&maker, [&maker, &other]);

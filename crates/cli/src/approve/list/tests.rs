@@ -103,3 +103,23 @@ fn the_heading_has_the_numbers_of_the_list() {
     assert_eq!(numbered(&list(source), Some(&part)).count, 4, "not everything is named");
     assert_eq!(numbered(&list(source), None).count, 4);
 }
+
+#[test]
+fn a_namespace_that_its_member_did_not_look_into_says_so_on_its_row() {
+    let looked = "    - Namespace shop";
+    let later = "    - Namespace shop (stays if others have something in it)";
+    for (reason, away, expect) in [
+        ("SourceRemovesObjects", false, looked),
+        ("SourceRemovesObjects", true, later),
+        ("EditRemovesMembers", false, later),
+    ] {
+        let list = HeldDeletions { reason: reason.into(), ..deletions() };
+        let group = json!({"members": ["a"], "away": away, "objects": [{"kind": "Namespace", "name": "shop"}]});
+        let named: HeldObjects =
+            serde_json::from_value(json!({"policy": "web", "digest": "sha256:1", "groups": [group]})).unwrap();
+        let lines = lines(&list, &named, false);
+        assert!(lines.iter().any(|line| line == expect), "{lines:?}");
+        // What is said of all of them below the list is of those that were looked into.
+        assert_eq!(has_looked_into(&list, &named), expect == looked, "{reason} {away}");
+    }
+}

@@ -150,7 +150,7 @@ fn a_namespace_in_which_another_application_has_something_stays_unless_that_leav
     for (occupants, expect) in [
         (&["default/bad8/web"][..], "= Namespace shop stays: app/bad8 has something in it"),
         (&["default/shop/web", "default/bad8/web"], "= Namespace shop stays: app/bad8 has something in it"),
-        (&["default/shop/web"], "- Namespace shop"),
+        (&["default/shop/web"], "- Namespace shop (stays if others have something in it)"),
     ] {
         let known = Known { heirs: heirs(&tree(occupants)), ..known(&reports) };
         let parts = parts(&decisions, &known, |_| true, by_prune);

@@ -14,7 +14,7 @@ use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use model::{Clock, MemberName};
+use model::{Clock, Digest, MemberName};
 use plan::authenticator::MemberKey;
 use plan::inventory::Recollection;
 use plan::rights::Rights;
@@ -152,8 +152,8 @@ impl Applier {
     /// A report of a pass that came to no end, with what was last seen of the objects.
     fn with_last_rows(&self, report: UnitReport) -> UnitReport {
         let Some(last) = self.last.get(&report.unit) else { return report };
-        let UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, .. } =
-            UnitReport::clone(last);
+        let UnitReport { objects, pods, reverts, last_drift, details, uids, going, .. } = UnitReport::clone(last);
+        let unreadable = may_have_more(last, report.payload);
         UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, ..report }
     }
 
@@ -166,6 +166,11 @@ impl Applier {
                 Some(last) => UnitReport::clone(last),
                 None => blank(&self.ctx.member, &entry),
             };
+            match self.memory.get(&entry.unit) {
+                Some(past) => past.count_recorded(&mut report),
+                // Its last pass came to no end, and what it wrote is not known.
+                None => report.unreadable = may_have_more(&report, entry.payload),
+            }
             report.phase = UnitPhase::Unknown;
             report.health = Health::Unknown;
             error.reason().clone_into(&mut report.reason);
@@ -377,6 +382,12 @@ async fn await_answer<T>(question: &mut Option<BoxFuture<'static, T>>) -> T {
 pub(crate) fn failed(member: &MemberName, entry: &UnitEntry, error: &Error) -> UnitReport {
     let (reason, message) = (error.reason().to_owned(), error.to_string());
     UnitReport { phase: UnitPhase::Failed, reason, message, ..blank(member, entry) }
+}
+
+/// May a unit have more in the member than its last report says? What was written since then is of the payload that it is to have now;
+/// the rows of a report of that one name all of it.
+fn may_have_more(last: &UnitReport, payload: Digest) -> bool {
+    last.unreadable || (last.payload != payload && !last.details.is_empty())
 }
 
 /// A report of a unit of which nothing is known.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use api::delivery::{DriftRecord, RevertCount, UnitStatus};
-use api::feed::ObjectReport;
+use api::feed::{ObjectReport, UnitReport};
 use client::Backoff;
-use model::{Digest, KeyMap, ObjectKey, Timestamp, words};
+use model::{Digest, KeyMap, KeySet, ObjectKey, Timestamp, words};
 use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
 use plan::ownership::NotOurs;
@@ -98,6 +98,19 @@ impl Past {
     /// What it let go of at this epoch.
     pub(crate) fn not_ours_at(&self, epoch: u64) -> Option<&Waits> {
         self.not_ours.as_ref().filter(|(noted_at, _)| *noted_at == epoch).map(|(_, noted)| noted)
+    }
+
+    /// Counts what was recorded since the last report of the unit, whose rows do not name it: a list that is made of these rows alone
+    /// would be too short.
+    pub(crate) fn count_recorded(&self, last: &mut UnitReport) {
+        let Some(remembered) = &self.remembered else { return };
+        let named: KeySet = last.details.iter().map(|row| Arc::clone(&row.key)).collect();
+        let unnamed = remembered.keys().filter(|key| !named.contains(*key)).count();
+        // Rows may be of what the unit only wants, so that numbers alone do not tell whether each object has one.
+        if unnamed > 0 {
+            let all = u32::try_from(named.len() + unnamed).unwrap_or(u32::MAX);
+            last.objects.inventory = last.objects.inventory.max(all);
+        }
     }
 
     /// Counts a revert.

@@ -77,6 +77,13 @@ pub(crate) struct Remembered {
     recollection: Option<Box<Recollection>>,
 }
 
+impl Remembered {
+    /// The objects that it names.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<HashedKey>> {
+        self.inventory.entries().keys()
+    }
+}
+
 impl Unit {
     /// What outlives a connection to this cluster.
     pub(crate) fn into_past(self, cluster: &str) -> Past {

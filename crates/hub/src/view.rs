@@ -74,14 +74,16 @@ fn unit(ctx: &Controllers, report: &UnitReport, others: &[Arc<UnitReport>]) -> V
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
-    let heirs = plan::departure::heirs(&report.unit, others.iter().map(Arc::as_ref));
-    let occupants = plan::departure::occupants(report, others.iter().map(Arc::as_ref));
+    let beside = [
+        ("wantedBy", ctx.inspector.heirs_of(report, others)),
+        ("occupiedBy", ctx.inspector.occupants_of(report, others)),
+        ("goesWith", ctx.inspector.goes_along_with(report, others)),
+    ];
     for (row, known) in value["details"].as_array_mut().into_iter().flatten().zip(&report.details) {
-        if let Some(heirs) = heirs.get(&**known.key) {
-            row["wantedBy"] = json!(heirs);
-        }
-        if let Some(units) = occupants.get(&**known.key) {
-            row["occupiedBy"] = json!(units);
+        for (field, units) in &beside {
+            if let Some(units) = units.get(&**known.key) {
+                row[*field] = json!(units);
+            }
         }
     }
     for (row, uid) in value["details"].as_array_mut().into_iter().flatten().zip(&report.uids) {

@@ -255,6 +255,12 @@ impl Objects {
         self.spare_containers();
     }
 
+    /// Another unit leaves with this object, and takes it along when this unit leaves as well.
+    pub fn go_along(&mut self, key: ObjectKey) {
+        self.stays.remove(&key);
+        self.goes.insert(key);
+    }
+
     /// Another unit has something in this Namespace, and stays.
     pub fn spare_occupied(&mut self, namespace: &ObjectKey, whose: &str) {
         if self.goes.remove(namespace) {
@@ -349,6 +355,27 @@ pub fn heirs<'a>(
     let mut out: BTreeMap<ObjectKey, BTreeSet<UnitId>> = BTreeMap::new();
     for other in others.into_iter().filter(|other| other.unit != *unit) {
         for row in other.details.iter().filter(|row| is_of_another(row)) {
+            out.entry(ObjectKey::clone(&row.key)).or_default().insert(other.unit.clone());
+        }
+    }
+    out
+}
+
+/// What a unit waits for, by who has it. Where that one leaves the member with what it has and this one leaves too, nobody takes the
+/// object over, and it goes: a list of the other one that was made before said that it stays, so this one's has it.
+pub fn goes_along<'a>(
+    unit: &UnitReport,
+    others: impl IntoIterator<Item = &'a UnitReport>,
+) -> BTreeMap<ObjectKey, BTreeSet<UnitId>> {
+    let awaited: BTreeSet<&Arc<HashedKey>> =
+        unit.details.iter().filter(|row| is_of_another(row)).map(|row| &row.key).collect();
+    let mut out: BTreeMap<ObjectKey, BTreeSet<UnitId>> = BTreeMap::new();
+    if awaited.is_empty() {
+        return out;
+    }
+    for other in others.into_iter().filter(|other| other.unit != unit.unit) {
+        let rows = other.details.iter().filter(|row| awaited.contains(&row.key));
+        for row in rows.filter(|row| is_there(row) && !row.outside && why_it_stays(row).is_none()) {
             out.entry(ObjectKey::clone(&row.key)).or_default().insert(other.unit.clone());
         }
     }

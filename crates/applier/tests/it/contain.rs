@@ -45,3 +45,22 @@ async fn a_unit_that_panics_says_what_was_last_seen_of_its_objects() {
     assert_eq!((report.epoch, report.reason.as_str(), report.objects.applied), (2, "InternalError", 3));
     assert_eq!(report.details.len(), 3);
 }
+
+/// A list of what would be deleted is made of such a report, as long as that names all that the unit has.
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_panics_may_have_more_than_was_last_seen() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    world.faults.add(Method::PATCH, "configmaps/c002?", usize::MAX, Act::Panic);
+    world.set("a", 2, config_maps(3));
+    for failure in 1..3 {
+        world.eventually("failed", || async { world.metrics.panics(APPLIER) > failure }).await;
+        let report = world.report(&unit).unwrap();
+        assert_eq!((report.phase, report.details.len()), (UnitPhase::Failed, 2));
+        assert!(!plan::departure::says_what_is_there(&report), "{failure}: {report:#?}");
+    }
+    world.faults.clear();
+    let report = world.applied(&unit).await;
+    assert!(plan::departure::says_what_is_there(&report));
+}

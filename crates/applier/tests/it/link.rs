@@ -10,6 +10,7 @@ use client::{Api, Metrics};
 use http::{Method, Request};
 use kube::client::Body;
 use plan::authenticator::HubKey;
+use plan::departure::says_what_is_there;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde_json::json;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use tower::BoxError;
 
 use crate::fault::Act;
-use crate::world::{World, config_map, config_map_path};
+use crate::world::{Blow, World, config_map, config_map_path};
 
 /// Time stands still but for pauses, so this takes no time: it is about which pause ends when.
 #[tokio::test(start_paused = true)]
@@ -103,6 +104,34 @@ async fn an_applier_rests_while_all_its_passes_wait_for_answers_and_one_more_uni
     world.faults.clear();
     for unit in hanging.iter().chain([&refused]) {
         world.applied(unit).await;
+    }
+}
+
+/// A list of what would be deleted is made of the last report, as long as that names all that the unit has.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_lost_during_a_pass_may_have_more_than_its_last_report_says() {
+    for conflicts in [false, true] {
+        let mut world = World::new().await;
+        let other = world.set("a", 1, vec![config_map("theirs", "1")]);
+        world.applied(&other).await;
+        let mut objects = vec![config_map("old", "1")];
+        // Nothing but a row: another unit has the object.
+        objects.extend(conflicts.then(|| config_map("theirs", "2")));
+        let unit = world.set("b", 1, objects.clone());
+        let rows = objects.len();
+        let report = world.until(&unit, "applied", |r| r.objects.applied == 1 && r.details.len() == rows).await;
+        assert!(says_what_is_there(&report));
+        // The inventory is written, and then the object.
+        world.fuse.set(1, Blow::After);
+        objects.push(config_map("new", "1"));
+        world.set("b", 2, objects.clone());
+        let report = world.until(&unit, "lost", |r| r.phase == UnitPhase::Unknown).await;
+        assert!(world.config_map("new").await.is_some());
+        assert_eq!(report.details.len(), rows, "nobody has seen more of it");
+        assert!(!says_what_is_there(&report), "{report:#?}");
+        // One that is lost while nothing is written says what it has.
+        let report = world.until(&other, "lost too", |r| r.phase == UnitPhase::Unknown).await;
+        assert!(says_what_is_there(&report));
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) struct Others {
     heirs: Vec<UnitId>,
     /// These have something in it, of a Namespace.
     occupants: Vec<UnitId>,
+    /// These have it, and leave with what they have: it goes too, since nobody takes it over.
+    along: Vec<UnitId>,
 }
 
 /// What other units have to do with objects in a member: by unit and member.
@@ -106,8 +108,8 @@ fn heirs(tree: &Value) -> Heirs {
                 let names = row[field].as_array().into_iter().flatten().filter_map(Value::as_str);
                 names.filter_map(|name| name.parse().ok()).collect()
             };
-            let others = Others { heirs: of("wantedBy"), occupants: of("occupiedBy") };
-            let is_known = !others.heirs.is_empty() || !others.occupants.is_empty();
+            let others = Others { heirs: of("wantedBy"), occupants: of("occupiedBy"), along: of("goesWith") };
+            let is_known = [&others.heirs, &others.occupants, &others.along].iter().any(|units| !units.is_empty());
             let key = serde_json::from_value::<ObjectKey>(row["key"].clone()).ok().filter(|_| is_known)?;
             Some((key, others))
         });
@@ -212,7 +214,7 @@ pub(super) fn parts(
         all.sent.iter().map(|sent| ((&sent.unit, &sent.member), sent.objects.as_slice())).collect();
     let mut out = Vec::new();
     // What leaves too takes nothing over.
-    let leaves = |heir: &UnitId| decisions.iter().any(|decision| decision.unit == *heir);
+    let leaves = |other: &UnitId| decisions.iter().any(|decision| decision.unit == *other);
     for decision in decisions {
         let removal = removal(decision);
         for (member, entry) in decision.members.iter().filter(|(member, _)| is_meant(member)) {
@@ -224,7 +226,11 @@ pub(super) fn parts(
             let sent = sent.get(&(&decision.unit, member)).filter(|_| !report.is_some_and(|report| report.unreadable));
             let mut objects = said.or_else(|| Some(Objects::of_sent(sent?, removal)));
             let others = all.heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
-            for (key, Others { heirs, occupants }) in others {
+            for (key, Others { heirs, occupants, along }) in others {
+                // Where the other one is in the list too, the object is among its own.
+                if !along.is_empty() && !along.iter().any(leaves) {
+                    objects.iter_mut().for_each(|all| all.go_along(key.clone()));
+                }
                 if let Some(heir) = heirs.iter().find(|heir| !leaves(heir)) {
                     let whose = called(heir, &decision.unit);
                     objects.iter_mut().for_each(|all| all.hand_over(|taken| taken == key, &whose));

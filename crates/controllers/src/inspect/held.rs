@@ -14,7 +14,7 @@ use api::view::{HeldList, HeldObjects};
 use client::NamespacedName;
 use kube::ResourceExt;
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
-use plan::departure::{Known, Objects, Stored, grouped, occupants};
+use plan::departure::{Known, Objects, Stored, grouped};
 use plan::prepare::Bundle;
 use plan::unit;
 
@@ -170,10 +170,14 @@ impl Inspector {
             };
             let mut objects = known.ok_or_else(|| UNNAMED.to_owned());
             if let Ok(objects) = &mut objects {
+                let others = self.feed.reports_in(member);
+                if let Some(report) = report {
+                    self.goes_along_with(report, &others).into_keys().for_each(|key| objects.go_along(key));
+                }
                 for Heir { name, bundle } in self.heirs(world, unit, member).await {
                     objects.hand_over(|key| has(&bundle, key), &name);
                 }
-                report.into_iter().for_each(|report| self.spare_occupied(report, objects));
+                report.into_iter().for_each(|report| self.spare_occupied(report, &others, objects));
             }
             let uids = report.map(|report| uids(report)).unwrap_or_default();
             out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
@@ -182,9 +186,8 @@ impl Inspector {
     }
 
     /// A Namespace stays in which another Application has something. What another policy has in it may leave by the same edit.
-    fn spare_occupied(&self, report: &UnitReport, objects: &mut Objects) {
-        let others = self.feed.reports_in(&report.member);
-        for (namespace, units) in occupants(report, others.iter().map(Arc::as_ref)) {
+    fn spare_occupied(&self, report: &UnitReport, others: &[Arc<UnitReport>], objects: &mut Objects) {
+        for (namespace, units) in self.occupants_of(report, others) {
             if let Some(other) = units.iter().find(|other| other.owner() != report.unit.owner()) {
                 objects.spare_occupied(&namespace, &format!("app/{}", other.name));
             }

@@ -6,6 +6,7 @@
 //! | what waits for an approval, by name? | `held` |
 //! | what does it have against that? | `compare`, which reads the member (`live`) |
 //! | what was a member sent that has not said what it has? | `sent` |
+//! | what have other units to do with what one has in a member? | `beside` |
 //! | what would a commit or an edit do? | `preview`: the same steps as controller [`crate::application`], without `apply` |
 //! | is what would come to a member there already? | `arrival`, which asks the member (`live`) |
 //!
@@ -13,6 +14,7 @@
 //! them. Values of Secrets are hidden before anything leaves.
 
 mod arrival;
+mod beside;
 mod compare;
 mod edit;
 mod held;

@@ -401,3 +401,49 @@ async fn an_edit_that_takes_a_silent_member_out_names_what_it_was_sent_last_or_t
         assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{about}");
     }
 }
+
+/// The member is away, and both Applications were deleted meanwhile.
+#[tokio::test]
+async fn who_leaves_a_member_too_takes_nothing_over_and_keeps_nothing_there() {
+    let owner = |app: &str| plan::application::owner("default", app).unit(Some("p"));
+    let row = |kind: &str, namespace: &str, name: &str, more: Value| {
+        let mut row = json!({"key": {"kind": kind, "namespace": namespace, "name": name}, "version": "v1", "sync": "Synced",
+            "health": "Unknown"});
+        row.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        std::sync::Arc::new(serde_json::from_value(row).unwrap())
+    };
+    let conflict = || json!({"sync": "Failed", "reason": "Conflict"});
+    let said = |app: &str, details| UnitReport { unit: owner(app), phase: UnitPhase::Unknown, details, ..report() };
+    let a = said("a", vec![row("Namespace", "", "shop", json!({})), row("ConfigMap", "shop", "x", json!({}))]);
+    let b = said("b", vec![row("ConfigMap", "shop", "x", conflict()), row("ConfigMap", "shop", "y", json!({}))]);
+    let others = [std::sync::Arc::new(a.clone()), std::sync::Arc::new(b.clone())];
+    for (of_a, of_b, expect) in [
+        (Some("None"), Some("None"), (1, 1, 0)),
+        (Some("None"), Some("Prune"), (0, 0, 0)),
+        (Some("None"), Some("Release"), (0, 0, 0)),
+        // In no snapshot.
+        (Some("None"), None, (0, 0, 0)),
+        // What was said to be taken over goes with the one that leaves first.
+        (Some("Prune"), Some("None"), (1, 1, 1)),
+        (Some("Prune"), Some("Prune"), (0, 0, 1)),
+        (Some("Release"), Some("None"), (1, 1, 0)),
+    ] {
+        let (_cache, controllers) = crate::deps::tests::idle();
+        for (app, removal) in [("a", of_a), ("b", of_b)] {
+            let Some(removal) = removal else { continue };
+            let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal});
+            let spec = json!({"unit": owner(app), "slice": 0, "prune": true, "members": {"a": entry}});
+            let mut decision = api::delivery::Decision::new(app, serde_json::from_value(spec).unwrap());
+            decision.metadata.namespace = Some("default".into());
+            decision.metadata.resource_version = Some("20".into());
+            controllers.stores.decisions.learn(decision);
+        }
+        let inspector = &controllers.inspector;
+        let found = (
+            inspector.heirs_of(&a, &others).len(),
+            inspector.occupants_of(&a, &others).len(),
+            inspector.goes_along_with(&b, &others).len(),
+        );
+        assert_eq!(found, expect, "{of_a:?} {of_b:?}");
+    }
+}

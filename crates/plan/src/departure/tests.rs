@@ -261,6 +261,16 @@ fn what_two_units_want_is_in_the_list_of_the_one_that_has_it_and_goes_to_the_oth
     let expect = expect.map(|(key, units)| (key.to_owned(), units.into_iter().cloned().collect::<Vec<_>>()));
     assert_eq!(heirs, expect);
     assert_eq!(super::heirs(&bad.unit, &all).len(), 1, "both wait for it");
+    let along = |report: &UnitReport, all: &[UnitReport]| -> Vec<String> {
+        let found = super::goes_along(report, all);
+        found.into_iter().map(|(key, units)| format!("{key} {}", units.len())).collect()
+    };
+    assert_eq!(along(bad, &all), ["ConfigMap shop/a 1", "ConfigMap shop/b 1"]);
+    assert_eq!(along(shop, &all), [""; 0]);
+    // What stays when its unit leaves goes with nobody.
+    let adopted = serde_json::json!({"adopted": true});
+    let kept = report("apps.kurator.dev/Application/default/shop/p", &[adopted, serde_json::json!({})]);
+    assert_eq!(along(bad, &[kept]), ["ConfigMap shop/b 1"]);
     assert_eq!(words(&Objects::of_report(bad, Removal::Prune).unwrap()), ["- ConfigMap shop/c"]);
 }
 

@@ -188,6 +188,33 @@ fn what_another_application_takes_over_is_not_deleted_unless_it_leaves_too() {
     }
 }
 
+#[test]
+fn what_an_application_that_leaves_already_takes_along_is_in_the_list() {
+    let decisions = [decision("web", true, &["beijing"])];
+    let reports = [report("web", "beijing", &rows()[5..6])];
+    let tree = |row: &Value| json!({"units": [{"unit": "apps.kurator.dev/Application/default/shop/web", "member": "beijing", "details": [row]}]});
+    let (shop, bad8, zoo) = ("default/shop/web", "default/bad8/web", "default/zoo/web");
+    let goes = ["  - ConfigMap shop/of-another"];
+    let stays = ["  = ConfigMap shop/of-another stays: app/zoo takes it over"];
+    for (along, heirs, expect) in [
+        (&[bad8][..], &[][..], &goes[..]),
+        (&[bad8], &[shop], &goes),
+        (&[bad8], &[shop, zoo], &stays),
+        // Its own list has it.
+        (&[shop], &[], &[]),
+        (&[], &[zoo], &[]),
+    ] {
+        let units = |names: &[&str]| -> Value {
+            names.iter().map(|name| format!("apps.kurator.dev/Application/{name}")).collect()
+        };
+        let row = row("ConfigMap", "shop", "of-another", &json!({"goesWith": units(along), "wantedBy": units(heirs)}));
+        let known = Known { heirs: super::heirs(&tree(&row)), ..known(&reports) };
+        let parts = parts(&decisions, &known, |_| true, by_prune);
+        let lines = lines(&parts, &Away::new(), false);
+        assert_eq!(lines[1..], *expect, "{along:?} {heirs:?}");
+    }
+}
+
 /// After a restart of the hub a member that is away has said nothing; one of a cluster that is a member already was never sent
 /// anything.
 #[test]

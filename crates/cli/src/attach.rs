@@ -41,7 +41,7 @@ use model::{Clock, MemberName, object};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::args::{Asking, Attach, Common, Waiting};
+use crate::args::{self, Asking, Attach, Common, Waiting};
 use crate::ask;
 use crate::connect;
 use crate::leave::counted;
@@ -454,7 +454,7 @@ fn undone_with(hub: &Common, names: &Names, is_member: bool) -> String {
     let Names { namespace, name, fleet, .. } = names;
     let entry = fleet.as_ref().map_or_else(String::new, |fleet| format!(", its entry in Fleet {namespace}/{fleet}"));
     let attached = format!("{namespace}/{name}");
-    let undo = ask::command(hub, &["detach", attached.as_str(), "--keep"]);
+    let undo = ask::command(hub, &["detach", &args::typed(&attached), "--keep"]);
     let account = match is_member {
         true => "stays, since the other member works as it",
         false => "stays with its rights, and the command says how it is removed",

@@ -30,7 +30,7 @@ use super::left;
 use super::list::{self, Known, Sight, counted};
 use super::wait::End;
 use crate::approve::wait::Place;
-use crate::args::{Common, Detach, DetachHow};
+use crate::args::{Common, Detach, DetachHow, typed};
 use crate::ask;
 use crate::attach::removal;
 use crate::connect::{self, Api, asked};
@@ -126,7 +126,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     let is_told = parting.is_told(how);
     let exits = parting.show(how, verbose).await?;
     if !is_told && !what.ask.yes {
-        let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
+        let words = ["detach", &typed(&what.member), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
         let facts = || {
             json!({"member": parting.member, "how": how.as_str(),

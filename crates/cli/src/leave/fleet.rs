@@ -19,7 +19,7 @@ use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::{Away, Place};
-use crate::args::{Asking, Common, FleetRemove, Format, Target};
+use crate::args::{Asking, Common, FleetRemove, Format, Target, typed};
 use crate::ask;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
@@ -33,7 +33,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     let client = connect::hub(common).await?;
     let exit = Exit::find(&client, common, &what.member, what.fleet.as_deref()).await?;
     let began = tokio::time::Instant::now();
-    let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
+    let words = ["fleet", "remove", &typed(&what.member), "--fleet", exit.fleet.as_str()];
     let apps = exit.apps();
     let left = exit.left(&apps).await;
     let command = ask::command(common, &words) + " --yes";

@@ -45,7 +45,7 @@ struct Taken {
 
 pub(crate) async fn adopt(common: &Common, what: &Adopt) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let (member, origin) = origin(&client, common, &what.member).await?;
+    let (member, origin) = origin(&client, common, &what.member, "hub adopt").await?;
     let from = match &what.from {
         Some(from) => from.clone(),
         None => only_hub(&others(&client, |name| *name == member).await?)?,

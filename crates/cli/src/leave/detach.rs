@@ -111,7 +111,7 @@ struct Parting {
 
 pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let (member, origin) = origin(&client, common, &what.member).await?;
+    let (member, origin) = origin(&client, common, &what.member, "detach").await?;
     let parting = Parting::find(client, member, origin).await?;
     let how = match How::of(what.how) {
         // Nothing of it is in a cluster.

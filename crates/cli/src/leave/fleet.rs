@@ -45,7 +45,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = exit.sum(left::count(&left));
+    let sum = exit.sum(left::count(&left, Some(&list::listed(&exit.parts))));
     let said = match end {
         None => format!("taken out of fleet/{fleet}; {sum}; see `kurator status member/{member}`"),
         Some(End::Unseen(why)) => format!("taken out of fleet/{fleet}; cannot see whether it is done: {why}"),

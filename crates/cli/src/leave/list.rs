@@ -11,6 +11,7 @@ use model::{MemberName, ObjectKey, Timestamp, Uid};
 use plan::departure::Objects;
 use serde_json::{Value, json};
 
+use super::left::Listed;
 use crate::approve::wait::{Away, Place};
 use crate::connect::asked;
 use crate::objects::{self, Numbers};
@@ -258,6 +259,16 @@ pub(super) fn numbers(parts: &[Part]) -> Numbers {
     let mut all = Numbers::default();
     for objects in parts.iter().filter_map(|part| part.objects.as_ref()) {
         all.add(objects::numbers(&objects::listed(objects)), 1);
+    }
+    all
+}
+
+/// What was listed, for what is said afterwards.
+pub(super) fn listed(parts: &[Part]) -> Listed {
+    let mut all = Listed::default();
+    for part in parts {
+        let objects = part.objects.as_ref().map(objects::listed).unwrap_or_default();
+        all.add(&part.app, &part.member, &objects);
     }
     all
 }

@@ -14,7 +14,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE, REMOVE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
+use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, Minted, NAMESPACE, SERVICE_ACCOUNT, account_event};
 use api::reason;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
@@ -103,6 +103,8 @@ struct Parting {
     orphans: Vec<UnitId>,
     /// Did `kurator attach` make the credential, and the account that it is of?
     is_minted: bool,
+    /// The mark on that account that says that the hub works as it for this attached cluster.
+    mark: Option<String>,
     /// How much of what the member has this user may see.
     sight: Sight,
     /// Does it make a member? One whose name another one has does not, nor one whose credential never counted.
@@ -214,7 +216,10 @@ struct Account {
 
 /// What a person types in the member to remove the account and its rights, which are in these namespaces, or in the whole cluster.
 fn commands(namespaces: &[String]) -> Vec<String> {
-    let mut commands = vec!["  when no other hub works as it, remove it in the member with:".to_owned()];
+    let mut commands = vec![
+        "  when no other hub and no other member works as it, as its annotations used-by.kurator.dev/ say, remove it in the member with:"
+            .to_owned(),
+    ];
     commands.extend(removal(namespaces).into_iter().map(|command| format!("    {command}")));
     if !namespaces.is_empty() {
         commands.push("  and, should it have had rights in the whole cluster before:".to_owned());
@@ -248,8 +253,9 @@ impl Parting {
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
-        let is_minted = read.is_some_and(|secret| secret.annotations.unwrap_or_default().contains_key(MINTED));
-        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted, sight, is_member })
+        let minted = read.and_then(|secret| secret.annotations?.remove(MINTED));
+        let (is_minted, mark) = (minted.is_some(), minted.and_then(|text| Minted::parse(&text)?.used_by));
+        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted, mark, sight, is_member })
     }
 
     /// What it is called: one that makes no member may have the name of one.
@@ -458,11 +464,15 @@ impl Parting {
         }
     }
 
-    /// Is the cluster a member under another name?
-    fn is_other_member(&self) -> bool {
+    /// Why the account is not this attached cluster's to remove, where it is another member's or may be. The hub says of both that
+    /// nothing is delivered by this one; whether it has a record is of no account here.
+    fn why_another_members(&self) -> Option<&'static str> {
         let conditions = self.attached.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let ready = condition::find(conditions, condition::READY);
-        !self.is_member && ready.is_some_and(|ready| ready.reason == reason::SAME_CLUSTER)
+        match condition::find(conditions, condition::READY)?.reason.as_str() {
+            reason::SAME_CLUSTER => Some("the cluster is another member of this hub, which works as it"),
+            reason::NAME_TAKEN => Some("the cluster may be another member of this hub, which then works as it"),
+            _ => None,
+        }
     }
 
     /// What became of the account. The hub notes it before the AttachedCluster goes.
@@ -470,11 +480,17 @@ impl Parting {
         if !self.is_minted {
             return Account::default();
         }
-        if self.is_other_member() {
-            let note = format!(
-                "the hub's account there, {NAMESPACE}/{SERVICE_ACCOUNT}, stays: the cluster is another member of this hub, which \
-                 works as it"
-            );
+        if let Some(why) = self.why_another_members() {
+            // The hub does not work there for this one, so that it cannot take the mark off, and `kurator attach` may have been ended
+            // before it did.
+            let mark = self.mark.as_ref().map(|mark| {
+                format!(
+                    "; if the mark of this one is on it still, it keeps the account when the others leave: take it off with \
+                     `kubectl annotate -n {NAMESPACE} serviceaccount/{SERVICE_ACCOUNT} {mark}-`"
+                )
+            });
+            let mark = mark.unwrap_or_default();
+            let note = format!("the hub's account there, {NAMESPACE}/{SERVICE_ACCOUNT}, stays: {why}{mark}");
             return Account { note: Some(note), is_left: false };
         }
         if how == How::Keep {

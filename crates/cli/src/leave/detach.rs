@@ -99,6 +99,10 @@ struct Parting {
     fleets: Vec<String>,
     /// What it reports, of all namespaces.
     units: Vec<UnitReport>,
+    /// How many more it was given and has not said anything of.
+    unsaid: usize,
+    /// Its applier has not got through to it yet.
+    is_connecting: bool,
     /// Units that it has of this hub, and that no Application delivers, as after a take-over.
     orphans: Vec<UnitId>,
     /// Did `kurator attach` make the credential, and the account that it is of?
@@ -245,17 +249,31 @@ impl Parting {
         // Where the hub has not looked at it yet, it may become a member at any moment.
         let is_member = attached.status.as_ref().is_none_or(|status| status.member.is_some());
         let known = match is_member {
-            true => list::member(&client, &origin.namespace, &member).await?,
+            true => list::reported(&client, &origin.namespace, &member).await?,
             false => Known::default(),
         };
-        let Known { units, orphans, sight, .. } = known;
+        let Known { units, orphans, sight, unsaid, is_connecting, .. } = known;
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &origin.namespace);
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
         let minted = read.and_then(|secret| secret.annotations?.remove(MINTED));
         let (is_minted, mark) = (minted.is_some(), minted.and_then(|text| Minted::parse(&text)?.used_by));
-        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted, mark, sight, is_member })
+        Ok(Self {
+            client,
+            member,
+            origin,
+            attached,
+            fleets,
+            units,
+            unsaid,
+            is_connecting,
+            orphans,
+            is_minted,
+            mark,
+            sight,
+            is_member,
+        })
     }
 
     /// What it is called: one that makes no member may have the name of one.
@@ -345,19 +363,20 @@ impl Parting {
         if !fleets.is_empty() {
             lines.push(format!("  it leaves fleet {}", fleets.join(", ")));
         }
-        let units = counted(self.units.len(), "unit");
         // Nothing is counted of what is not known.
-        let is_known = self.units.iter().all(says_what_is_there);
-        let has = match is_known {
-            true => format!("{} of {units}", counted(self.objects().count(), "object")),
-            false => format!("the objects of {units}, not all of which are known,"),
+        let has = match (self.is_known(), self.units.len() + self.unsaid) {
+            (true, units) => {
+                format!("{} of {}", counted(self.objects().count(), "object"), counted(units, "unit"))
+            }
+            (false, 0) => "the objects there, which are not known yet,".to_owned(),
+            (false, units) => format!("the objects of {}, not all of which are known,", counted(units, "unit")),
         };
         lines.push(match how {
             _ if !self.is_member => "  it makes no member, and nothing is touched in a cluster".to_owned(),
             How::Keep if self.units.is_empty() && !self.orphans.is_empty() => {
                 "  in the member nothing is touched".to_owned()
             }
-            How::Keep if self.units.is_empty() => "  in the member nothing is touched; what it has is not known".to_owned(),
+            How::Keep if self.units.is_empty() && self.unsaid == 0 => "  in the member nothing is touched; what it has is not known".to_owned(),
             How::Keep => format!(
                 "  in the member nothing is touched: {has} stay as they are, with their inventories, and are this hub's again when \
                  it is attached again"
@@ -385,6 +404,11 @@ impl Parting {
         lines
     }
 
+    /// Is it known what the member has?
+    fn is_known(&self) -> bool {
+        self.unsaid == 0 && !self.is_connecting && self.units.iter().all(says_what_is_there)
+    }
+
     /// The objects that stay, by name.
     fn named(&self, all: bool) -> Vec<String> {
         let keys: BTreeSet<ObjectKey> = self.objects().map(|(key, _)| key).collect();
@@ -398,7 +422,7 @@ impl Parting {
 
     /// The same for programs; null where not all is known. What is deleted first is said of its fleet.
     fn object_facts(&self, how: How) -> Option<Vec<Value>> {
-        if how != How::Remove && !self.units.iter().all(says_what_is_there) {
+        if how != How::Remove && !self.is_known() {
             return None;
         }
         let keys: BTreeSet<ObjectKey> = self.objects().filter(|_| how != How::Remove).map(|(key, _)| key).collect();

@@ -99,6 +99,7 @@ impl Exit {
                 bail!("member/{member} is in several fleets: say which with --fleet ({})", names.join(", "))
             }
         };
+        list::reported(client, &origin.namespace, &name).await?;
         Self::of(client, &origin, chosen, name).await
     }
 

@@ -39,6 +39,8 @@ fn parting(client: Client, fleets: &[&str]) -> Parting {
         attached: attached(),
         fleets: fleets.iter().map(|name| (*name).to_owned()).collect(),
         units: Vec::new(),
+        unsaid: 0,
+        is_connecting: false,
         orphans: Vec::new(),
         is_minted: true,
         mark: Some("used-by.kurator.dev/0123456789abcdef".to_owned()),
@@ -370,6 +372,25 @@ async fn the_account_of_a_cluster_that_is_another_member_is_nobodys_to_remove() 
         let own = "`kubectl annotate -n kurator-system serviceaccount/kurator used-by.kurator.dev/0123456789abcdef-`";
         assert!(note.contains(own), "{reason}: {note}");
     }
+}
+
+/// Right after a start of the hub a member that answers has said nothing yet.
+#[tokio::test]
+async fn what_a_member_has_not_said_yet_is_not_counted_as_nothing() {
+    let mut parting = parting(Hub::new([]).client(), &[]);
+    parting.unsaid = 2;
+    for how in [How::Keep, How::Release] {
+        let said = parting.lines(how, &[], false, false).join("\n");
+        assert!(said.contains("the objects of 2 units, not all of which are known, stay"), "{said}");
+        assert_eq!(parting.object_facts(how), None);
+    }
+    (parting.unsaid, parting.is_connecting) = (0, true);
+    let said = parting.lines(How::Release, &[], false, false).join("\n");
+    assert!(
+        said.contains("in the member the objects there, which are not known yet, stay") && !said.contains("0 objects"),
+        "{said}"
+    );
+    assert_eq!(parting.object_facts(How::Release), None);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::ask::{self, quoted};
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::leave::counted;
-use crate::leave::left::{self, Left};
+use crate::leave::left::{self, Left, Listed};
 use crate::objects;
 use crate::output;
 use crate::status::held;
@@ -104,7 +104,7 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
         return Ok(());
     }
     let mut sum = numbered.iter().map(held::what).collect::<Vec<_>>().join(", and ");
-    match left::count(&left) {
+    match left::count(&left, named.as_ref().map(|named| listed_of(name, &chosen, named)).as_ref()) {
         0 => {}
         stayed => sum = format!("{sum}, of which {} stayed", counted(stayed, "object")),
     }
@@ -156,6 +156,15 @@ async fn listed_by_name(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// What was shown, object by object.
+fn listed_of(name: &str, chosen: &[HeldDeletions], named: &HeldList) -> Listed {
+    let mut all = Listed::default();
+    for group in chosen.iter().filter_map(|list| list::find(named, list)).flat_map(|list| &list.groups) {
+        group.members.iter().for_each(|member| all.add(name, member, &group.objects));
+    }
+    all
 }
 
 /// Refuses what cannot be shown: nobody can agree to that.

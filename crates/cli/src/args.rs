@@ -424,8 +424,8 @@ impl std::str::FromStr for Shown {
             Some(("fleet" | "fleets", name)) if !name.is_empty() => named(name).map(Self::Fleet),
             // A cluster whose name is taken is shown with its namespace.
             Some(("member" | "members" | "cluster" | "clusters", name)) if name.contains('/') => {
-                name.split('/').try_for_each(|part| named(part).map(drop))?;
-                Ok(Self::Member(name.to_owned()))
+                let (space, name) = name.split_once('/').unwrap_or_default();
+                Ok(Self::Member(format!("{}/{}", namespace(space)?, named(name)?)))
             }
             Some((kind, name)) if Target::KINDS.contains(&kind) && !name.is_empty() => Ok(match text.parse()? {
                 Target::App(name) => Self::App(name),
@@ -473,8 +473,8 @@ pub(crate) enum FleetCommand {
 /// Which member to take out.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct FleetRemove {
-    /// The member.
-    #[arg(value_name = "MEMBER", value_parser = named)]
+    /// The member, or NAMESPACE/NAME of the AttachedCluster that made it.
+    #[arg(value_name = "MEMBER", value_parser = attached)]
     pub(crate) member: String,
     /// The fleet; needed only when several list the member.
     #[arg(long, value_name = "NAME", value_parser = named)]
@@ -486,8 +486,8 @@ pub(crate) struct FleetRemove {
 /// What to take over in one member.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Adopt {
-    /// The member.
-    #[arg(value_name = "MEMBER", value_parser = named)]
+    /// The member, or NAMESPACE/NAME of the AttachedCluster that made it.
+    #[arg(value_name = "MEMBER", value_parser = attached)]
     pub(crate) member: String,
     /// The other hub's id, as in the label kurator.dev/hub of its objects; needed only when there are several.
     #[arg(long, value_name = "HUB")]
@@ -509,7 +509,7 @@ pub(crate) struct AdoptFleet {
 /// Which member to detach, and how.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Detach {
-    /// The member, or NAMESPACE/NAME of an AttachedCluster that made none.
+    /// The member, or NAMESPACE/NAME of an AttachedCluster, such as one that made none.
     #[arg(value_name = "MEMBER", value_parser = attached)]
     pub(crate) member: String,
     #[command(flatten)]
@@ -691,15 +691,28 @@ fn member(text: &str) -> Result<String, String> {
 
 /// A member's name, or `NAMESPACE/NAME` of a cluster that was attached; also behind `member/`, as both are printed.
 fn attached(text: &str) -> Result<String, String> {
-    let is_typed = |kind: &str| ["member", "members", "cluster", "clusters"].contains(&kind);
     match text.split_once('/') {
         None => named(text),
-        Some((kind, _)) if is_typed(kind) => match text.parse()? {
+        Some((kind, _)) if is_member_kind(kind) => match text.parse()? {
             Target::Member(name) => Ok(name),
             Target::App(name) => Err(format!("app/{name} is no member")),
         },
         Some((space, name)) => Ok(format!("{}/{}", namespace(space)?, named(name)?)),
     }
+}
+
+/// A member's name, or `NAMESPACE/NAME` of an attached cluster, as it is printed to be typed: [`attached`] reads it back. A namespace
+/// may be called like what stands before a member's name.
+pub(crate) fn typed(attached: &str) -> String {
+    match attached.split_once('/') {
+        Some((space, _)) if is_member_kind(space) => format!("member/{attached}"),
+        _ => attached.to_owned(),
+    }
+}
+
+/// May it stand before a member's name?
+fn is_member_kind(word: &str) -> bool {
+    ["member", "members", "cluster", "clusters"].contains(&word)
 }
 
 /// A name as objects have them.

@@ -8,6 +8,7 @@
 //! | make a service account with its rights in the cluster ([`rights`]), and a token of it | the user's |
 //! | write Secret, AttachedCluster and Fleet in the hub ([`hub`]) | those on the hub |
 //! | wait until the hub has reached the cluster with that token | |
+//! | take mark and token off again, where the cluster is another member or the name is taken ([`mark`]) | the user's |
 //! | delete what gave rights that are not wanted any more ([`surplus`]) | the user's |
 //! | with `--take-over`: approve the list that was shown, wait until it is this hub's ([`foreign`], [`crate::takeover`]) | those on the hub |
 //!
@@ -41,7 +42,7 @@ use model::{Clock, MemberName, object};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::args::{Asking, Attach, Common, Waiting};
+use crate::args::{self, Asking, Attach, Common, Waiting};
 use crate::ask;
 use crate::connect;
 use crate::leave::counted;
@@ -52,7 +53,7 @@ use foreign::Foreign;
 pub(crate) use hub::FINAL;
 use hub::{Names, Present, Unwritten};
 use kubeconfig::Files;
-use mark::Mark;
+use mark::{Mark, Withdrawn};
 use proposal::Proposal;
 use remnant::{GONE_WITHIN, Rewritten};
 pub(crate) use rights::removal;
@@ -124,14 +125,14 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
-    done.map_err(|why| {
+    if let Err(why) = done {
         let why = format!("{why:#}");
         let next = match is_for_nothing(&why) {
-            true => undone_with(&hub_common, &names, why.starts_with(reason::SAME_CLUSTER)),
+            true => undone_with(&hub_common, &names, reason_of(&why), &place.withdraw(&minted).await),
             false => advice(&server, common, what, &chosen.context, &names),
         };
-        anyhow::anyhow!("{why}; {next}{}", surplus.left_words())
-    })?;
+        bail!("{why}; {next}{}", surplus.left_words());
+    }
     // By now the hub goes by the new rights: it asks for nothing that goes here.
     let removed = place.remove(&surplus, present.minted().as_ref()).await;
 
@@ -445,23 +446,33 @@ fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String
 /// Can what was made never do anything? A failure begins with its reason. The cluster is a member under another name, or the name is
 /// another member's: who may not see other namespaces learns it from the hub, when it is made.
 fn is_for_nothing(why: &str) -> bool {
-    let reason = why.split_once(": ").map_or(why, |(reason, _)| reason);
-    [reason::SAME_CLUSTER, reason::NAME_TAKEN].contains(&reason)
+    [reason::SAME_CLUSTER, reason::NAME_TAKEN].contains(&reason_of(why))
 }
 
-/// What was made, and the command that takes it back. `is_member`: the cluster is another member of this hub.
-fn undone_with(hub: &Common, names: &Names, is_member: bool) -> String {
+fn reason_of(why: &str) -> &str {
+    why.split_once(": ").map_or(why, |(reason, _)| reason)
+}
+
+/// What was made, and the command that takes it back.
+fn undone_with(hub: &Common, names: &Names, reason: &str, end: &Withdrawn) -> String {
     let Names { namespace, name, fleet, .. } = names;
     let entry = fleet.as_ref().map_or_else(String::new, |fleet| format!(", its entry in Fleet {namespace}/{fleet}"));
     let attached = format!("{namespace}/{name}");
-    let undo = ask::command(hub, &["detach", attached.as_str(), "--keep"]);
-    let account = match is_member {
-        true => "stays, since the other member works as it",
-        false => "stays with its rights, and the command says how it is removed",
+    let undo = ask::command(hub, &["detach", &args::typed(&attached), "--keep"]);
+    let account = match end.others.as_deref() {
+        _ if reason == reason::SAME_CLUSTER => "stays, since another member of this hub works as it".to_owned(),
+        None => "stays with its rights".to_owned(),
+        Some([]) => format!(
+            "stays with its rights, and nobody is noted on it who works as it: when that is so, remove it with `{}`",
+            removal(&names.namespaces).join("`, `")
+        ),
+        Some(others) => format!("stays, since others work as it: {}", others.join(", ")),
     };
+    let trouble = &end.trouble;
     format!(
         "what was made stays, and nothing is delivered by it: AttachedCluster {attached}, Secret {namespace}/{}{entry}; `{undo}` \
-         takes it out of the hub; in the cluster ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} {account}",
+         takes it out of the hub; should it become a member after all, run the same command again, since its mark and token in the \
+         cluster are taken back; there ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} {account}{trouble}",
         names.secret()
     )
 }

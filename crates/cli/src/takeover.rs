@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::approve::wait::named;
-use crate::args::{Adopt, AdoptFleet, Asking, Common};
+use crate::args::{Adopt, AdoptFleet, Asking, Common, typed};
 use crate::ask::{self, quoted};
 use crate::connect::{self, Api, asked};
 use crate::leave::{counted, list, origin};
@@ -45,12 +45,12 @@ struct Taken {
 
 pub(crate) async fn adopt(common: &Common, what: &Adopt) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let (member, origin) = origin(&client, common, &what.member).await?;
+    let (member, origin) = origin(&client, common, &what.member, "hub adopt").await?;
     let from = match &what.from {
         Some(from) => from.clone(),
         None => only_hub(&others(&client, |name| *name == member).await?)?,
     };
-    let words = ["hub", "adopt", what.member.as_str(), "--from", from.as_str()];
+    let words = ["hub", "adopt", &typed(&what.member), "--from", from.as_str()];
     let command = ask::command(common, &words) + " --yes";
     let done = take_over(&client, vec![(member.clone(), origin)], &from, None, &what.ask, &command).await?;
     if done.iter().any(|(_, list)| list.units > 0) {

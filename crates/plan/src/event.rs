@@ -172,14 +172,38 @@ fn left_there(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberNa
 /// Stands before what was not deleted.
 const NOT_DELETED: &str = ": not deleted, and no longer recorded: ";
 
-/// How many objects stay, by such a note, that a list said would be deleted. Of what the member gives no rights to, the list says
-/// itself that it stays.
-pub fn count_not_deleted(note: &str) -> usize {
-    let Some((_, objects)) = note.split_once(NOT_DELETED) else { return 0 };
-    let listed = objects.split("); ").filter_map(|one| one.split_once(" ("));
-    let unlisted = listed.filter(|(_, why)| !why.starts_with("the member gives no rights in "));
-    let more = |named: &str| named.strip_suffix(" more")?.rsplit_once(" and ")?.1.parse::<usize>().ok();
-    unlisted.map(|(named, _)| 1 + more(named).unwrap_or_default()).sum()
+/// Objects that stay in a member for one reason, as such a note says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotDeleted<'a> {
+    /// The first of them, as [`model::ObjectKey`] is printed; `None` where none is known by name.
+    pub first: Option<&'a str>,
+    /// How many there are.
+    pub count: usize,
+    /// Why.
+    pub why: &'a str,
+}
+
+/// What stays by a note of [`unit`], and the member in which it stays; `None` of another note.
+pub fn not_deleted(note: &str) -> Option<(&str, Vec<NotDeleted<'_>>)> {
+    let (member, objects) = note.split_once(NOT_DELETED)?;
+    let all = objects.split("); ").filter_map(|one| one.split_once(" ("));
+    Some((member, all.map(|(named, why)| read_group(named, why)).collect()))
+}
+
+/// Reads what [`left_there`] wrote of objects that stay for one reason.
+fn read_group<'a>(named: &'a str, why: &'a str) -> NotDeleted<'a> {
+    // The last one has the bracket that the others were parted by.
+    let why = why.strip_suffix(')').unwrap_or(why);
+    let number = |text: &str| text.parse::<usize>().ok();
+    let unnamed = named.strip_suffix(" objects").or_else(|| named.strip_suffix(" object")).and_then(number);
+    if let Some(count) = unnamed {
+        return NotDeleted { first: None, count, why };
+    }
+    let with_more = named.strip_suffix(" more").and_then(|named| named.rsplit_once(" and "));
+    match with_more.and_then(|(first, more)| Some((first, number(more)?))) {
+        Some((first, more)) => NotDeleted { first: Some(first), count: more.saturating_add(1), why },
+        None => NotDeleted { first: Some(named), count: 1, why },
+    }
 }
 
 /// What somebody changed, in words. Values are not among them.

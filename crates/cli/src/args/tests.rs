@@ -1,6 +1,6 @@
 //! `--help` of every command, and what is refused.
 
-use super::{command, read, settle};
+use super::{Command, FleetCommand, Shown, attached, command, read, settle, typed};
 
 fn helps(command: &mut clap::Command, path: &str, out: &mut Vec<(String, String)>) {
     out.push((path.to_owned(), command.render_long_help().to_string()));
@@ -206,4 +206,35 @@ fn every_command_that_doctor_events_and_conditions_name_exists() {
     }
     assert!(wrong_ones.is_empty(), "{wrong_ones:#?}");
     assert!(seen > 60, "{seen}");
+}
+
+/// What is printed to be typed is read as what it was printed for, whatever a namespace is called.
+#[test]
+fn a_printed_attached_cluster_is_read_back() {
+    for namespace in ["default", "member", "members", "cluster", "clusters", "app", "fleets"] {
+        let is = format!("{namespace}/paris");
+        for text in [typed(&is), format!("member/{is}")] {
+            assert_eq!(attached(&text).as_deref(), Ok(is.as_str()), "{text}");
+            for words in [format!("kurator detach {text} --keep"), format!("kurator fleet remove {text}")] {
+                let meant = match read(words.split(' ')).unwrap().command {
+                    Command::Detach(what) => what.member,
+                    Command::Fleet(FleetCommand::Remove(what)) => what.member,
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(meant, is, "{words}");
+            }
+        }
+    }
+    assert_eq!(typed("paris"), "paris");
+    assert_eq!(typed("default/paris"), "default/paris");
+}
+
+#[test]
+fn the_status_of_an_attached_cluster_that_makes_no_member_is_named_with_its_namespace() {
+    for (text, expect) in [("member/team/paris", "team/paris"), ("members/clusters/paris", "clusters/paris")] {
+        assert_eq!(text.parse(), Ok(Shown::Member(expect.to_owned())), "{text}");
+    }
+    for wrong in ["member/team/", "member//paris", "member/team/paris/x", "member/Team/paris"] {
+        assert!(wrong.parse::<Shown>().is_err(), "{wrong}");
+    }
 }

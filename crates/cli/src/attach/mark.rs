@@ -2,6 +2,7 @@
 
 use api::delivery::HubId;
 use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT, marks, used_by, whose, whose_words};
+use controllers::mint;
 use model::Digest;
 use serde_json::{Value, json};
 
@@ -56,6 +57,15 @@ pub(super) struct Marked {
     pub(super) is_new: bool,
 }
 
+/// What became of the account where an attached cluster turned out to be for nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Withdrawn {
+    /// Who works as it, by the marks on it; `None` when that cannot be seen.
+    pub(super) others: Option<Vec<String>>,
+    /// What could not be taken off it, in words.
+    pub(super) trouble: String,
+}
+
 impl Place<'_> {
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
     /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
@@ -94,6 +104,32 @@ impl Place<'_> {
                  other hubs leave: run the same command again, or remove the annotation: {error}"
             ),
         }
+    }
+
+    /// Takes its mark and its token off the account again where the attached cluster makes no member: nothing works as the account
+    /// for it, and the mark would keep that, with all its rights, when the member leaves whose cluster this is. Both are of this
+    /// attached cluster alone, so that no other member loses what it works with.
+    pub(super) async fn withdraw(&self, minted: &Minted) -> Withdrawn {
+        let mut trouble = String::new();
+        if let Some(made) = minted.token_secret.as_deref()
+            && let Err(error) = mint::remove_token_secret(self.member, made).await
+        {
+            trouble = format!("; Secret {NAMESPACE}/{made} stays in the cluster: {error}");
+        }
+        let own = used_by(&self.mark.key);
+        if let Err(error) = self.unmark(&own).await {
+            trouble = format!(
+                "{trouble}; annotation {own} stays on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}, which stays because of it when \
+                 others leave: remove the annotation: {error}"
+            );
+        }
+        let target = accounts();
+        let found = self.member.get_metadata(&target.target(NAMESPACE, SERVICE_ACCOUNT)).await;
+        let others = found.ok().map(|found| {
+            let found = found.unwrap_or_default();
+            marks(&found).filter(|(name, _)| **name != own).map(|(_, words)| words.to_owned()).collect()
+        });
+        Withdrawn { others, trouble }
     }
 
     async fn unmark(&self, own: &str) -> Result<(), client::Error> {

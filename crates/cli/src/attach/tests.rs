@@ -13,8 +13,8 @@ use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
 use super::surplus::Surplus;
 use super::{
-    Api, HubId, Mark, Minted, Place, Resource, advice, again, exec, is_near, left_after, login, name_of_context, next,
-    object, rights,
+    Api, HubId, Mark, Minted, NAMESPACE, Place, Resource, SERVICE_ACCOUNT, Withdrawn, advice, again, exec, is_near,
+    left_after, login, name_of_context, next, object, reason, rights, undone_with,
 };
 use crate::args::{self, Command};
 use crate::output;
@@ -475,6 +475,71 @@ async fn a_credential_that_the_hub_does_not_get_leaves_no_mark_on_the_account() 
     let secrets = Resource::core("Secret", "secrets", true);
     let left = member.list(&secrets, "kurator-system", &client::Selection::default()).await.unwrap().items;
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// The hub works with another member's credential there, and the mark would keep the account when that member leaves.
+#[tokio::test]
+async fn what_is_for_nothing_leaves_no_mark_and_no_token_in_the_cluster() {
+    let member = member_sim::Member::start(member_sim::Options::new("prod")).await.unwrap();
+    let api = Api::new(member.client(), "tester");
+    let first = Attaching::new(1, &[]);
+    let names = Names { name: "twin".into(), ..names(None) };
+    let mark = Mark::of("https://hub.example.com", Some(&first.id), None, &names);
+    let twin = Attaching { id: first.id.clone(), names, mark };
+    let works = first.place(&api).make_account().await.unwrap().mark;
+    let secrets = Resource::core("Secret", "secrets", true);
+    for name in ["token-of-paris", "token-of-twin"] {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+            "metadata": {"namespace": NAMESPACE, "name": name, "labels": {"kurator.dev/token-of": "kurator"},
+                "annotations": {"kubernetes.io/service-account.name": "kurator"}}});
+        api.create(&secrets, NAMESPACE, &secret).await.unwrap();
+    }
+    // Also again, when the mark was there before.
+    for _ in 0..2 {
+        let own = twin.place(&api).make_account().await.unwrap().mark;
+        let made = Minted { token_secret: Some("token-of-twin".to_owned()), ..minted(&own) };
+        let end = twin.place(&api).withdraw(&made).await;
+        assert_eq!((end.trouble.as_str(), end.others.as_ref().map(Vec::len)), ("", Some(1)));
+        let account = api.get(&super::accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await.unwrap().unwrap();
+        let marks: Vec<&String> = api::kurator::minted::marks(&account).map(|(name, _)| name).collect();
+        assert_eq!(marks, [&works]);
+        let left = api.list(&secrets, NAMESPACE, &client::Selection::default()).await.unwrap().items;
+        let left: Vec<_> = left.iter().filter_map(model::object::name).collect();
+        assert_eq!(left, ["token-of-paris"]);
+    }
+    // It cannot be taken off.
+    let own = twin.place(&api).make_account().await.unwrap().mark;
+    let refused = refusing(&member, "PATCH /api/v1/namespaces/kurator-system/serviceaccounts/kurator");
+    let end = twin.place(&refused).withdraw(&minted(&own)).await;
+    assert!(end.trouble.contains(&format!("annotation {own} stays on ServiceAccount")), "{}", end.trouble);
+}
+
+#[test]
+fn what_was_made_for_nothing_is_said_with_who_works_as_the_account() {
+    let hub = attach("attach prod").0;
+    let end = |others: Option<&[&str]>| Withdrawn {
+        others: others.map(|all| all.iter().map(ToString::to_string).collect()),
+        trouble: String::new(),
+    };
+    let said = |reason, end: Withdrawn| undone_with(&hub, &names(Some("all")), reason, &end);
+    let same = said(reason::SAME_CLUSTER, end(Some(&["default/beijing (hub x)"])));
+    assert!(
+        same.ends_with("ServiceAccount kurator-system/kurator stays, since another member of this hub works as it"),
+        "{same}"
+    );
+    let theirs = said(reason::NAME_TAKEN, end(Some(&["default/beijing (hub x)"])));
+    assert!(theirs.ends_with("stays, since others work as it: default/beijing (hub x)"), "{theirs}");
+    let nobodys = said(reason::NAME_TAKEN, end(Some(&[])));
+    assert!(
+        nobodys.contains("nobody is noted on it") && nobodys.contains("kubectl delete clusterrolebinding/kurator"),
+        "{nobodys}"
+    );
+    let unseen = said(reason::NAME_TAKEN, end(None));
+    assert!(unseen.ends_with("stays with its rights") && !unseen.contains("kubectl delete"), "{unseen}");
+    let mut clusters = names(None);
+    clusters.namespace = "clusters".to_owned();
+    let typed = undone_with(&hub, &clusters, reason::SAME_CLUSTER, &end(None));
+    assert!(typed.contains("`kurator detach member/clusters/paris --keep`"), "{typed}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let stayed = left::count(&left);
+    let stayed = left::count(&left, Some(&list::listed(&parts)));
     let said = match end {
         None => format!("told to go: {}", sum(&parts, stayed)),
         Some(End::Unseen(why)) => format!("told to go: {}; cannot see whether it is done: {why}", sum(&parts, stayed)),

@@ -14,7 +14,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE, REMOVE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
+use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, Minted, NAMESPACE, SERVICE_ACCOUNT, account_event};
 use api::reason;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
@@ -30,7 +30,7 @@ use super::left;
 use super::list::{self, Known, Sight, counted};
 use super::wait::End;
 use crate::approve::wait::Place;
-use crate::args::{Common, Detach, DetachHow};
+use crate::args::{Common, Detach, DetachHow, typed};
 use crate::ask;
 use crate::attach::removal;
 use crate::connect::{self, Api, asked};
@@ -99,10 +99,16 @@ struct Parting {
     fleets: Vec<String>,
     /// What it reports, of all namespaces.
     units: Vec<UnitReport>,
+    /// How many more it was given and has not said anything of.
+    unsaid: usize,
+    /// Its applier has not got through to it yet.
+    is_connecting: bool,
     /// Units that it has of this hub, and that no Application delivers, as after a take-over.
     orphans: Vec<UnitId>,
     /// Did `kurator attach` make the credential, and the account that it is of?
     is_minted: bool,
+    /// The mark on that account that says that the hub works as it for this attached cluster.
+    mark: Option<String>,
     /// How much of what the member has this user may see.
     sight: Sight,
     /// Does it make a member? One whose name another one has does not, nor one whose credential never counted.
@@ -111,7 +117,7 @@ struct Parting {
 
 pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let (member, origin) = origin(&client, common, &what.member).await?;
+    let (member, origin) = origin(&client, common, &what.member, "detach").await?;
     let parting = Parting::find(client, member, origin).await?;
     let how = match How::of(what.how) {
         // Nothing of it is in a cluster.
@@ -126,7 +132,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     let is_told = parting.is_told(how);
     let exits = parting.show(how, verbose).await?;
     if !is_told && !what.ask.yes {
-        let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
+        let words = ["detach", &typed(&what.member), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
         let facts = || {
             json!({"member": parting.member, "how": how.as_str(),
@@ -214,7 +220,10 @@ struct Account {
 
 /// What a person types in the member to remove the account and its rights, which are in these namespaces, or in the whole cluster.
 fn commands(namespaces: &[String]) -> Vec<String> {
-    let mut commands = vec!["  when no other hub works as it, remove it in the member with:".to_owned()];
+    let mut commands = vec![
+        "  when no other hub and no other member works as it, as its annotations used-by.kurator.dev/ say, remove it in the member with:"
+            .to_owned(),
+    ];
     commands.extend(removal(namespaces).into_iter().map(|command| format!("    {command}")));
     if !namespaces.is_empty() {
         commands.push("  and, should it have had rights in the whole cluster before:".to_owned());
@@ -240,16 +249,31 @@ impl Parting {
         // Where the hub has not looked at it yet, it may become a member at any moment.
         let is_member = attached.status.as_ref().is_none_or(|status| status.member.is_some());
         let known = match is_member {
-            true => list::member(&client, &origin.namespace, &member).await?,
+            true => list::reported(&client, &origin.namespace, &member).await?,
             false => Known::default(),
         };
-        let Known { units, orphans, sight, .. } = known;
+        let Known { units, orphans, sight, unsaid, is_connecting, .. } = known;
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &origin.namespace);
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
-        let is_minted = read.is_some_and(|secret| secret.annotations.unwrap_or_default().contains_key(MINTED));
-        Ok(Self { client, member, origin, attached, fleets, units, orphans, is_minted, sight, is_member })
+        let minted = read.and_then(|secret| secret.annotations?.remove(MINTED));
+        let (is_minted, mark) = (minted.is_some(), minted.and_then(|text| Minted::parse(&text)?.used_by));
+        Ok(Self {
+            client,
+            member,
+            origin,
+            attached,
+            fleets,
+            units,
+            unsaid,
+            is_connecting,
+            orphans,
+            is_minted,
+            mark,
+            sight,
+            is_member,
+        })
     }
 
     /// What it is called: one that makes no member may have the name of one.
@@ -339,19 +363,20 @@ impl Parting {
         if !fleets.is_empty() {
             lines.push(format!("  it leaves fleet {}", fleets.join(", ")));
         }
-        let units = counted(self.units.len(), "unit");
         // Nothing is counted of what is not known.
-        let is_known = self.units.iter().all(says_what_is_there);
-        let has = match is_known {
-            true => format!("{} of {units}", counted(self.objects().count(), "object")),
-            false => format!("the objects of {units}, not all of which are known,"),
+        let has = match (self.is_known(), self.units.len() + self.unsaid) {
+            (true, units) => {
+                format!("{} of {}", counted(self.objects().count(), "object"), counted(units, "unit"))
+            }
+            (false, 0) => "the objects there, which are not known yet,".to_owned(),
+            (false, units) => format!("the objects of {}, not all of which are known,", counted(units, "unit")),
         };
         lines.push(match how {
             _ if !self.is_member => "  it makes no member, and nothing is touched in a cluster".to_owned(),
             How::Keep if self.units.is_empty() && !self.orphans.is_empty() => {
                 "  in the member nothing is touched".to_owned()
             }
-            How::Keep if self.units.is_empty() => "  in the member nothing is touched; what it has is not known".to_owned(),
+            How::Keep if self.units.is_empty() && self.unsaid == 0 => "  in the member nothing is touched; what it has is not known".to_owned(),
             How::Keep => format!(
                 "  in the member nothing is touched: {has} stay as they are, with their inventories, and are this hub's again when \
                  it is attached again"
@@ -379,6 +404,11 @@ impl Parting {
         lines
     }
 
+    /// Is it known what the member has?
+    fn is_known(&self) -> bool {
+        self.unsaid == 0 && !self.is_connecting && self.units.iter().all(says_what_is_there)
+    }
+
     /// The objects that stay, by name.
     fn named(&self, all: bool) -> Vec<String> {
         let keys: BTreeSet<ObjectKey> = self.objects().map(|(key, _)| key).collect();
@@ -392,7 +422,7 @@ impl Parting {
 
     /// The same for programs; null where not all is known. What is deleted first is said of its fleet.
     fn object_facts(&self, how: How) -> Option<Vec<Value>> {
-        if how != How::Remove && !self.units.iter().all(says_what_is_there) {
+        if how != How::Remove && !self.is_known() {
             return None;
         }
         let keys: BTreeSet<ObjectKey> = self.objects().filter(|_| how != How::Remove).map(|(key, _)| key).collect();
@@ -458,11 +488,15 @@ impl Parting {
         }
     }
 
-    /// Is the cluster a member under another name?
-    fn is_other_member(&self) -> bool {
+    /// Why the account is not this attached cluster's to remove, where it is another member's or may be. The hub says of both that
+    /// nothing is delivered by this one; whether it has a record is of no account here.
+    fn why_another_members(&self) -> Option<&'static str> {
         let conditions = self.attached.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let ready = condition::find(conditions, condition::READY);
-        !self.is_member && ready.is_some_and(|ready| ready.reason == reason::SAME_CLUSTER)
+        match condition::find(conditions, condition::READY)?.reason.as_str() {
+            reason::SAME_CLUSTER => Some("the cluster is another member of this hub, which works as it"),
+            reason::NAME_TAKEN => Some("the cluster may be another member of this hub, which then works as it"),
+            _ => None,
+        }
     }
 
     /// What became of the account. The hub notes it before the AttachedCluster goes.
@@ -470,11 +504,17 @@ impl Parting {
         if !self.is_minted {
             return Account::default();
         }
-        if self.is_other_member() {
-            let note = format!(
-                "the hub's account there, {NAMESPACE}/{SERVICE_ACCOUNT}, stays: the cluster is another member of this hub, which \
-                 works as it"
-            );
+        if let Some(why) = self.why_another_members() {
+            // The hub does not work there for this one, so that it cannot take the mark off, and `kurator attach` may have been ended
+            // before it did.
+            let mark = self.mark.as_ref().map(|mark| {
+                format!(
+                    "; if the mark of this one is on it still, it keeps the account when the others leave: take it off with \
+                     `kubectl annotate -n {NAMESPACE} serviceaccount/{SERVICE_ACCOUNT} {mark}-`"
+                )
+            });
+            let mark = mark.unwrap_or_default();
+            let note = format!("the hub's account there, {NAMESPACE}/{SERVICE_ACCOUNT}, stays: {why}{mark}");
             return Account { note: Some(note), is_left: false };
         }
         if how == How::Keep {

@@ -19,7 +19,7 @@ use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::{Away, Place};
-use crate::args::{Asking, Common, FleetRemove, Format, Target};
+use crate::args::{Asking, Common, FleetRemove, Format, Target, typed};
 use crate::ask;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
@@ -33,7 +33,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     let client = connect::hub(common).await?;
     let exit = Exit::find(&client, common, &what.member, what.fleet.as_deref()).await?;
     let began = tokio::time::Instant::now();
-    let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
+    let words = ["fleet", "remove", &typed(&what.member), "--fleet", exit.fleet.as_str()];
     let apps = exit.apps();
     let left = exit.left(&apps).await;
     let command = ask::command(common, &words) + " --yes";
@@ -45,7 +45,7 @@ pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
-    let sum = exit.sum(left::count(&left));
+    let sum = exit.sum(left::count(&left, Some(&list::listed(&exit.parts))));
     let said = match end {
         None => format!("taken out of fleet/{fleet}; {sum}; see `kurator status member/{member}`"),
         Some(End::Unseen(why)) => format!("taken out of fleet/{fleet}; cannot see whether it is done: {why}"),
@@ -85,7 +85,7 @@ const CONSENTS_BYTES_MAX: usize = 200 * 1024;
 impl Exit {
     /// Finds the fleet, and what its Applications have in the member.
     async fn find(client: &Client, common: &Common, member: &str, fleet: Option<&str>) -> anyhow::Result<Self> {
-        let (name, origin) = origin(client, common, member).await?;
+        let (name, origin) = origin(client, common, member, "fleet remove").await?;
         let fleets = listing(client, &origin).await?;
         let names: Vec<&str> = fleets.iter().map(String::as_str).collect();
         let chosen = match (fleet, names.as_slice()) {
@@ -99,6 +99,7 @@ impl Exit {
                 bail!("member/{member} is in several fleets: say which with --fleet ({})", names.join(", "))
             }
         };
+        list::reported(client, &origin.namespace, &name).await?;
         Self::of(client, &origin, chosen, name).await
     }
 
@@ -291,38 +292,98 @@ pub(crate) async fn take_out(api: &Api<Fleet>, fleet: &str, attached: &str) -> a
 }
 
 /// The member of a name, and the object that made it. `NAMESPACE/NAME` is an AttachedCluster, as it is shown when it made no member.
-pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> anyhow::Result<(MemberName, Origin)> {
+/// `command`: the one that asks, such as `detach`.
+pub(crate) async fn origin(
+    client: &Client,
+    common: &Common,
+    member: &str,
+    command: &str,
+) -> anyhow::Result<(MemberName, Origin)> {
     if let Some((namespace, name)) = member.split_once('/') {
-        let found = attached_as(client, namespace, |attached| attached.name_any() == name).await?;
-        let missing = || anyhow::anyhow!("there is no AttachedCluster {name} in namespace {namespace}");
-        return found.ok_or_else(missing);
+        let all = attached_in(client, namespace).await?;
+        let found = all.iter().find(|attached| attached.name_any() == name);
+        let Some(found) = found else { bail!("there is no AttachedCluster {name} in namespace {namespace}") };
+        return of_attached(found, namespace);
     }
     let namespace = &common.namespace;
-    let is_meant = |attached: &AttachedCluster| attached.name_any() == member || wanted_name(attached) == member;
     let records: Api<Cluster> = Api::all(client.clone());
     let record = match records.get(member).await {
         Ok(record) => record,
         // One that never became a member, such as with a credential that is refused, has no record, and not everybody may read
         // records.
-        Err(why) => match attached_as(client, namespace, is_meant).await {
-            Ok(Some(found)) => return Ok(found),
-            Ok(None) if is_forbidden(&why) => bail!(
-                "no AttachedCluster in namespace {namespace} makes member/{member}, and this credential may not see the members of \
-                 other namespaces: say with -n in which one it was attached"
-            ),
-            _ => return Err(connect::about(client, &Target::Member(member.to_owned()), common, why).await),
-        },
+        Err(why) => {
+            let all = attached_in(client, namespace).await;
+            let found = all.as_deref().map(|all| meant(all, member));
+            match found {
+                Ok(found) if !found.is_empty() => return only(&found, common, member, command),
+                Ok(_) if is_forbidden(&why) => bail!(
+                    "no AttachedCluster in namespace {namespace} makes member/{member}, and this credential may not see the members \
+                     of other namespaces: say with -n in which one it was attached"
+                ),
+                _ => return Err(connect::about(client, &Target::Member(member.to_owned()), common, why).await),
+            }
+        }
     };
     let origin = record.annotations().get(ORIGIN).and_then(|text| text.parse::<Origin>().ok());
     let Some(origin) = origin else { bail!("member/{member} was made by hand: no fleet lists it") };
     if common.is_namespace_given && *namespace != origin.namespace {
         // One that wants the name of another one's member.
-        if let Some(found) = attached_as(client, namespace, is_meant).await? {
-            return Ok(found);
+        let all = attached_in(client, namespace).await?;
+        match meant(&all, member).as_slice() {
+            [] => bail!(
+                "member/{member} was attached in namespace {}, not in {namespace}: leave -n out",
+                origin.namespace
+            ),
+            found => return only(found, common, member, command),
         }
-        bail!("member/{member} was attached in namespace {}, not in {namespace}: leave -n out", origin.namespace);
     }
     Ok((member.parse()?, origin))
+}
+
+/// The AttachedClusters of a namespace that may be meant by a member's name: what makes the member, or else what wants to, and what is
+/// called so itself, whichever member that makes.
+fn meant<'a>(all: &'a [AttachedCluster], member: &str) -> Vec<&'a AttachedCluster> {
+    let that = |is: &dyn Fn(&AttachedCluster) -> bool| all.iter().filter(|one| is(one)).collect::<Vec<_>>();
+    let mut found = that(&|one| made_name(one) == Some(member));
+    if found.is_empty() {
+        found = that(&|one| wanted_name(one) == member);
+    }
+    let called = all.iter().filter(|one| one.name_any() == member);
+    let more: Vec<_> = called.filter(|one| found.iter().all(|known| known.name_any() != one.name_any())).collect();
+    found.extend(more);
+    found
+}
+
+/// The only one that is meant.
+///
+/// # Errors
+/// It may be several: none is chosen, since what follows takes something away.
+fn only(
+    found: &[&AttachedCluster],
+    common: &Common,
+    member: &str,
+    command: &str,
+) -> anyhow::Result<(MemberName, Origin)> {
+    let namespace = &common.namespace;
+    if let [one] = found {
+        return of_attached(one, namespace);
+    }
+    let words: Vec<&str> = command.split(' ').collect();
+    let one = |attached: &&AttachedCluster| {
+        let (name, wanted) = (format!("{namespace}/{}", attached.name_any()), wanted_name(attached));
+        let says = ask::command(common, &[&words[..], &[&typed(&name)]].concat());
+        match made_name(attached) {
+            Some(made) => format!("`{says}` is AttachedCluster {name}, member/{made}"),
+            None => format!("`{says}` is AttachedCluster {name}, which makes no member and wants the name {wanted}"),
+        }
+    };
+    let all: Vec<String> = found.iter().map(one).collect();
+    bail!("{member} may be several, and nothing was changed: {}", all.join("; "))
+}
+
+fn of_attached(attached: &AttachedCluster, namespace: &str) -> anyhow::Result<(MemberName, Origin)> {
+    let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", namespace, &attached.name_any());
+    Ok((wanted_name(attached).parse()?, origin))
 }
 
 async fn applications(client: &Client, namespace: &str) -> anyhow::Result<Vec<Application>> {
@@ -334,23 +395,20 @@ fn is_forbidden(why: &kube::Error) -> bool {
     matches!(why, kube::Error::Api(status) if status.code == 403)
 }
 
-/// The first AttachedCluster of a namespace that is meant, and the member that it makes or would make.
-async fn attached_as(
-    client: &Client,
-    namespace: &str,
-    is_meant: impl Fn(&AttachedCluster) -> bool,
-) -> anyhow::Result<Option<(MemberName, Origin)>> {
+async fn attached_in(client: &Client, namespace: &str) -> anyhow::Result<Vec<AttachedCluster>> {
     let api: Api<AttachedCluster> = Api::namespaced(client.clone(), namespace);
-    let all = api.list(&ListParams::default()).await.map_err(asked("cannot list attached clusters"))?;
-    let Some(found) = all.items.iter().find(|attached| is_meant(attached)) else { return Ok(None) };
-    let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", namespace, &found.name_any());
-    Ok(Some((wanted_name(found).parse()?, origin)))
+    Ok(api.list(&ListParams::default()).await.map_err(asked("cannot list attached clusters"))?.items)
 }
 
-/// The name of the member that an AttachedCluster makes or would make.
+/// The name of the member that an AttachedCluster makes.
+fn made_name(attached: &AttachedCluster) -> Option<&str> {
+    attached.status.as_ref().and_then(|status| status.member.as_deref())
+}
+
+/// The name of the member that it makes or would make.
 fn wanted_name(attached: &AttachedCluster) -> String {
-    let made = attached.status.as_ref().and_then(|status| status.member.clone());
-    made.or_else(|| attached.spec.member_name.clone()).unwrap_or_else(|| attached.name_any())
+    let made = made_name(attached).or(attached.spec.member_name.as_deref());
+    made.map_or_else(|| attached.name_any(), str::to_owned)
 }
 
 /// The fleets that list the object that made a member.

@@ -3,20 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use api::view::HeldObject;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Client, ResourceExt};
 use model::MemberName;
-use plan::event::LEFT_BEHIND;
+use plan::event::{LEFT_BEHIND, NotDeleted};
 use tokio::time::Instant;
 
 use crate::connect::Api;
+use crate::objects;
 use crate::output;
 use crate::sync::LOOK_EVERY;
 
 /// How long an Event is looked for where a Namespace or definition was to go: the hub writes it a moment after the report that the
 /// unit has left.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Begin of what is said of objects to which the member gives no rights: a list says of all of them that they stay.
+const OUTSIDE: &str = "the member gives no rights in ";
 
 /// The Events that were there before something goes.
 pub(crate) struct Left<'a> {
@@ -60,9 +65,53 @@ impl<'a> Left<'a> {
     }
 }
 
-/// How many objects stayed that were to be deleted.
-pub(crate) fn count(said: &[String]) -> usize {
-    said.iter().map(|line| plan::event::count_not_deleted(line)).sum()
+/// What a list said, by Application and member: its objects, and why each stays; nothing of one that goes.
+#[derive(Debug, Default)]
+pub(crate) struct Listed(BTreeMap<(String, String), BTreeMap<String, String>>);
+
+impl Listed {
+    /// Adds what an Application has in a member.
+    pub(crate) fn add(&mut self, app: &str, member: &MemberName, objects: &[HeldObject]) {
+        let known = self.0.entry((app.to_owned(), member.to_string())).or_default();
+        for object in objects {
+            let why = known.entry(objects::key(object).to_string()).or_insert_with(|| object.stays.clone());
+            // One policy may delete what another one does not: it was to go.
+            if object.stays.is_empty() {
+                why.clear();
+            }
+        }
+    }
+}
+
+/// How many objects stayed that were to be deleted. Without a list, as of an earlier hub: all that stayed, but for those of which
+/// each list says so.
+pub(crate) fn count(said: &[String], listed: Option<&Listed>) -> usize {
+    said.iter().filter_map(|line| stayed(line, listed)).fold(0, usize::saturating_add)
+}
+
+/// The same of one line; `None` of one that says nothing of a list.
+fn stayed(line: &str, listed: Option<&Listed>) -> Option<usize> {
+    let (app, note) = line.strip_prefix("app/")?.split_once(": ")?;
+    let (member, groups) = plan::event::not_deleted(note)?;
+    let groups = groups.iter().filter(|group| !group.why.starts_with(OUTSIDE));
+    let Some(listed) = listed else { return Some(groups.map(|group| group.count).sum()) };
+    let objects = listed.0.get(&(app.to_owned(), member.to_owned()))?;
+    let goes = objects.values().filter(|why| why.is_empty()).count();
+    let stayed: usize = groups.map(|group| group.count.saturating_sub(known_to_stay(group, objects))).sum();
+    Some(stayed.min(goes))
+}
+
+/// How many of these the list had as staying already. Only the first one is named: the others are known by why they stay.
+fn known_to_stay(group: &NotDeleted<'_>, objects: &BTreeMap<String, String>) -> usize {
+    let alike = objects.values().filter(|why| *why == group.why).count();
+    let first = group.first.map(|first| objects.get(first).map(String::as_str));
+    match first {
+        // It was to go, is counted by its reason, or none is named.
+        Some(Some("")) | None => alike,
+        Some(Some(why)) if why == group.why => alike,
+        // For another reason than the list had, or it is in no list.
+        Some(_) => alike + 1,
+    }
 }
 
 /// Prints what stayed.
@@ -112,7 +161,57 @@ mod tests {
         let web = "app/web: paris: not deleted, and no longer recorded: Namespace web";
         assert_eq!(lines_since(&all, &before, None), [shop, web]);
         assert_eq!(lines_since(&all, &before, Some(&"beijing".parse().unwrap())), [shop]);
-        let stayed = "app/shop: beijing: not deleted, and no longer recorded: Namespace shop (it has Pod shop/a in it)";
-        assert_eq!(count(&[stayed.to_owned(), stayed.to_owned()]), 2);
+    }
+
+    #[test]
+    fn only_what_the_list_said_would_go_is_counted_as_having_stayed() {
+        let object = |kind: &str, namespace: &str, name: &str, stays: &str| {
+            let (kind, namespace, name) = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+            HeldObject { group: String::new(), kind, namespace, name, stays: stays.to_owned() }
+        };
+        let (beijing, paris) = ("beijing".parse().unwrap(), "paris".parse().unwrap());
+        let mut listed = Listed::default();
+        let (occupied, theirs) = ("app/web has something in it", "hub x delivers it");
+        let all = [
+            object("Namespace", "", "shop", occupied),
+            object("ConfigMap", "shop", "a", ""),
+            object("ConfigMap", "shop", "b", ""),
+            object("ConfigMap", "shop", "c", theirs),
+            object("ConfigMap", "shop", "d", theirs),
+        ];
+        listed.add("shop", &beijing, &all);
+        listed.add("shop", &paris, &[object("Namespace", "", "shop", "")]);
+        let line = |app: &str, member: &str, what: &str| {
+            format!("app/{app}: {member}: not deleted, and no longer recorded: {what}")
+        };
+        for (said, expect, in_all) in [
+            // The list had it as staying already.
+            (line("shop", "beijing", "Namespace shop (it has Pod shop/a in it)"), 0, 1),
+            (line("shop", "paris", "Namespace shop (it has Pod shop/a in it)"), 1, 1),
+            (line("shop", "beijing", "ConfigMap shop/a (it does not have our labels)"), 1, 1),
+            (line("shop", "beijing", "ConfigMap shop/a and 1 more (it does not have our labels)"), 2, 2),
+            // Two of these the list had.
+            (line("shop", "beijing", "ConfigMap shop/c and 2 more (hub x delivers it)"), 1, 3),
+            (line("shop", "beijing", "ConfigMap shop/a and 2 more (hub x delivers it)"), 1, 3),
+            (
+                line("shop", "beijing", "2 objects (its inventory was deleted there, and what it named is not known)"),
+                2,
+                2,
+            ),
+            // Not more than were to go.
+            (
+                line("shop", "beijing", "9 objects (its inventory was deleted there, and what it named is not known)"),
+                2,
+                9,
+            ),
+            (line("shop", "beijing", "ConfigMap o/e and 4 more (the member gives no rights in o)"), 0, 0),
+            // Of no list, or not in it.
+            (line("other", "beijing", "ConfigMap shop/a (it does not have our labels)"), 0, 1),
+            (line("shop", "beijing", "ConfigMap shop/new (it does not have our labels)"), 0, 1),
+        ] {
+            let said = [said];
+            assert_eq!(count(&said, Some(&listed)), expect, "{said:?}");
+            assert_eq!(count(&said, None), in_all, "{said:?}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What would go from members, and what would stay there and why: from what members reported object by object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use api::delivery::{DecisionSpec, Removal, UnitId};
+use api::delivery::{DecisionSpec, Removal, UnitId, UnitPhase};
 use api::feed::UnitReport;
 use api::view::{Sent, SentObject};
 use http::Request;
@@ -10,12 +11,16 @@ use kube::Client;
 use model::{MemberName, ObjectKey, Timestamp, Uid};
 use plan::departure::Objects;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::approve::wait::{Away, Place};
+use super::left::Listed;
+use crate::approve::wait::{Away, Place, Unread, pause};
 use crate::connect::asked;
 use crate::objects::{self, Numbers};
+use crate::output;
 use crate::reach;
 use crate::status::held::count;
+use crate::sync::LOOK_EVERY;
 
 /// A unit in a member, which it would leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +81,10 @@ pub(super) struct Known {
     heirs: Heirs,
     /// What those were sent that have not said what they have.
     sent: Vec<Sent>,
+    /// How many units a member that answers was given and has not said anything of.
+    pub(super) unsaid: usize,
+    /// Its applier has not got through to it yet, so that units of no Application are not known either.
+    pub(super) is_connecting: bool,
 }
 
 impl Known {
@@ -86,7 +95,7 @@ impl Known {
             Value::Null => Vec::new(),
             sent => serde_json::from_value(sent.clone())?,
         };
-        Ok(Self { units: units(tree)?, orphans, sight, heirs: heirs(tree), sent })
+        Ok(Self { units: units(tree)?, orphans, sight, heirs: heirs(tree), sent, ..Self::default() })
     }
 }
 
@@ -155,7 +164,58 @@ pub(super) async fn member(client: &Client, namespace: &str, member: &MemberName
         }
         whole => (whole.map_err(asked(UNREAD))?, Sight::All),
     };
-    Known::of(&tree, sight)
+    // A member without a record has no applier, and nothing that is to be said.
+    let is_connecting =
+        sight == Sight::All && !tree.is_null() && matches!(tree["link"].as_str(), None | Some("Connecting"));
+    Ok(Known { is_connecting, ..Known::of(&tree, sight)? })
+}
+
+/// How long a member that answers may take to say what it has: after a start of the hub its applier connects, and lists what is there,
+/// which takes seconds.
+const REPORTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// The same of a member that is to be left. One that answers, and has not said yet what it has, is waited for: what it was given before
+/// the hub was started is not nothing.
+pub(super) async fn reported(client: &Client, namespace: &str, name: &MemberName) -> anyhow::Result<Known> {
+    let place = Place { client, namespace, name: "" };
+    let read = |why: Unread| if why.is_forbidden() { Ok(()) } else { Err(anyhow::anyhow!(why.into_words())) };
+    let deadline = Instant::now() + REPORTED_WITHIN;
+    let mut is_said = false;
+    loop {
+        let began = Instant::now();
+        let mut known = member(client, namespace, name).await?;
+        if known.sight == Sight::Nothing {
+            return Ok(known);
+        }
+        // The fleets of its namespace alone list it, and their Applications are of that namespace, too.
+        let given = match place.decisions_of(|decision| decision.members.contains_key(name)).await {
+            Ok(given) => given,
+            Err(why) => read(why).map(|()| Vec::new())?,
+        };
+        let is_unsaid = |unit: &UnitId| known.units.iter().all(|report| report.unit != *unit);
+        known.unsaid = given.iter().map(|decision| &decision.unit).filter(|unit| is_unsaid(unit)).count();
+        let is_unseen =
+            known.units.iter().any(|report| report.phase == UnitPhase::Unknown && report.details.is_empty());
+        if known.unsaid == 0 && !known.is_connecting && !is_unseen {
+            return Ok(known);
+        }
+        let is_away = match place.away(&BTreeSet::from([name.clone()])).await {
+            Ok(away) => away.contains_key(name),
+            Err(why) => read(why).map(|()| false)?,
+        };
+        if is_away || Instant::now() >= deadline {
+            return Ok(known);
+        }
+        if !is_said {
+            output::print_stderr(format_args!(
+                "member/{name} answers and has not said yet what it has, as after a start of the hub: this is waited for, at most {} s",
+                REPORTED_WITHIN.as_secs()
+            ));
+            is_said = true;
+        }
+        let pause = pause(began.elapsed(), LOOK_EVERY);
+        tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
+    }
 }
 
 /// The part of some Applications' trees that is of one member, as one tree.
@@ -264,6 +324,16 @@ pub(super) fn numbers(parts: &[Part]) -> Numbers {
     let mut all = Numbers::default();
     for objects in parts.iter().filter_map(|part| part.objects.as_ref()) {
         all.add(objects::numbers(&objects::listed(objects)), 1);
+    }
+    all
+}
+
+/// What was listed, for what is said afterwards.
+pub(super) fn listed(parts: &[Part]) -> Listed {
+    let mut all = Listed::default();
+    for part in parts {
+        let objects = part.objects.as_ref().map(objects::listed).unwrap_or_default();
+        all.add(&part.app, &part.member, &objects);
     }
     all
 }

@@ -208,6 +208,33 @@ fn a_cluster_that_was_attached_and_is_no_member_says_why() {
     insta::assert_snapshot!("attached_member", member_text(&world, "paris"));
 }
 
+/// As other commands name it.
+#[test]
+fn an_attached_cluster_is_also_found_by_its_namespace_and_name() {
+    let attached = |name: &str, wanted: &str| {
+        of(json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": name, "namespace": "clusters"},
+            "spec": {"kubeconfig": {"name": name, "key": "value"}, "memberName": wanted},
+            "status": {"conditions": [condition("Ready", "False", "NameTaken", "taken")]}}))
+    };
+    let attached = vec![attached("twin", "beijing"), attached("beijing", "beijing")];
+    let mut beijing = cluster("beijing", answers());
+    let origin = "cluster.kurator.dev/AttachedCluster/default/prod".to_owned();
+    beijing.metadata.annotations = Some([(api::kurator::annotation::ORIGIN.to_owned(), origin)].into());
+    let lists = Lists { members: vec![beijing], attached, ..Lists::default() };
+    let world = World::new(Scope::All, lists);
+    for (asked, expect) in [
+        ("beijing", "beijing"),
+        ("default/prod", "beijing"),
+        // It is shown by its own name, which is free, and by both where it is not.
+        ("clusters/twin", "twin"),
+        ("clusters/beijing", "clusters/beijing"),
+    ] {
+        assert_eq!(world.member(asked).unwrap().metadata.name.as_deref(), Some(expect), "{asked}");
+    }
+    assert!(world.member("clusters/prod").is_err());
+}
+
 #[test]
 fn a_member_that_moves_says_so_beside_its_ready() {
     let mut beijing = cluster("beijing", answers());

@@ -278,7 +278,7 @@ impl World {
     }
 
     pub(super) fn member(&self, name: &str) -> anyhow::Result<&Cluster> {
-        self.find_member(name).ok_or_else(|| {
+        self.find_member(name).or_else(|| self.find_attached(name)).ok_or_else(|| {
             let known = self.members.iter().map(|m| format!("member/{}", m.name_any()));
             if self.hides(MEMBERS) {
                 return anyhow::anyhow!("member/{name} cannot be shown: this credential may not list members");
@@ -291,9 +291,19 @@ impl World {
         self.members.iter().find(|m| m.name_any() == name)
     }
 
+    /// The member of `NAMESPACE/NAME`, as other commands name what was attached: it is shown by its member's name where that is free.
+    fn find_attached(&self, attached: &str) -> Option<&Cluster> {
+        let (namespace, name) = attached.split_once('/')?;
+        self.made_by(namespace, name)
+    }
+
     /// The member that a cluster of this namespace makes, or stands for.
     pub(super) fn member_of_attached(&self, namespace: &str, name: &str) -> Option<&Cluster> {
         self.attached.get(&(namespace.to_owned(), name.to_owned()))?;
+        self.made_by(namespace, name)
+    }
+
+    fn made_by(&self, namespace: &str, name: &str) -> Option<&Cluster> {
         let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", namespace, name).to_string();
         self.members.iter().find(|member| member.annotations().get(ORIGIN) == Some(&origin))
     }

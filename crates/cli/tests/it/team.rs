@@ -1,11 +1,11 @@
 //! The program in the hands of a user who may edit one namespace and nothing else.
 
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::process::{Place, until};
@@ -134,8 +134,15 @@ async fn a_team_takes_out_what_it_attached() {
     });
     assert!(deleted.contains("in member twin: nothing; away (SameCluster)"), "{deleted}");
     assert!(deleted.contains("there is no terminal to ask at"), "{deleted}");
+    // The account there is that of another member: attach has taken the twin's mark off it, and nobody is told how to delete it.
+    let mut cluster = Kubeconfig::read_from(&own).unwrap();
+    cluster.current_context = Some("beijing".to_owned());
+    let accounts: Api<ServiceAccount> = Api::namespaced(client(cluster).await, "kurator-system");
+    let account = accounts.get("kurator").await.unwrap();
+    let marks: Vec<_> = account.annotations().keys().filter(|name| name.starts_with("used-by.kurator.dev/")).collect();
+    assert!(marks.is_empty(), "{marks:?}");
     let kept = done("detach default/twin --keep --yes");
-    assert!(kept.contains("kubectl delete"), "how the account goes: {kept}");
+    assert!(kept.contains("stays: ") && !kept.contains("kubectl delete"), "{kept}");
 
     let left = done("fleet remove virginia --yes");
     assert!(left.contains("    - Namespace shop") && left.contains("member/virginia: has left fleet/demo"), "{left}");

@@ -215,9 +215,10 @@ fn a_member_that_is_forgotten_says_what_stays_in_it() {
 }
 
 #[test]
-fn what_was_not_deleted_is_counted_unless_the_list_said_so() {
+fn what_was_not_deleted_is_read_from_the_note_again() {
     use crate::ownership::NotOurs;
-    let left = |count: u32, first: &str, why: NotOurs| json!({"cause": "NotOurs", "count": count, "first": first, "detail": why.to_string()});
+    let left =
+        |count: u32, first: &str, why: &str| json!({"cause": "NotOurs", "count": count, "first": first, "detail": why});
     let status = |waiting: &[serde_json::Value]| -> UnitStatus {
         serde_json::from_value(json!({"revision": "r", "epoch": 1, "phase": "Removed", "health": "Healthy",
             "objects": {"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0},
@@ -226,25 +227,22 @@ fn what_was_not_deleted_is_counted_unless_the_list_said_so() {
         .unwrap()
     };
     let member: MemberName = "beijing".parse().unwrap();
-    for (waiting, expect) in [
-        (vec![left(1, "Namespace shop", NotOurs::Inhabited("Pod shop/a (of others)".into()))], 1),
-        (
-            vec![
-                left(3, "ConfigMap shop/a", NotOurs::Unlabelled),
-                left(1, "Secret shop/b", NotOurs::OtherHub("x".into())),
-            ],
-            4,
-        ),
-        (
-            vec![
-                left(5, "ConfigMap other/a", NotOurs::OutsideRights(crate::rights::Lack::Namespace("other".into()))),
-                left(1, "Secret shop/b", NotOurs::OtherObject),
-            ],
-            1,
-        ),
-    ] {
-        let note = left_there(None, &status(&waiting), &member).unwrap().note;
-        assert_eq!(count_not_deleted(&note), expect, "{note}");
-    }
-    assert_eq!(count_not_deleted("the hub has no record of it any more"), 0);
+    let inhabited = NotOurs::Inhabited("Pod shop/a (of others)".into()).to_string();
+    let (unlabelled, other_hub) = (NotOurs::Unlabelled.to_string(), NotOurs::OtherHub("x".into()).to_string());
+    let lost = "its inventory was deleted there, and what it named is not known";
+    let all = [
+        (1, "Namespace shop", inhabited.as_str()),
+        (3, "ConfigMap shop/a", &unlabelled),
+        (1, "Secret shop/b", &other_hub),
+        (3, "", lost),
+        (1, "", lost),
+    ];
+    let waiting: Vec<serde_json::Value> = all.iter().map(|(count, first, why)| left(*count, first, why)).collect();
+    let note = left_there(None, &status(&waiting), &member).unwrap().note;
+    let (said_of, groups) = not_deleted(&note).unwrap();
+    assert_eq!(said_of, "beijing");
+    let read: Vec<(u32, &str, &str)> =
+        groups.iter().map(|group| (group.count as u32, group.first.unwrap_or_default(), group.why)).collect();
+    assert_eq!(read, all, "{note}");
+    assert_eq!(not_deleted("the hub has no record of it any more"), None);
 }

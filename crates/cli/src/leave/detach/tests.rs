@@ -1,6 +1,8 @@
 //! Which of the three, and what is said before anything is done.
 
 use super::*;
+use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
+
 use crate::approve::tests::{Hub, refusal};
 
 #[test]
@@ -37,8 +39,11 @@ fn parting(client: Client, fleets: &[&str]) -> Parting {
         attached: attached(),
         fleets: fleets.iter().map(|name| (*name).to_owned()).collect(),
         units: Vec::new(),
+        unsaid: 0,
+        is_connecting: false,
         orphans: Vec::new(),
         is_minted: true,
+        mark: Some("used-by.kurator.dev/0123456789abcdef".to_owned()),
         sight: Sight::All,
         is_member: true,
     }
@@ -317,14 +322,75 @@ async fn one_that_makes_no_member_just_goes() {
     );
     parting.is_minted = true;
     assert!(parting.account(How::Keep).await.is_left);
-    let ready = json!({"type": "Ready", "status": "False", "reason": "SameCluster", "message": "",
-        "lastTransitionTime": "2026-01-01T00:00:00Z"});
-    parting.attached.status = Some(serde_json::from_value(json!({"conditions": [ready]})).unwrap());
-    let account = parting.account(How::Keep).await;
+}
+
+/// The account is that of a member that works: nobody is told how to delete it.
+#[tokio::test]
+async fn the_account_of_a_cluster_that_is_another_member_is_nobodys_to_remove() {
+    use plan::member::{CredentialRef, Facts, Observed, Outcome, Probe, Record};
+    let origin = |name: &str| Origin::new("cluster.kurator.dev", "AttachedCluster", "default", name);
+    let facts = Facts { uid: Some("u1".into()), ..Facts::default() };
+    let observed = Observed {
+        origin: origin("beijing"),
+        labels: std::collections::BTreeMap::new(),
+        member: "beijing".parse(),
+        namespaces: Vec::new(),
+        credential: CredentialRef { namespace: "default".into(), secret: "kc".into(), key: "value".into() },
+        conditions: Vec::new(),
+        server: Ok("https://10.0.0.1:6443".into()),
+        secret_version: Some("7".into()),
+        standing: plan::credential::Standing::default(),
+        record: None,
+        twin: None,
+        probe: Some(Probe { outcome: Outcome::Ready, last_seen: None, facts }),
+        is_probed: true,
+        link: None,
+        alive_before: None,
+        going: None,
+        emptying: None,
+        take_over: None,
+    };
+    let theirs = Record { origin: Some(origin("other")), ..Record::default() };
+    for (reason, observed) in [
+        ("SameCluster", Observed { twin: "shanghai".parse().ok(), ..observed.clone() }),
+        ("NameTaken", Observed { record: Some(theirs), ..observed }),
+    ] {
+        let (plan, _) = plan::member::plan(&observed, Some(1), "2026-01-01T00:00:00Z".parse().unwrap());
+        let said = plan.origin_status;
+        let mut parting = parting(Hub::new([]).client(), &[]);
+        parting.is_member = said.member.is_some();
+        parting.attached.status = Some(AttachedClusterStatus {
+            member: said.member.map(|member| member.to_string()),
+            conditions: said.conditions,
+            ..AttachedClusterStatus::default()
+        });
+        let account = parting.account(How::Keep).await;
+        assert!(!account.is_left, "{reason}: it is not ours to remove: {account:?}");
+        let note = account.note.unwrap();
+        assert!(note.contains("stays: ") && note.contains("another member"), "{reason}: {note}");
+        // What is this attached cluster's own.
+        let own = "`kubectl annotate -n kurator-system serviceaccount/kurator used-by.kurator.dev/0123456789abcdef-`";
+        assert!(note.contains(own), "{reason}: {note}");
+    }
+}
+
+/// Right after a start of the hub a member that answers has said nothing yet.
+#[tokio::test]
+async fn what_a_member_has_not_said_yet_is_not_counted_as_nothing() {
+    let mut parting = parting(Hub::new([]).client(), &[]);
+    parting.unsaid = 2;
+    for how in [How::Keep, How::Release] {
+        let said = parting.lines(how, &[], false, false).join("\n");
+        assert!(said.contains("the objects of 2 units, not all of which are known, stay"), "{said}");
+        assert_eq!(parting.object_facts(how), None);
+    }
+    (parting.unsaid, parting.is_connecting) = (0, true);
+    let said = parting.lines(How::Release, &[], false, false).join("\n");
     assert!(
-        !account.is_left && account.note.unwrap().contains("another member of this hub"),
-        "it is not ours to remove"
+        said.contains("in the member the objects there, which are not known yet, stay") && !said.contains("0 objects"),
+        "{said}"
     );
+    assert_eq!(parting.object_facts(How::Release), None);
 }
 
 #[tokio::test]

@@ -128,15 +128,53 @@ async fn an_attached_cluster_that_makes_no_member_is_named_with_its_namespace() 
         (200, list)
     };
     let common = |words: &str| crate::args::read(words.split(' ')).unwrap().common;
-    let found = origin(&Hub::new([list()]).client(), &common("kurator status"), "team/paris").await.unwrap();
+    let found = origin(&Hub::new([list()]).client(), &common("kurator status"), "team/paris", "detach").await.unwrap();
     let expect = Origin::new("cluster.kurator.dev", "AttachedCluster", "team", "paris");
     assert_eq!(found, ("paris".parse().unwrap(), expect.clone()));
-    let none = origin(&Hub::new([list()]).client(), &common("kurator status"), "team/rome").await.unwrap_err();
+    let none =
+        origin(&Hub::new([list()]).client(), &common("kurator status"), "team/rome", "detach").await.unwrap_err();
     assert_eq!(none.to_string(), "there is no AttachedCluster rome in namespace team");
     // The name is that of another namespace's member.
     let theirs = Origin::new("cluster.kurator.dev", "AttachedCluster", "default", "paris").to_string();
     let record = json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
         "metadata": {"name": "paris", "annotations": {ORIGIN: theirs}}, "spec": {"syncMode": "Push"}});
     let hub = Hub::new([(200, record), list()]);
-    assert_eq!(origin(&hub.client(), &common("kurator status -n team"), "paris").await.unwrap().1, expect);
+    assert_eq!(origin(&hub.client(), &common("kurator status -n team"), "paris", "detach").await.unwrap().1, expect);
+}
+
+/// Without a record that may be read: what makes the member is meant, and an object that is only called like it is not.
+#[tokio::test]
+async fn a_member_is_not_taken_for_another_ones_attached_cluster() {
+    let attached = |name: &str, wants: Option<&str>, member: Option<&str>| {
+        let spec = json!({"kubeconfig": {"name": name, "key": "value"}, "memberName": wants});
+        json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": name, "namespace": "default"}, "spec": spec, "status": {"member": member}})
+    };
+    let common = crate::args::read("kurator status".split(' ')).unwrap().common;
+    let find = async |code: u16, command: &str, all: &[&Value]| {
+        let list = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedClusterList", "metadata": {}, "items": all});
+        let hub = Hub::new([(code, refusal(code, "no")), (200, list)]);
+        let found = origin(&hub.client(), &common, "paris", command).await;
+        found.map(|(member, origin)| format!("{member} of {}", origin.name)).map_err(|why| why.to_string())
+    };
+    let (east, x) = (attached("paris", Some("east"), Some("east")), attached("x", Some("paris"), Some("paris")));
+    let (taken, wish) = (attached("y", Some("paris"), None), attached("z", Some("paris"), None));
+    for code in [403, 404] {
+        for all in [[&east, &x], [&x, &east]] {
+            for command in ["detach", "fleet remove"] {
+                let refused = find(code, command, &all).await.unwrap_err();
+                for part in [
+                    format!("`kurator {command} default/paris` is AttachedCluster default/paris, member/east"),
+                    format!("`kurator {command} default/x` is AttachedCluster default/x, member/paris"),
+                    "nothing was changed".to_owned(),
+                ] {
+                    assert!(refused.contains(&part), "{part:?} is not in {refused}");
+                }
+            }
+        }
+        assert_eq!(find(code, "detach", &[&east]).await.unwrap(), "east of paris");
+        assert_eq!(find(code, "detach", &[&taken, &x]).await.unwrap(), "paris of x");
+        assert_eq!(find(code, "detach", &[&taken]).await.unwrap(), "paris of y");
+        assert!(find(code, "detach", &[&taken, &wish]).await.unwrap_err().contains("default/z"));
+    }
 }

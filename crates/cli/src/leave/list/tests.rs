@@ -261,3 +261,43 @@ async fn who_may_read_one_namespace_sees_what_its_applications_have_and_nothing_
     let seen = super::member(&hub.client(), "team", &member).await.unwrap();
     assert_eq!((seen.sight, seen.units.len()), (Sight::Nothing, 0));
 }
+
+/// A hub that was just started, what its member says look by look, and whether the member answers its prober.
+fn starting(looks: &[Value], ready: &str, more: usize) -> crate::approve::tests::Hub {
+    let item = json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "shop-0"},
+        "spec": decision("web", true, &["beijing"])});
+    let list = |kind: &str, items: Value| json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": kind, "metadata": {}, "items": items});
+    let record = json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "beijing"},
+        "spec": {"syncMode": "Push"}, "status": {"conditions": [{"type": "Ready", "status": ready, "reason": "R", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]}});
+    let mut answers = Vec::new();
+    for look in 0..more {
+        answers.push((200, looks[look.min(looks.len() - 1)].clone()));
+        answers.push((200, list("DecisionList", json!([item]))));
+        answers.push((200, list("PartialObjectMetadataList", json!([]))));
+        answers.push((200, record.clone()));
+    }
+    crate::approve::tests::Hub::new(answers)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_answers_and_has_not_reported_yet_is_waited_for() {
+    let said = serde_json::to_value(report("web", "beijing", &rows())).unwrap();
+    let member = "beijing".parse().unwrap();
+    let connecting = json!({"link": "Connecting", "units": []});
+    let connected = json!({"link": "Connected", "units": []});
+    let whole = json!({"link": "Connected", "units": [said]});
+    // It says what it has at the third look.
+    let hub = starting(&[connecting.clone(), connected.clone(), whole], "True", 3);
+    let known = reported(&hub.client(), "default", &member).await.unwrap();
+    assert_eq!((known.units.len(), known.unsaid, known.is_connecting), (1, 0, false));
+    // It never does, and that is said.
+    let hub = starting(&[connecting.clone(), connected], "True", 1_000);
+    let known = reported(&hub.client(), "default", &member).await.unwrap();
+    assert_eq!((known.units.len(), known.unsaid, known.is_connecting), (0, 1, false));
+    // One that is away is not waited for.
+    let hub = starting(&[connecting], "False", 1);
+    let known = reported(&hub.client(), "default", &member).await.unwrap();
+    assert_eq!(known.units.len(), 0);
+    assert_eq!(hub.asked.lock().unwrap().len(), 4);
+}

@@ -76,6 +76,16 @@ impl Health {
         Self::new(State::Suspended, "Suspended", message)
     }
 
+    /// The same of an object that a field of its own stops: what is well is suspended. What is not stays as it is, and says first
+    /// that it is stopped: waiting changes nothing before somebody lets it go on.
+    pub(crate) fn while_suspended(self, why: &str) -> Self {
+        match (self.state, self.message.as_str()) {
+            (State::Healthy, _) => Self::suspended(why),
+            (state, "") => Self::new(state, self.reason, why),
+            (state, message) => Self::new(state, self.reason, format!("{why}; {message}")),
+        }
+    }
+
     /// As a condition says; `or` names the reason when the condition has none.
     pub(crate) fn of(state: State, condition: Condition<'_>, or: &str) -> Self {
         let reason = if condition.reason.is_empty() { or } else { condition.reason };

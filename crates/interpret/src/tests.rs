@@ -45,6 +45,61 @@ fn deployments() {
 }
 
 #[test]
+fn behind_a_pause_a_deployment_is_what_its_pods_are() {
+    let check = |status: &str, state: State, reason: &str, message: &str| {
+        let body =
+            format!("{{metadata: {{generation: 2}}, spec: {{replicas: 2, paused: true}}, status: {{{status}}}}}");
+        check(DEPLOYMENT, &body, state, reason);
+        assert_eq!(health(&object(DEPLOYMENT, &body)).message, message, "{status}");
+    };
+    let done = "observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2";
+    let paused = "the rollout is paused";
+    check(done, State::Suspended, "Suspended", paused);
+    let no_pods = "the rollout is paused; 0 of 2 created";
+    check("observedGeneration: 2", State::Progressing, "CreatedShort", no_pods);
+    // A template that was changed since.
+    let old = done.replace("updatedReplicas: 2, ", "");
+    check(&old, State::Progressing, "UpdatedShort", "the rollout is paused; 0 of 2 updated");
+    let gone = done.replace("availableReplicas: 2", "availableReplicas: 0");
+    check(&gone, State::Progressing, "AvailableShort", "the rollout is paused; 0 of 2 available");
+    let failed = |ty: &str, status: &str, reason: &str| {
+        format!("{done}, conditions: [{{type: {ty}, status: '{status}', reason: {reason}, message: no quota}}]")
+    };
+    let quota = "the rollout is paused; no quota";
+    check(&failed("ReplicaFailure", "True", "FailedCreate"), State::Degraded, "FailedCreate", quota);
+    check(&failed("Available", "False", "MinimumReplicas"), State::Progressing, "MinimumReplicas", quota);
+    // What the controller says of the pause itself.
+    check(&failed("Progressing", "Unknown", "DeploymentPaused"), State::Suspended, "Suspended", paused);
+}
+
+#[test]
+fn what_its_own_spec_stops_is_judged_first_in_all_kinds() {
+    let of = |conditions: &str| format!("{{spec: {{suspend: true}}, status: {{conditions: [{conditions}]}}}}");
+    let kind = "example.com/v1/Thing";
+    check(kind, &of("{type: Ready, status: 'True'}"), State::Suspended, "Suspended");
+    check(kind, &of("{type: Ready, status: 'False', reason: Waiting}"), State::Progressing, "Waiting");
+    check(kind, &of("{type: Stalled, status: 'True', reason: BadSpec}"), State::Degraded, "BadSpec");
+    assert_eq!(
+        health(&object(kind, &of("{type: Ready, status: 'False'}"))).message,
+        "suspended by its own spec",
+        "a condition without words"
+    );
+    check("batch/v1/Job", &of("{type: Failed, status: 'True', reason: Late}"), State::Degraded, "Late");
+    check("batch/v1/Job", &of("{type: Complete, status: 'True'}"), State::Healthy, "");
+    // Words of the kind itself: a job that is stopped has no pods, and a schedule makes none.
+    check("batch/v1/Job", &of("{type: Suspended, status: 'True'}"), State::Suspended, "Suspended");
+    check("batch/v1/CronJob", &of(""), State::Suspended, "Suspended");
+    let scaler = |able: &str| {
+        format!(
+            "{{status: {{conditions: [{{type: AbleToScale, status: '{able}', reason: Able}}, {{type: ScalingActive, status: 'False', \
+             reason: ScalingDisabled}}]}}}}"
+        )
+    };
+    check("autoscaling/v2/HorizontalPodAutoscaler", &scaler("True"), State::Suspended, "Suspended");
+    check("autoscaling/v2/HorizontalPodAutoscaler", &scaler("False"), State::Degraded, "Able");
+}
+
+#[test]
 fn other_workloads() {
     let set = "spec: {replicas: 2}, metadata: {generation: 1}";
     check(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::health::{Health, State};
-use crate::read::{condition, flag, get, int, text};
+use crate::read::{Condition, condition, flag, get, int, text};
 
 /// Replicas wanted; 1 when the spec does not say.
 pub(crate) fn wanted(object: &Value) -> i64 {
@@ -28,7 +28,14 @@ fn all_ready(count: i64) -> Health {
     Health::new(State::Healthy, "", format!("{count} of {count} ready"))
 }
 
+/// A pause stops the rollout, and neither pods that fail nor a newer template: those are seen behind it.
 pub(crate) fn deployment(object: &Value) -> Health {
+    let health = rollout(object);
+    if flag(object, "spec.paused") { health.while_suspended("the rollout is paused") } else { health }
+}
+
+/// How far a Deployment is, as if nobody had paused it.
+fn rollout(object: &Value) -> Health {
     if let Some(health) = unseen(object) {
         return health;
     }
@@ -37,9 +44,6 @@ pub(crate) fn deployment(object: &Value) -> Health {
     }
     if let Some(failed) = condition(object, "ReplicaFailure").filter(|c| c.is_true()) {
         return Health::of(State::Degraded, failed, "ReplicaFailure");
-    }
-    if flag(object, "spec.paused") {
-        return Health::suspended("the rollout is paused");
     }
     let count = |field: &str| int(object, &format!("status.{field}"));
     let (want, all, updated) = (wanted(object), count("replicas"), count("updatedReplicas"));
@@ -157,15 +161,15 @@ pub(crate) fn cron_job(object: &Value) -> Health {
 
 pub(crate) fn autoscaler(object: &Value) -> Health {
     let active = condition(object, "ScalingActive");
-    if active.is_some_and(|c| c.is_false() && c.reason == "ScalingDisabled") {
-        return Health::suspended("scaling is off while the target has no replicas");
-    }
-    for found in [condition(object, "AbleToScale"), active].into_iter().flatten() {
+    let is_off = |c: &Condition<'_>| c.is_false() && c.reason == "ScalingDisabled";
+    // A target that cannot be read leaves behind what was said of it last, also that scaling is off.
+    for found in [condition(object, "AbleToScale"), active.filter(|c| !is_off(c))].into_iter().flatten() {
         if found.is_false() {
             return Health::of(State::Degraded, found, "NotScaling");
         }
     }
     match active {
+        Some(found) if is_off(&found) => Health::suspended("scaling is off while the target has no replicas"),
         Some(_) => Health::healthy(),
         // autoscaling/v1 has its conditions in an annotation, and the count only.
         None if get(object, "status.currentReplicas").is_some() => Health::healthy(),

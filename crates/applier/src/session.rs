@@ -207,7 +207,11 @@ impl Session {
                     Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began, ends_contests })
                 }
             };
-            self.connection.view().claims.set_intent(&entry.unit, Intent::of(entry));
+            let mut view = self.connection.view();
+            view.claims.set_intent(&entry.unit, Intent::of(entry));
+            let is_known = slot.unit.as_ref().is_none_or(|unit| !unit.unknown);
+            view.claims.set_takes_over(&entry.unit, is_known && !entry.suspend);
+            drop(view);
             self.slots.insert(entry.unit.clone(), slot);
         }
         past.retain(|unit, _| self.slots.contains_key(unit));

@@ -11,7 +11,7 @@ use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{MemberName, words};
 
-use crate::ownership::NotOurs;
+use crate::ownership::{NOT_TAKEN, NotOurs};
 
 /// Longest note, in characters: what `events.k8s.io` takes, in bytes of texts that are mostly ASCII.
 const NOTE_MAX: usize = 1_000;
@@ -172,12 +172,13 @@ fn left_there(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberNa
 /// Stands before what was not deleted.
 const NOT_DELETED: &str = ": not deleted, and no longer recorded: ";
 
-/// How many objects stay, by such a note, that a list said would be deleted. Of what the member gives no rights to, the list says
-/// itself that it stays.
+/// How many objects stay, by such a note, that a list said would be deleted. Of what the member gives no rights to, and of what another
+/// unit wants, the list says itself that it stays.
 pub fn count_not_deleted(note: &str) -> usize {
     let Some((_, objects)) = note.split_once(NOT_DELETED) else { return 0 };
     let listed = objects.split("); ").filter_map(|one| one.split_once(" ("));
-    let unlisted = listed.filter(|(_, why)| !why.starts_with("the member gives no rights in "));
+    let is_listed = |why: &str| why.starts_with("the member gives no rights in ") || why.contains(NOT_TAKEN);
+    let unlisted = listed.filter(|(_, why)| !is_listed(why));
     let more = |named: &str| named.strip_suffix(" more")?.rsplit_once(" and ")?.1.parse::<usize>().ok();
     unlisted.map(|(named, _)| 1 + more(named).unwrap_or_default()).sum()
 }

@@ -5,7 +5,7 @@
 //! over before anything is pruned, and never deleted by the unit that lets it go. A holder of which only the inventory is known,
 //! as after a take-over, keeps its object from every other unit: what it wants is not known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -96,6 +96,8 @@ pub struct Claims {
     keys: BTreeMap<Arc<UnitId>, Vec<Arc<HashedKey>>>,
     /// Of all units but those that prune.
     intents: BTreeMap<UnitId, Intent>,
+    /// Units that take nothing over as they are now, though they may want it.
+    still: BTreeSet<UnitId>,
 }
 
 impl Claims {
@@ -137,6 +139,23 @@ impl Claims {
             (intent, Some(known)) => *known = intent,
             (intent, None) => drop(self.intents.insert(unit.clone(), intent)),
         }
+    }
+
+    /// Says whether a unit takes over what it wants and others let go of. One that is only observed does not, nor one whose
+    /// inventory cannot be read, for as long as that is so. True when that is new.
+    pub fn set_takes_over(&mut self, unit: &UnitId, takes_over: bool) -> bool {
+        let is_new = self.takes_over(unit) != takes_over;
+        match takes_over {
+            _ if !is_new => {}
+            true => drop(self.still.remove(unit)),
+            false => drop(self.still.insert(unit.clone())),
+        }
+        is_new
+    }
+
+    /// Does a unit take over what it wants and others let go of?
+    pub fn takes_over(&self, unit: &UnitId) -> bool {
+        !self.still.contains(unit)
     }
 
     fn intent(&self, unit: &UnitId) -> Intent {

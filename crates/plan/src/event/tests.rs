@@ -239,6 +239,7 @@ fn what_was_not_deleted_is_counted_unless_the_list_said_so() {
             vec![
                 left(5, "ConfigMap other/a", NotOurs::OutsideRights(crate::rights::Lack::Namespace("other".into()))),
                 left(1, "Secret shop/b", NotOurs::OtherObject),
+                left(2, "Secret shop/c", NotOurs::Untaken("web".into())),
             ],
             1,
         ),

@@ -55,6 +55,7 @@ struct World {
     inhabitants: KeyMap<Inhabitants>,
     settled: bool,
     patient: bool,
+    awaits: bool,
 }
 
 impl World {
@@ -71,7 +72,7 @@ impl World {
         claims.set_desires(&me, &desired);
         let (entry, inhabitants) = (entry_of(&me), KeyMap::default());
         let rights = Rights::default();
-        Self { entry, inventory, desired, claims, rights, inhabitants, settled: true, patient: false }
+        Self { entry, inventory, desired, claims, rights, inhabitants, settled: true, patient: false, awaits: true }
     }
 
     fn plan(&self) -> (Plan, Report) {
@@ -87,9 +88,9 @@ impl World {
     }
 
     fn plan_knowing(&self, inhabitants: &KeyMap<Inhabitants>) -> (Plan, Report) {
-        let Self { entry, inventory, desired, claims, rights, settled, patient, .. } = self;
-        let (settled, patient) = (*settled, *patient);
-        plan(&Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient })
+        let Self { entry, inventory, desired, claims, rights, settled, patient, awaits, .. } = self;
+        let (settled, patient, awaits) = (*settled, *patient, *awaits);
+        plan(&Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient, awaits })
     }
 
     /// Records what the plan releases.
@@ -195,6 +196,55 @@ fn a_moving_object_is_handed_over_before_anything_else() {
     assert_eq!(report.waiting, [WaitingOn::Handover(vec![(key("ConfigMap", "a"), unit("b"))])]);
     world.claims.set_entries(&unit("b"), [(&key("ConfigMap", "a"), &confirmed())]);
     assert_eq!(world.plan().0.forget, [key("ConfigMap", "a")]);
+}
+
+#[test]
+fn a_unit_that_leaves_lets_go_at_last_of_what_nobody_takes_over() {
+    let (x, b) = (key("ConfigMap", "x"), unit("b"));
+    let world = |change: &dyn Fn(&mut World)| {
+        let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "x")], &[]);
+        world.claims.set_desires(&unit("b"), [&x]);
+        world.entry.removal = Removal::Prune;
+        change(&mut world);
+        world
+    };
+    for (patient, awaits, takes_over, leaves) in [
+        (true, true, true, false),
+        (true, true, false, false),
+        // It is on its way, as far as is known.
+        (false, true, true, false),
+        (false, true, false, true),
+        (false, false, true, true),
+    ] {
+        let mut world = world(&|world| (world.patient, world.awaits) = (patient, awaits));
+        world.claims.set_takes_over(&b, takes_over);
+        let left = if leaves { vec![(Arc::clone(&x), b.clone())] } else { vec![] };
+        let (plan, report) = world.plan();
+        assert_eq!(
+            (plan.leave, plan.delete),
+            (left.clone(), vec![key("ConfigMap", "a")]),
+            "{patient} {awaits} {takes_over}"
+        );
+        assert_eq!(report.waiting, [WaitingOn::Handover(vec![(Arc::clone(&x), b.clone())])]);
+        world.entry.removal = Removal::Release;
+        let given_back: Vec<_> =
+            std::iter::once(key("ConfigMap", "a")).chain(left.into_iter().map(|(x, _)| x)).collect();
+        assert_eq!(world.plan().0, Plan { release: given_back, finish: true, ..Plan::default() });
+    }
+    // A list that waits may be taken back, and one that stays has time.
+    let waits: [&dyn Fn(&mut World); 3] = [
+        &|world| world.inventory.raise(&UnitEntry { epoch: 9, ..world.entry.clone() }),
+        &|world| world.entry.shown = shown(&[]),
+        &|world| world.entry.removal = Removal::None,
+    ];
+    for change in waits {
+        let mut world = world(change);
+        world.awaits = false;
+        assert_eq!(world.plan().0.leave, []);
+        world.approve();
+        let stays = world.entry.removal.is_none();
+        assert_eq!(world.plan().0.leave.len(), usize::from(!stays));
+    }
 }
 
 #[test]

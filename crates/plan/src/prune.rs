@@ -63,6 +63,8 @@ pub struct Plan {
     pub doom: Vec<Arc<HashedKey>>,
     /// What to record with them.
     pub released: Option<Released>,
+    /// With them, nothing is left of which a person was not asked: all else stays, or was in a list before.
+    pub asked_all: bool,
     /// Objects to delete, dependants first; see [`waves`].
     pub delete: Vec<Arc<HashedKey>>,
     /// Whether the inventory goes too, once it is empty: the unit leaves the member.
@@ -195,6 +197,10 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
             (_, None) => candidates.push(Arc::clone(key)),
         }
     }
+    // What waits for another unit, may not be deleted now, or cannot be seen may be deleted later.
+    let may_go_later = |key: &Arc<HashedKey>| !inventory.get(key).is_some_and(Entry::is_only_released);
+    let in_no_list = moving.iter().map(|(key, _)| key).chain(outside.iter().map(|(key, _)| key));
+    let mut asked_all = !in_no_list.into_iter().any(may_go_later);
     if !moving.is_empty() {
         report.waiting.push(WaitingOn::Handover(moving));
     }
@@ -275,6 +281,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     }
     // Given back with the list that it would have been in: a mistake that is taken back loses nothing. So is what nobody took over.
     let given_back: Vec<Arc<HashedKey>> = inhabited.iter().map(|(key, _)| Arc::clone(key)).collect();
+    asked_all &= occupied.is_empty() && unseen.is_empty();
     let waits = [
         (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
         (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),
@@ -319,6 +326,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
             plan.released =
                 Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
             plan.doom.clone_from(&pending);
+            plan.asked_all = asked_all;
             deletable.extend(pending);
             report.deletions = plan.released.map(as_released);
         } else if is_shown {

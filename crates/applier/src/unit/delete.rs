@@ -38,7 +38,7 @@ impl Pass {
         self.keep_what_asks(desired);
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
-            let Plan { look_into, forget, release, let_go, leave, doom, released, delete, finish } = &plan;
+            let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;
             if !look_into.is_empty() {
                 self.look_into(look_into, desired).await?;
                 looked.extend(look_into.iter().cloned());
@@ -49,7 +49,8 @@ impl Pass {
                 self.unit.inventory.remove(key);
             }
             if let Some(released) = released {
-                self.unit.inventory.doom(doom.iter().map(|key| &**key), *released, &self.entry);
+                let keys = doom.iter().map(|key| &**key);
+                self.unit.inventory.doom(keys, *released, &self.entry, *asked_all);
                 // What may be deleted is on record before anything is.
                 self.save().await?;
             }

@@ -8,6 +8,8 @@ use super::*;
 use crate::handover::Intent;
 use crate::inventory::Entry;
 
+mod behind;
+
 fn hub() -> HubId {
     HubId::from_random([3; 10])
 }
@@ -96,7 +98,8 @@ impl World {
     /// Records what the plan releases.
     fn doom(&mut self, plan: &Plan) {
         if let Some(released) = plan.released {
-            self.inventory.doom(plan.doom.iter().map(|key| &**key), released, &self.entry);
+            let keys = plan.doom.iter().map(|key| &**key);
+            self.inventory.doom(keys, released, &self.entry, plan.asked_all);
         }
     }
 

@@ -62,8 +62,8 @@ pub(crate) struct Unit {
     pub(crate) recollection: Option<Box<Recollection>>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
-    /// [`Inventory::mutations`] as of what the other units were told.
-    pub(crate) claimed: Option<u64>,
+    /// [`Inventory::mutations`] and the unit's epoch as of what the other units were told.
+    pub(crate) claimed: Option<(u64, u64)>,
     /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
     pub(crate) scaled: Instant,
 }
@@ -575,11 +575,15 @@ impl Pass {
     fn claim(&mut self) {
         let takes_over = !self.unit.unknown && !self.entry.suspend;
         self.told_others |= self.connection.view().claims.set_takes_over(&self.unit.id, takes_over);
-        let now = Some(self.unit.inventory.mutations());
+        let now = Some((self.unit.inventory.mutations(), self.entry.epoch));
         if self.unit.claimed == now {
             return;
         }
+        // What was released to deletion at another epoch is not on its way out any more.
+        let is_other_epoch = self.unit.claimed.is_some_and(|(_, epoch)| epoch != self.entry.epoch);
+        self.told_others |=
+            is_other_epoch && self.unit.inventory.entries().values().any(|entry| entry.doomed.is_some());
         self.unit.claimed = now;
-        self.connection.view().claims.set_entries(&self.unit.id, self.unit.inventory.entries());
+        self.connection.view().claims.set_entries(&self.unit.id, self.entry.epoch, self.unit.inventory.entries());
     }
 }

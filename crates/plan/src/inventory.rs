@@ -65,6 +65,11 @@ fn release_epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<No
 }
 
 impl Entry {
+    /// Was the deletion of the object released at this epoch?
+    pub fn is_doomed(&self, epoch: u64) -> bool {
+        self.doomed.is_some_and(|released| released.get() == epoch)
+    }
+
     /// May it never be deleted, only be given back?
     pub fn is_only_released(&self) -> bool {
         self.adopted || self.kept
@@ -153,7 +158,7 @@ impl Inventory {
 
     /// Was the deletion of an object released at this epoch?
     pub fn is_doomed(&self, key: &HashedKey, epoch: u64) -> bool {
-        self.get(key).and_then(|entry| entry.doomed).is_some_and(|released| released.get() == epoch)
+        self.get(key).is_some_and(|entry| entry.is_doomed(epoch))
     }
 
     /// Highest epoch that wrote it.

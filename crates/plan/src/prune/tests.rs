@@ -69,7 +69,7 @@ impl World {
         for (kind, name) in has {
             inventory.put_entry(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
         }
-        claims.set_entries(&me, inventory.entries());
+        claims.set_entries(&me, 5, inventory.entries());
         let desired: KeySet = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
         let (entry, inhabitants) = (entry_of(&me), KeyMap::default());
@@ -197,7 +197,7 @@ fn a_moving_object_is_handed_over_before_anything_else() {
     let (plan, report) = world.plan();
     assert_eq!(plan, Plan::default());
     assert_eq!(report.waiting, [WaitingOn::Handover(vec![(key("ConfigMap", "a"), unit("b"))])]);
-    world.claims.set_entries(&unit("b"), [(&key("ConfigMap", "a"), &confirmed())]);
+    world.claims.set_entries(&unit("b"), 5, [(&key("ConfigMap", "a"), &confirmed())]);
     assert_eq!(world.plan().0.forget, [key("ConfigMap", "a")]);
 }
 
@@ -311,7 +311,7 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     world.inventory.put_entry(namespace.clone(), Entry::default());
     world.entry.removal = Removal::Prune;
     let theirs = key("ConfigMap", "theirs");
-    world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+    world.claims.set_entries(&unit("b"), 5, [(&theirs, &confirmed())]);
     world.claims.set_intent(&unit("b"), Intent::Leaves);
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]), "the other is leaving too");
@@ -338,7 +338,7 @@ fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
         let mut world = World::new(&[], &[]);
         world.inventory.put_entry(namespace.clone(), confirmed());
         world.entry.removal = Removal::Prune;
-        world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+        world.claims.set_entries(&unit("b"), 5, [(&theirs, &confirmed())]);
         world.claims.set_intent(&unit("b"), intent);
         world
     };
@@ -362,7 +362,7 @@ fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
     // What is on its way out is waited for.
     let mut world = leaving(Intent::Prunes);
     let doomed = Entry { doomed: std::num::NonZeroU64::new(5), ..confirmed() };
-    world.claims.set_entries(&unit("b"), [(&theirs, &doomed)]);
+    world.claims.set_entries(&unit("b"), 5, [(&theirs, &doomed)]);
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release, report.waiting), (vec![], vec![], waits()));
     // A unit that stays has time, unless the other one keeps what it has.
@@ -485,7 +485,7 @@ proptest! {
         }
         world.desired = case.wants.iter().map(&name).collect();
         world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
-        world.claims.set_entries(&me, world.inventory.entries());
+        world.claims.set_entries(&me, 5, world.inventory.entries());
         if world.entry.removal.is_none() {
             world.claims.set_desires(&me, &world.desired);
         }
@@ -493,7 +493,7 @@ proptest! {
             (case.others_want.iter().map(&name).collect(), case.others_hold.iter().map(&name).collect());
         world.claims.set_desires(&unit("b"), &want);
         let entry = confirmed();
-        world.claims.set_entries(&unit("b"), hold.iter().map(|key| (key, &entry)));
+        world.claims.set_entries(&unit("b"), 5, hold.iter().map(|key| (key, &entry)));
         world.entry.prune = case.prune;
         world.entry.epoch = case.epoch;
         world.settled = case.settled;
@@ -699,7 +699,7 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     // Another unit has it now.
     let mut moved = world(leaves);
     moved.claims.set_desires(&unit("b"), [&outside]);
-    moved.claims.set_entries(&unit("b"), [(&outside, &confirmed())]);
+    moved.claims.set_entries(&unit("b"), 5, [(&outside, &confirmed())]);
     assert_eq!(moved.plan().0.forget, [Arc::clone(&outside)]);
 }
 

@@ -106,6 +106,10 @@ pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(1);
 /// command come one after the other, each with a few writes of the hub: many within a second or two.
 pub(crate) const LEAVING_TOGETHER: Duration = Duration::from_secs(10);
 
+/// How long a unit that leaves waits for those that take over what it has. They may apply thousands of objects first, and wait for
+/// phases, each for some minutes as a rule; one whose object the member refuses is waited for that long as well.
+pub(crate) const HANDED_OVER_WITHIN: Duration = Duration::from_secs(3_600);
+
 /// How long a unit that leaves without an inventory waits for the payload that it had. The hub has it with the first snapshot, unless its
 /// disk or its own API fails for a moment; it tries again each second.
 pub(crate) const LEFT_PAYLOAD_WITHIN: Duration = Duration::from_secs(30);

@@ -159,7 +159,7 @@ impl Session {
         };
         let mut view = session.connection.view();
         for unit in session.orphans.values() {
-            view.claims.set_entries(&unit.id, unit.inventory.entries());
+            view.claims.set_entries(&unit.id, unit.inventory.epoch(), unit.inventory.entries());
             view.claims.set_intent(&unit.id, Intent::Idle);
         }
         drop(view);
@@ -196,7 +196,7 @@ impl Session {
                         if unit.doubted {
                             // Others must not take for free what it holds, before its first pass.
                             let mut view = self.connection.view();
-                            view.claims.set_entries(&unit.id, unit.inventory.entries());
+                            view.claims.set_entries(&unit.id, entry.epoch, unit.inventory.entries());
                         }
                         unit
                     });
@@ -207,7 +207,11 @@ impl Session {
                     Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began, ends_contests })
                 }
             };
-            self.connection.view().claims.set_intent(&entry.unit, Intent::of(entry));
+            let mut view = self.connection.view();
+            view.claims.set_intent(&entry.unit, Intent::of(entry));
+            let is_known = slot.unit.as_ref().is_none_or(|unit| !unit.unknown);
+            view.claims.set_takes_over(&entry.unit, is_known && !entry.suspend);
+            drop(view);
             self.slots.insert(entry.unit.clone(), slot);
         }
         past.retain(|unit, _| self.slots.contains_key(unit));
@@ -261,7 +265,7 @@ impl Session {
         let mut view = self.connection.view();
         view.claims.set_desires(&unit.id, []);
         if !unit.unreadable {
-            view.claims.set_entries(&unit.id, unit.inventory.entries());
+            view.claims.set_entries(&unit.id, unit.inventory.epoch(), unit.inventory.entries());
         }
         // One without entries may still have a Secret, which it has to know when it comes back.
         let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.inventory_secrets.is_empty();
@@ -371,7 +375,7 @@ impl Session {
         for id in &deleted {
             self.orphans.remove(id);
             let mut view = self.connection.view();
-            view.claims.set_entries(id, []);
+            view.claims.set_entries(id, 0, []);
             view.claims.set_intent(id, Intent::Prunes);
             tracing::warn!(unit = %id, "somebody deleted the inventory of a unit that nothing asks for: what it has is free");
         }

@@ -62,8 +62,8 @@ pub(crate) struct Unit {
     pub(crate) recollection: Option<Box<Recollection>>,
     /// A whole pass found that nothing is left to do.
     pub(crate) settled: Option<Settled>,
-    /// [`Inventory::mutations`] as of what the other units were told.
-    pub(crate) claimed: Option<u64>,
+    /// [`Inventory::mutations`] and the unit's epoch as of what the other units were told.
+    pub(crate) claimed: Option<(u64, u64)>,
     /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
     pub(crate) scaled: Instant,
 }
@@ -183,6 +183,8 @@ struct Pass {
     waits_for_others: bool,
     /// Something was written that another unit wants too.
     wrote_for_others: bool,
+    /// Others were told something else of it than before that is not in its inventory.
+    told_others: bool,
     /// An object changed between reading and writing it: look again at once.
     again: bool,
     /// Only a few objects were looked at.
@@ -216,6 +218,7 @@ pub(crate) async fn pass(
         read: KeyMap::default(),
         waits_for_others: false,
         wrote_for_others: false,
+        told_others: false,
         again: false,
         is_quick: false,
         restored: None,
@@ -228,7 +231,7 @@ pub(crate) async fn pass(
         Err(e) => Err(e),
     };
     pass.claim();
-    let moved = pass.unit.inventory.mutations() != before || pass.wrote_for_others;
+    let moved = pass.unit.inventory.mutations() != before || pass.wrote_for_others || pass.told_others;
     Outcome { moved, ..pass.outcome(result) }
 }
 
@@ -570,11 +573,17 @@ impl Pass {
     /// Says to the other units of the member what this one has. What it wants is said by the session that takes the snapshots,
     /// since that may have moved on during the pass.
     fn claim(&mut self) {
-        let now = Some(self.unit.inventory.mutations());
+        let takes_over = !self.unit.unknown && !self.entry.suspend;
+        self.told_others |= self.connection.view().claims.set_takes_over(&self.unit.id, takes_over);
+        let now = Some((self.unit.inventory.mutations(), self.entry.epoch));
         if self.unit.claimed == now {
             return;
         }
+        // What was released to deletion at another epoch is not on its way out any more.
+        let is_other_epoch = self.unit.claimed.is_some_and(|(_, epoch)| epoch != self.entry.epoch);
+        self.told_others |=
+            is_other_epoch && self.unit.inventory.entries().values().any(|entry| entry.doomed.is_some());
         self.unit.claimed = now;
-        self.connection.view().claims.set_entries(&self.unit.id, self.unit.inventory.entries());
+        self.connection.view().claims.set_entries(&self.unit.id, self.entry.epoch, self.unit.inventory.entries());
     }
 }

@@ -5,7 +5,7 @@
 //! over before anything is pruned, and never deleted by the unit that lets it go. A holder of which only the inventory is known,
 //! as after a take-over, keeps its object from every other unit: what it wants is not known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Stake {
     pub holds: bool,
     /// The unit's inventory has it, and whether as adopted.
     pub adopted: Option<bool>,
-    /// The deletion of the object was released.
+    /// The deletion of the object was released, at the unit's epoch.
     pub doomed: bool,
     /// Fingerprint of the UID that the inventory has for it.
     pub uid: Option<NonZeroU64>,
@@ -96,6 +96,8 @@ pub struct Claims {
     keys: BTreeMap<Arc<UnitId>, Vec<Arc<HashedKey>>>,
     /// Of all units but those that prune.
     intents: BTreeMap<UnitId, Intent>,
+    /// Units that take nothing over as they are now, though they may want it.
+    still: BTreeSet<UnitId>,
 }
 
 impl Claims {
@@ -113,17 +115,19 @@ impl Claims {
         self.tidy(unit);
     }
 
-    /// Says what a unit's inventory has, instead of what was said before.
+    /// Says what a unit's inventory has, instead of what was said before. `epoch`: the unit's; the release of a deletion counts at that
+    /// alone.
     pub fn set_entries<'a>(
         &mut self,
         unit: &UnitId,
+        epoch: u64,
         entries: impl IntoIterator<Item = (&'a Arc<HashedKey>, &'a Entry)>,
     ) {
         self.change(unit, |stake| (stake.holds, stake.adopted, stake.doomed, stake.uid) = (false, None, false, None));
         for (key, entry) in entries {
             let stake = self.stake(unit, key);
             (stake.holds, stake.adopted) = (entry.uid.is_some(), Some(entry.adopted));
-            stake.doomed = entry.doomed.is_some();
+            stake.doomed = entry.is_doomed(epoch);
             stake.uid = entry.uid.as_ref().map(fingerprint);
         }
         self.tidy(unit);
@@ -137,6 +141,23 @@ impl Claims {
             (intent, Some(known)) => *known = intent,
             (intent, None) => drop(self.intents.insert(unit.clone(), intent)),
         }
+    }
+
+    /// Says whether a unit takes over what it wants and others let go of. One that is only observed does not, nor one whose
+    /// inventory cannot be read, for as long as that is so. True when that is new.
+    pub fn set_takes_over(&mut self, unit: &UnitId, takes_over: bool) -> bool {
+        let is_new = self.takes_over(unit) != takes_over;
+        match takes_over {
+            _ if !is_new => {}
+            true => drop(self.still.remove(unit)),
+            false => drop(self.still.insert(unit.clone())),
+        }
+        is_new
+    }
+
+    /// Does a unit take over what it wants and others let go of?
+    pub fn takes_over(&self, unit: &UnitId) -> bool {
+        !self.still.contains(unit)
     }
 
     fn intent(&self, unit: &UnitId) -> Intent {
@@ -313,37 +334,37 @@ mod tests {
         claims.set_desires(&unit("a"), [&key()]);
         claims.set_desires(&unit("b"), [&key()]);
         assert_eq!(claims.owner(&key()), Some(&unit("a")));
-        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &entry(true))]);
         assert_eq!(claims.owner(&key()), Some(&unit("b")));
     }
 
     #[test]
     fn a_moving_object_is_awaited_then_taken() {
         let mut claims = Claims::default();
-        claims.set_entries(&unit("a"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("a"), 1, [(&key(), &entry(true))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Nobody);
         claims.set_desires(&unit("b"), [&key()]);
-        claims.set_entries(&unit("b"), [(&key(), &entry(false))]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &entry(false))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Awaited(&unit("b")));
-        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &entry(true))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Taken(&unit("b")));
     }
 
     #[test]
     fn what_a_unit_has_that_no_snapshot_names_is_not_handed_over() {
         let mut claims = Claims::default();
-        claims.set_entries(&unit("z"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("z"), 1, [(&key(), &entry(true))]);
         claims.set_intent(&unit("z"), Intent::Idle);
         claims.set_desires(&unit("b"), [&key()]);
         assert_eq!(claims.owner(&key()), Some(&unit("z")));
         assert_eq!(claims.recorded(&key(), "u", &unit("b")), None, "it counts as somebody else's");
         // One that has it too lets go of it, and does not delete it.
-        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &entry(true))]);
         assert_eq!(claims.owner(&key()), Some(&unit("b")));
         claims.set_desires(&unit("b"), []);
         assert_eq!(claims.succession(&unit("b"), &key()), Succession::Taken(&unit("z")));
         // It was replaced: the record of the other one is of what is gone.
-        claims.set_entries(&unit("b"), [(&key(), &Entry { uid: Some("v".into()), ..Entry::default() })]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &Entry { uid: Some("v".into()), ..Entry::default() })]);
         assert_eq!(claims.succession(&unit("b"), &key()), Succession::Nobody);
         // Its owner is back.
         claims.set_intent(&unit("z"), Intent::Prunes);
@@ -355,13 +376,13 @@ mod tests {
     fn what_a_unit_wants_and_has_are_said_apart_and_forgotten_together() {
         let mut claims = Claims::default();
         claims.set_desires(&unit("a"), [&key()]);
-        claims.set_entries(&unit("a"), []);
+        claims.set_entries(&unit("a"), 1, []);
         assert_eq!(claims.owner(&key()), Some(&unit("a")));
-        claims.set_entries(&unit("a"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("a"), 1, [(&key(), &entry(true))]);
         claims.set_desires(&unit("a"), []);
         assert_eq!((claims.owner(&key()), claims.recorded(&key(), "u", &unit("b"))), (None, Some(false)));
         assert_eq!(claims.recorded(&key(), "another object of that name", &unit("b")), None);
-        claims.set_entries(&unit("a"), []);
+        claims.set_entries(&unit("a"), 1, []);
         assert!(claims.stakes.is_empty() && claims.keys.is_empty());
     }
 
@@ -370,9 +391,9 @@ mod tests {
         let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
         let (mut claims, rights) = (Claims::default(), Rights::default());
         let (inside, of_b) = (&key(), unit("b"));
-        claims.set_entries(&unit("a"), [(&key(), &entry(true)), (&namespace, &entry(true))]);
+        claims.set_entries(&unit("a"), 1, [(&key(), &entry(true)), (&namespace, &entry(true))]);
         assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::No);
-        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &entry(true))]);
         let intents = [
             (Intent::Prunes, Occupied::Undecided),
             (Intent::Keeps, Occupied::Stays),
@@ -389,9 +410,13 @@ mod tests {
         let elsewhere = Rights::in_namespaces(["other".to_owned()], String::new());
         assert_eq!(claims.occupied(&unit("a"), &namespace, &elsewhere), Occupied::Stays, "it may not be deleted");
         let doomed = Entry { doomed: NonZeroU64::new(1), ..entry(true) };
-        claims.set_entries(&unit("b"), [(&key(), &doomed)]);
+        claims.set_entries(&unit("b"), 1, [(&key(), &doomed)]);
         assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::Leaving);
-        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        // A release counts at its epoch. At a later one the object is weighed again.
+        claims.set_entries(&unit("b"), 2, [(&key(), &doomed)]);
+        assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::Undecided);
+        assert_eq!(claims.occupant(&unit("a"), &namespace, &rights), Some((&*key(), &unit("b"))));
+        claims.set_entries(&unit("b"), 1, [(&key(), &entry(true))]);
         claims.set_desires(&unit("b"), [&key()]);
         assert_eq!(claims.occupied(&unit("a"), &namespace, &rights), Occupied::Stays);
         assert_eq!(claims.occupant(&unit("a"), &namespace, &rights), Some((&*key(), &unit("b"))));

@@ -65,6 +65,11 @@ fn release_epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<No
 }
 
 impl Entry {
+    /// Was the deletion of the object released at this epoch?
+    pub fn is_doomed(&self, epoch: u64) -> bool {
+        self.doomed.is_some_and(|released| released.get() == epoch)
+    }
+
     /// May it never be deleted, only be given back?
     pub fn is_only_released(&self) -> bool {
         self.adopted || self.kept
@@ -105,7 +110,7 @@ pub struct Inventory {
     epoch: u64,
     /// When the hub last gave the unit to the member, as of that write. A removal that was decided before is outdated.
     placed: Option<Timestamp>,
-    /// Deletions released at that epoch.
+    /// Deletions released last.
     released: Option<Released>,
     /// A hub that knows less than it was told before has looked at it, as after a restore from an older backup, and
     /// nobody has said yet that it may delete. Kept until then: its epoch catches up by itself, its memory does not.
@@ -153,7 +158,7 @@ impl Inventory {
 
     /// Was the deletion of an object released at this epoch?
     pub fn is_doomed(&self, key: &HashedKey, epoch: u64) -> bool {
-        self.get(key).and_then(|entry| entry.doomed).is_some_and(|released| released.get() == epoch)
+        self.get(key).is_some_and(|entry| entry.is_doomed(epoch))
     }
 
     /// Highest epoch that wrote it.
@@ -161,7 +166,7 @@ impl Inventory {
         self.epoch
     }
 
-    /// Deletions released at its epoch.
+    /// Deletions released last.
     pub fn released(&self) -> Option<Released> {
         self.released
     }
@@ -306,14 +311,25 @@ impl Inventory {
         self.changed |= entry.epoch > self.epoch;
     }
 
-    /// Records which deletions were released, before any of them is begun.
-    pub fn doom<'a>(&mut self, keys: impl IntoIterator<Item = &'a HashedKey>, released: Released, entry: &UnitEntry) {
+    /// Records which deletions were released, before any of them is begun. `asked_all`: nothing is left of which a person was not asked.
+    pub fn doom<'a>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'a HashedKey>,
+        released: Released,
+        entry: &UnitEntry,
+        asked_all: bool,
+    ) {
         for key in keys {
             self.update(key, |entry| entry.doomed = NonZeroU64::new(released.epoch));
         }
         self.released = Some(released);
-        // A person told a restored hub to go on: from now on its epoch counts.
-        (self.epoch, self.placed, self.behind) = (entry.epoch, entry.placed, false);
+        if asked_all || !self.is_behind(entry) {
+            // A person told a restored hub to go on: from now on its epoch counts.
+            (self.epoch, self.placed, self.behind) = (entry.epoch, entry.placed, false);
+        } else {
+            // The rest was in no list: it makes one of its own.
+            self.behind = true;
+        }
         self.changed = true;
     }
 

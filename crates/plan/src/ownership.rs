@@ -22,6 +22,9 @@ pub struct Claimant<'a> {
     pub part_of: &'a str,
 }
 
+/// Ends the words about an object that another unit wants.
+pub(crate) const NOT_TAKEN: &str = " names it, and has not taken it over";
+
 /// Why an object is not this unit's, though its inventory names it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {
@@ -40,6 +43,9 @@ pub enum NotOurs {
     /// Another unit of this hub has taken it over, perhaps since this one looked at what the others want.
     #[error("another unit has taken it over")]
     OtherUnit,
+    /// Another unit of this hub wants it, and did not take it over for as long as this one waited.
+    #[error("app/{0}{NOT_TAKEN}")]
+    Untaken(String),
     /// The member gives the hub no rights to it.
     #[error("the member gives no rights in {0}")]
     OutsideRights(Lack),

@@ -38,8 +38,11 @@ pub struct Observed<'a> {
     /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
     pub settled: bool,
     /// The unit leaves, and has not left for long: others that have something in its Namespaces may be leaving as well, and the
-    /// hub says so one after the other. Until then a Namespace is not given back because of them.
+    /// hub says so one after the other. Until then a Namespace is not given back because of them. Nor is an object let go of that a unit
+    /// wants which takes nothing over as it is now.
     pub patient: bool,
+    /// The unit leaves, and those that take over what it has still have time for that.
+    pub awaits: bool,
 }
 
 /// What to do, in this order.
@@ -54,10 +57,14 @@ pub struct Plan {
     pub release: Vec<Arc<HashedKey>>,
     /// Objects to let go of as they are: the member gives no rights to them, and the unit leaves.
     pub let_go: Vec<Arc<HashedKey>>,
+    /// Objects to let go of as they are: these units want them, and did not take them over in time. The unit leaves.
+    pub leave: Vec<(Arc<HashedKey>, UnitId)>,
     /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
     pub doom: Vec<Arc<HashedKey>>,
     /// What to record with them.
     pub released: Option<Released>,
+    /// With them, nothing is left of which a person was not asked: all else stays, or was in a list before.
+    pub asked_all: bool,
     /// Objects to delete, dependants first; see [`waves`].
     pub delete: Vec<Arc<HashedKey>>,
     /// Whether the inventory goes too, once it is empty: the unit leaves the member.
@@ -157,7 +164,7 @@ fn left(observed: &Observed<'_>, plan: &Plan) -> u32 {
 }
 
 fn decide(observed: &Observed<'_>) -> (Plan, Report) {
-    let Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient } = *observed;
+    let Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient, awaits } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
     let stale: Vec<&Arc<HashedKey>> =
@@ -172,23 +179,34 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         return (plan, report);
     }
     let mut candidates = Vec::new();
-    let (mut moving, mut outside) = (Vec::new(), Vec::new());
+    let (mut moving, mut outside, mut untaken) = (Vec::new(), Vec::new(), Vec::new());
     for key in stale {
         match (claims.succession(&entry.unit, key), rights.lack(key)) {
             (Succession::Taken(_), _) => plan.forget.push(Arc::clone(key)),
             // Who would take it over may not apply it either: a unit that leaves would wait without end.
             (Succession::Awaited(other), lack) if !leaving || lack.is_none() => {
+                // One that stays has time. One that leaves would wait for as long as the other one is suspended, its inventory cannot be
+                // read, or the member refuses what it applies.
+                let is_awaited = !leaving || patient || (awaits && claims.takes_over(other));
+                if !is_awaited {
+                    untaken.push((Arc::clone(key), other.clone()));
+                }
                 moving.push((Arc::clone(key), other.clone()));
             }
             (_, Some(lack)) => outside.push((Arc::clone(key), lack)),
             (_, None) => candidates.push(Arc::clone(key)),
         }
     }
+    // What waits for another unit, may not be deleted now, or cannot be seen may be deleted later.
+    let may_go_later = |key: &Arc<HashedKey>| !inventory.get(key).is_some_and(Entry::is_only_released);
+    let in_no_list = moving.iter().map(|(key, _)| key).chain(outside.iter().map(|(key, _)| key));
+    let mut asked_all = !in_no_list.into_iter().any(may_go_later);
     if !moving.is_empty() {
         report.waiting.push(WaitingOn::Handover(moving));
     }
     if entry.removal == Removal::Release {
         plan.release = candidates;
+        plan.release.extend(untaken.into_iter().map(|(key, _)| key));
         plan.let_go = outside.into_iter().map(|(key, _)| key).collect();
         return (plan, report);
     }
@@ -261,8 +279,9 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     if !plan.look_into.is_empty() {
         return (Plan { look_into: plan.look_into, ..Plan::default() }, Report::default());
     }
-    // Given back with the list that it would have been in: a mistake that is taken back loses nothing.
+    // Given back with the list that it would have been in: a mistake that is taken back loses nothing. So is what nobody took over.
     let given_back: Vec<Arc<HashedKey>> = inhabited.iter().map(|(key, _)| Arc::clone(key)).collect();
+    asked_all &= occupied.is_empty() && unseen.is_empty();
     let waits = [
         (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
         (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),
@@ -275,6 +294,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     if leaving && unshown.is_empty() && (!behind || delete.is_empty()) {
         release.extend(given_back);
         plan.release = release;
+        plan.leave = untaken;
         plan.delete = delete;
         return (plan, report);
     }
@@ -290,6 +310,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     let mut deletable = doomed;
     if pending.is_empty() {
         release.extend(given_back);
+        plan.leave = untaken;
         report.deletions = remembered(observed);
     } else {
         let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
@@ -301,9 +322,11 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         let granted = is_shown || entry.approved == Some(list.digest);
         if granted && settled {
             release.extend(given_back);
+            plan.leave = untaken;
             plan.released =
                 Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
             plan.doom.clone_from(&pending);
+            plan.asked_all = asked_all;
             deletable.extend(pending);
             report.deletions = plan.released.map(as_released);
         } else if is_shown {

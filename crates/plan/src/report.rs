@@ -2,10 +2,12 @@
 //!
 //! A row follows from what is known of its object alone, so when one object changes, one row is made again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::delivery::{
-    DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase, UnitStatus, label,
+    DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitId, UnitPhase,
+    UnitStatus, label,
 };
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
@@ -526,7 +528,13 @@ fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
         WaitingOn::Suspended(n) => format!("; {n} objects are not pruned while the unit is suspended"),
         WaitingOn::Frozen { why, .. } => format!("; nothing is pruned: {why}"),
         WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
-        WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
+        WaitingOn::Handover(moving) => {
+            let whom: BTreeSet<&UnitId> = moving.iter().map(|(_, unit)| unit).collect();
+            let policy = |unit: &UnitId| unit.policy.as_ref().map(|policy| format!(" (policy {policy})"));
+            let named = |unit: &UnitId| format!("app/{}{}", unit.name, policy(unit).unwrap_or_default());
+            let whom: Vec<String> = whom.into_iter().map(named).collect();
+            format!("; {} objects are being handed over to {}", moving.len(), whom.join(", "))
+        }
         WaitingOn::Inhabited(containers) => {
             containers.first().map_or_else(String::new, |(key, who)| format!("; {key} stays, since it has {who} in it"))
         }

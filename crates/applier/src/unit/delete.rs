@@ -38,7 +38,7 @@ impl Pass {
         self.keep_what_asks(desired);
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
-            let Plan { look_into, forget, release, let_go, doom, released, delete, finish } = &plan;
+            let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;
             if !look_into.is_empty() {
                 self.look_into(look_into, desired).await?;
                 looked.extend(look_into.iter().cloned());
@@ -49,7 +49,8 @@ impl Pass {
                 self.unit.inventory.remove(key);
             }
             if let Some(released) = released {
-                self.unit.inventory.doom(doom.iter().map(|key| &**key), *released, &self.entry);
+                let keys = doom.iter().map(|key| &**key);
+                self.unit.inventory.doom(keys, *released, &self.entry, *asked_all);
                 // What may be deleted is on record before anything is.
                 self.save().await?;
             }
@@ -61,6 +62,11 @@ impl Pass {
             progress |= given_back;
             for key in let_go {
                 let why = NotOurs::OutsideRights(Lack::of(key));
+                self.let_go(key, Some(&why), "left as it is, and no longer recorded");
+                progress = true;
+            }
+            for (key, unit) in leave {
+                let why = NotOurs::Untaken(unit.name.clone());
                 self.let_go(key, Some(&why), "left as it is, and no longer recorded");
                 progress = true;
             }
@@ -92,6 +98,8 @@ impl Pass {
                 self.write_inventory(Write::Remove).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
                 self.unit.claimed = None;
+                // What others did not take over was let go of.
+                self.kept.retain(|waiting| !matches!(waiting, WaitingOn::Handover(_)));
                 return Ok(true);
             }
             if !progress {
@@ -115,8 +123,10 @@ impl Pass {
         let inhabitants = known.map(|(key, look)| (Arc::clone(key), look.inhabitants.clone())).collect();
         let (inventory, claims) = (&self.unit.inventory, &view.claims);
         let (rights, patient) = (&self.connection.ctx.rights, !self.patience().is_zero());
+        let awaits = !self.time_to_leave(limit::HANDED_OVER_WITHIN).is_zero();
         let inhabitants = &inhabitants;
-        let observed = Observed { entry: &entry, inventory, desired, claims, rights, inhabitants, settled, patient };
+        let observed =
+            Observed { entry: &entry, inventory, desired, claims, rights, inhabitants, settled, patient, awaits };
         let (plan, report) = prune::plan(&observed);
         drop(view);
         self.waits_for_others |=
@@ -164,8 +174,20 @@ impl Pass {
 
     /// How much longer a unit that leaves waits for others to leave its Namespaces too.
     pub(super) fn patience(&self) -> Duration {
+        self.time_to_leave(limit::LEAVING_TOGETHER)
+    }
+
+    /// How much longer a unit that leaves waits for something that it waits for so long.
+    fn time_to_leave(&self, within: Duration) -> Duration {
         let since = self.unit.past.leaving_since;
-        since.map_or(Duration::ZERO, |since| limit::LEAVING_TOGETHER.saturating_sub(since.elapsed()))
+        since.map_or(Duration::ZERO, |since| within.saturating_sub(since.elapsed()))
+    }
+
+    /// When a unit that leaves is to be looked at again, since it waits for others no longer then.
+    pub(super) fn patience_ends(&self) -> Option<Duration> {
+        let is_awaiting = |waiting: &WaitingOn| matches!(waiting, WaitingOn::Occupied(_) | WaitingOn::Handover(_));
+        let left = [limit::LEAVING_TOGETHER, limit::HANDED_OVER_WITHIN].map(|within| self.time_to_leave(within));
+        left.into_iter().find(|left| !left.is_zero()).filter(|_| self.kept.iter().any(is_awaiting))
     }
 
     /// Forgets an object with which the unit has nothing more to do.

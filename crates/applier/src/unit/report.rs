@@ -95,9 +95,8 @@ impl Pass {
         if self.kept.iter().any(|waiting| matches!(waiting, WaitingOn::Unseen(_))) {
             next = next.min(limit::LOOK_KEPT);
         }
-        if self.kept.iter().any(|waiting| matches!(waiting, WaitingOn::Occupied(_))) {
-            let left = self.patience();
-            next = if left.is_zero() { next } else { next.min(left.max(AT_ONCE)) };
+        if let Some(left) = self.patience_ends() {
+            next = next.min(left.max(AT_ONCE));
         }
         if self.again {
             next = AT_ONCE;

@@ -236,6 +236,45 @@ async fn without_prune_nothing_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_unit_that_leaves_does_not_wait_for_ever_for_one_that_takes_nothing_over() {
+    for (how, is_broken) in [("suspended", false), ("its inventory proves nothing", true)] {
+        let mut world = World::new().await;
+        let b = world.set("b", 1, vec![config_map("b", "1")]);
+        world.applied(&b).await;
+        let of_b = world.inventories().await.remove(0);
+        let a = world.set("a", 1, vec![config_map("c", "1"), config_map("goes", "1")]);
+        world.applied(&a).await;
+        let wants = vec![config_map("b", "1"), config_map("c", "1")];
+        if is_broken {
+            world.stop();
+            let path = format!("/api/v1/namespaces/kurator-system/secrets/{of_b}");
+            world.edit(&path, "somebody", json!({"data": {"authenticator": "AAAA"}})).await;
+            world.stage("b", 2, wants, |_| {});
+            world.restart();
+            world.until(&b, "broken", |r| r.unreadable).await;
+        } else {
+            world.set_with("b", 2, wants, |entry| entry.suspend = true);
+            world.until(&b, how, |r| r.phase == UnitPhase::Suspended).await;
+        }
+        let uid = model::object::uid(&world.config_map("c").await.unwrap()).unwrap().to_owned();
+        world.change(&a, |entry| entry.removal = Removal::Prune);
+        // It says for whom it waits, and goes at last; what the other one wants is left to it.
+        world.until(&a, "waiting", |r| r.message.contains("handed over to app/b")).await;
+        world.eventually("removed", || async { world.removed(&a).is_some() }).await;
+        let said = world.removed(&a).unwrap();
+        let why = "app/b names it, and has not taken it over";
+        assert_eq!(waiting(&said), [(WaitingCause::NotOurs, 1, "ConfigMap shop/c", why)], "{how}");
+        assert_eq!(model::object::uid(&world.config_map("c").await.unwrap()), Some(uid.as_str()), "{how}");
+        assert!(world.config_map("goes").await.is_none());
+        if !is_broken {
+            world.change(&b, |entry| entry.suspend = false);
+            world.applied(&b).await;
+            assert_eq!(model::object::uid(&world.config_map("c").await.unwrap()), Some(uid.as_str()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_leaves_hands_over_what_a_busy_neighbour_wants() {
     let mut world = World::new().await;
     let b = world.set("b", 1, vec![config_map("b", "0")]);

@@ -30,7 +30,7 @@ fn who_in(container: &ObjectKey, objects: &[Value]) -> Inhabitants {
     inventory.put_entry(key("ConfigMap", "stays"), Entry { adopted: true, ..Entry::default() });
     inventory.put_entry(key("ConfigMap", "a"), Entry { uid: Some("a".into()), ..Entry::default() });
     let mut claims = Claims::default();
-    claims.set_entries(&unit("a"), inventory.entries());
+    claims.set_entries(&unit("a"), 1, inventory.entries());
     claims.set_desires(&unit("b"), [&key("ConfigMap", "b").into()]);
     let read = |object: &Value| {
         let (group, kind) = (object["group"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap());

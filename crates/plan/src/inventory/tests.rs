@@ -68,7 +68,7 @@ fn write(inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
 #[test]
 fn an_inventory_round_trips() {
     let mut inventory = filled();
-    inventory.doom([&*key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &unit_entry(7, 1));
+    inventory.doom([&*key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &unit_entry(7, 1), true);
     inventory.behind = true;
     let read = read(&write(&[&inventory])).unwrap();
     inventory.set_written();

@@ -8,6 +8,8 @@ use super::*;
 use crate::handover::Intent;
 use crate::inventory::Entry;
 
+mod behind;
+
 fn hub() -> HubId {
     HubId::from_random([3; 10])
 }
@@ -55,6 +57,7 @@ struct World {
     inhabitants: KeyMap<Inhabitants>,
     settled: bool,
     patient: bool,
+    awaits: bool,
 }
 
 impl World {
@@ -66,12 +69,12 @@ impl World {
         for (kind, name) in has {
             inventory.put_entry(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
         }
-        claims.set_entries(&me, inventory.entries());
+        claims.set_entries(&me, 5, inventory.entries());
         let desired: KeySet = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
         let (entry, inhabitants) = (entry_of(&me), KeyMap::default());
         let rights = Rights::default();
-        Self { entry, inventory, desired, claims, rights, inhabitants, settled: true, patient: false }
+        Self { entry, inventory, desired, claims, rights, inhabitants, settled: true, patient: false, awaits: true }
     }
 
     fn plan(&self) -> (Plan, Report) {
@@ -87,15 +90,16 @@ impl World {
     }
 
     fn plan_knowing(&self, inhabitants: &KeyMap<Inhabitants>) -> (Plan, Report) {
-        let Self { entry, inventory, desired, claims, rights, settled, patient, .. } = self;
-        let (settled, patient) = (*settled, *patient);
-        plan(&Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient })
+        let Self { entry, inventory, desired, claims, rights, settled, patient, awaits, .. } = self;
+        let (settled, patient, awaits) = (*settled, *patient, *awaits);
+        plan(&Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient, awaits })
     }
 
     /// Records what the plan releases.
     fn doom(&mut self, plan: &Plan) {
         if let Some(released) = plan.released {
-            self.inventory.doom(plan.doom.iter().map(|key| &**key), released, &self.entry);
+            let keys = plan.doom.iter().map(|key| &**key);
+            self.inventory.doom(keys, released, &self.entry, plan.asked_all);
         }
     }
 
@@ -193,8 +197,57 @@ fn a_moving_object_is_handed_over_before_anything_else() {
     let (plan, report) = world.plan();
     assert_eq!(plan, Plan::default());
     assert_eq!(report.waiting, [WaitingOn::Handover(vec![(key("ConfigMap", "a"), unit("b"))])]);
-    world.claims.set_entries(&unit("b"), [(&key("ConfigMap", "a"), &confirmed())]);
+    world.claims.set_entries(&unit("b"), 5, [(&key("ConfigMap", "a"), &confirmed())]);
     assert_eq!(world.plan().0.forget, [key("ConfigMap", "a")]);
+}
+
+#[test]
+fn a_unit_that_leaves_lets_go_at_last_of_what_nobody_takes_over() {
+    let (x, b) = (key("ConfigMap", "x"), unit("b"));
+    let world = |change: &dyn Fn(&mut World)| {
+        let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "x")], &[]);
+        world.claims.set_desires(&unit("b"), [&x]);
+        world.entry.removal = Removal::Prune;
+        change(&mut world);
+        world
+    };
+    for (patient, awaits, takes_over, leaves) in [
+        (true, true, true, false),
+        (true, true, false, false),
+        // It is on its way, as far as is known.
+        (false, true, true, false),
+        (false, true, false, true),
+        (false, false, true, true),
+    ] {
+        let mut world = world(&|world| (world.patient, world.awaits) = (patient, awaits));
+        world.claims.set_takes_over(&b, takes_over);
+        let left = if leaves { vec![(Arc::clone(&x), b.clone())] } else { vec![] };
+        let (plan, report) = world.plan();
+        assert_eq!(
+            (plan.leave, plan.delete),
+            (left.clone(), vec![key("ConfigMap", "a")]),
+            "{patient} {awaits} {takes_over}"
+        );
+        assert_eq!(report.waiting, [WaitingOn::Handover(vec![(Arc::clone(&x), b.clone())])]);
+        world.entry.removal = Removal::Release;
+        let given_back: Vec<_> =
+            std::iter::once(key("ConfigMap", "a")).chain(left.into_iter().map(|(x, _)| x)).collect();
+        assert_eq!(world.plan().0, Plan { release: given_back, finish: true, ..Plan::default() });
+    }
+    // A list that waits may be taken back, and one that stays has time.
+    let waits: [&dyn Fn(&mut World); 3] = [
+        &|world| world.inventory.raise(&UnitEntry { epoch: 9, ..world.entry.clone() }),
+        &|world| world.entry.shown = shown(&[]),
+        &|world| world.entry.removal = Removal::None,
+    ];
+    for change in waits {
+        let mut world = world(change);
+        world.awaits = false;
+        assert_eq!(world.plan().0.leave, []);
+        world.approve();
+        let stays = world.entry.removal.is_none();
+        assert_eq!(world.plan().0.leave.len(), usize::from(!stays));
+    }
 }
 
 #[test]
@@ -258,7 +311,7 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     world.inventory.put_entry(namespace.clone(), Entry::default());
     world.entry.removal = Removal::Prune;
     let theirs = key("ConfigMap", "theirs");
-    world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+    world.claims.set_entries(&unit("b"), 5, [(&theirs, &confirmed())]);
     world.claims.set_intent(&unit("b"), Intent::Leaves);
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]), "the other is leaving too");
@@ -285,7 +338,7 @@ fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
         let mut world = World::new(&[], &[]);
         world.inventory.put_entry(namespace.clone(), confirmed());
         world.entry.removal = Removal::Prune;
-        world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+        world.claims.set_entries(&unit("b"), 5, [(&theirs, &confirmed())]);
         world.claims.set_intent(&unit("b"), intent);
         world
     };
@@ -309,7 +362,7 @@ fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
     // What is on its way out is waited for.
     let mut world = leaving(Intent::Prunes);
     let doomed = Entry { doomed: std::num::NonZeroU64::new(5), ..confirmed() };
-    world.claims.set_entries(&unit("b"), [(&theirs, &doomed)]);
+    world.claims.set_entries(&unit("b"), 5, [(&theirs, &doomed)]);
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release, report.waiting), (vec![], vec![], waits()));
     // A unit that stays has time, unless the other one keeps what it has.
@@ -432,7 +485,7 @@ proptest! {
         }
         world.desired = case.wants.iter().map(&name).collect();
         world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
-        world.claims.set_entries(&me, world.inventory.entries());
+        world.claims.set_entries(&me, 5, world.inventory.entries());
         if world.entry.removal.is_none() {
             world.claims.set_desires(&me, &world.desired);
         }
@@ -440,7 +493,7 @@ proptest! {
             (case.others_want.iter().map(&name).collect(), case.others_hold.iter().map(&name).collect());
         world.claims.set_desires(&unit("b"), &want);
         let entry = confirmed();
-        world.claims.set_entries(&unit("b"), hold.iter().map(|key| (key, &entry)));
+        world.claims.set_entries(&unit("b"), 5, hold.iter().map(|key| (key, &entry)));
         world.entry.prune = case.prune;
         world.entry.epoch = case.epoch;
         world.settled = case.settled;
@@ -646,7 +699,7 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     // Another unit has it now.
     let mut moved = world(leaves);
     moved.claims.set_desires(&unit("b"), [&outside]);
-    moved.claims.set_entries(&unit("b"), [(&outside, &confirmed())]);
+    moved.claims.set_entries(&unit("b"), 5, [(&outside, &confirmed())]);
     assert_eq!(moved.plan().0.forget, [Arc::clone(&outside)]);
 }
 

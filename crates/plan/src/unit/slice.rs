@@ -156,6 +156,10 @@ fn leave(
         // The owner goes with all that it has: no list that was shown before is left to ask about the rest.
         leaving.shown = None;
     }
+    if observed.facts.state != OwnerState::Live && removal == Removal::Prune {
+        // It goes with its owner now, and no longer by an edit that may be taken back.
+        leaving = leaving.filter(|why| why.approval.is_some() || why.shown.is_some());
+    }
     (!done).then(|| MemberDecision { removal, leaving, ..entry.clone() })
 }
 

@@ -339,6 +339,30 @@ fn an_owner_that_goes_takes_along_what_was_held_and_does_not_blame_the_edit() {
     assert_eq!(world.digest(), None);
 }
 
+/// A restored hub asks about what an edit took out that nobody approved, since the edit may have been taken back; the deletion of its owner is
+/// not taken back.
+#[test]
+fn what_left_by_number_goes_with_its_owner_and_is_not_asked_about() {
+    let is_unapproved = |world: &World| {
+        let decision = world.decisions.values().find(|decision| decision.members.contains_key(&name("c"))).unwrap();
+        let wanted = crate::delivery::Wanted { decision, rendered: None };
+        let (snapshot, _) = crate::delivery::plan(&name("c"), None, &world.hub, &[wanted]);
+        snapshot.units[0].unapproved
+    };
+    for state in [OwnerState::Leaving(None), OwnerState::Leaving(Some(Removal::Prune)), OwnerState::Gone] {
+        let mut world = placed();
+        world.units[0].placement = small(&["a", "b"]);
+        world.facts.removals = 1;
+        world.step();
+        assert!(is_unapproved(&world));
+        // Its member does not answer, so the tombstone stays.
+        world.facts.state = state;
+        world.step();
+        assert_eq!((world.entry("c").removal, is_unapproved(&world)), (Removal::Prune, false), "{state:?}");
+        assert!(world.step().is_settled(), "{state:?}");
+    }
+}
+
 #[test]
 fn an_edit_that_changes_the_list_needs_another_approval() {
     let changes: [(&str, Change); 4] = [

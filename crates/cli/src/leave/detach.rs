@@ -20,7 +20,7 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Client, Resource, ResourceExt};
-use model::{MemberName, ObjectKey};
+use model::{Clock as _, MemberName, ObjectKey};
 use plan::departure::{Objects, Stays, says_what_is_there};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -136,13 +136,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
         ask::confirm_facts(common.output, &question, "nothing was changed", &command, facts)?;
     }
     let began = Instant::now();
-    let mut said = Vec::new();
-    for exit in &exits {
-        said.push((exit, exit.apps()));
-        if !is_told {
-            exit.consent().await?;
-        }
-    }
+    let said: Vec<(&Exit, BTreeSet<String>)> = exits.iter().map(|exit| (exit, exit.apps())).collect();
     let mut before = Vec::new();
     for (exit, apps) in &said {
         before.push((*exit, exit.left(apps).await));
@@ -150,7 +144,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     match is_told {
         // It may have been said without this command: the Secret goes with the AttachedCluster only if that owns it.
         true => parting.own_secret_alone().await?,
-        false => parting.begin(how).await?,
+        false => parting.agree_and_begin(&exits, how).await?,
     }
     let mut left = Vec::new();
     for (exit, before) in before.iter().filter(|_| !what.ask.wait.no_wait) {
@@ -505,6 +499,30 @@ impl Parting {
         let secret = &self.attached.spec.kubeconfig.name;
         let others = all.items.iter().filter(|other| other.name_any() != self.origin.name);
         Ok(others.into_iter().any(|other| other.spec.kubeconfig.name == *secret))
+    }
+
+    /// Writes the consents of what leaves fleets first, and tells the hub. A hub that cannot be told leaves none behind.
+    async fn agree_and_begin(&self, exits: &[Exit], how: How) -> anyhow::Result<()> {
+        let now = hub::SystemClock.now();
+        let mut given = Vec::new();
+        let mut done = Ok(());
+        for exit in exits {
+            match exit.consent(now).await {
+                Ok(consents) => given.push((exit, consents)),
+                Err(why) => {
+                    done = Err(why);
+                    break;
+                }
+            }
+        }
+        if done.is_ok() {
+            done = self.begin(how).await;
+        }
+        let Err(mut why) = done else { return Ok(()) };
+        for (exit, consents) in &given {
+            why = exit.take_back(consents, why).await;
+        }
+        Err(why)
     }
 
     /// Tells the hub, and takes the entry out of the fleets that list it. That does not wait for the end: a command that is

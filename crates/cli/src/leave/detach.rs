@@ -25,7 +25,7 @@ use plan::departure::{Objects, Stays, says_what_is_there};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fleet::{Exit, listing, origin, take_out};
+use super::fleet::{Exit, TRIES_MAX, listing, origin, take_out};
 use super::left;
 use super::list::{self, Known, Sight, counted};
 use super::wait::End;
@@ -548,21 +548,36 @@ impl Parting {
         self.own_secret_alone().await?;
         let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("AttachedCluster {namespace}/{name}");
-        let is_going = self.attached.metadata.deletion_timestamp.is_some();
         let said = match how {
             How::Keep => None,
             How::Release => Some(RELEASE),
             How::Remove => Some(REMOVE),
         };
-        let mut metadata = json!({"uid": self.attached.uid(), "annotations": {ON_DETACH: said}});
-        if how != How::Keep && !is_going {
-            let mut finalizers = self.attached.finalizers().to_vec();
-            finalizers.retain(|finalizer| finalizer != DETACH_FINALIZER);
-            finalizers.push(DETACH_FINALIZER.to_owned());
-            metadata["finalizers"] = json!(finalizers);
+        // Written at the version that was read: others have finalizers of their own on it, and may have put one on, or taken it off,
+        // while the question was open.
+        let mut read = self.attached.clone();
+        for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+            let mut metadata = json!({"uid": read.uid(), "resourceVersion": read.resource_version(), "annotations": {ON_DETACH: said}});
+            if how != How::Keep && read.metadata.deletion_timestamp.is_none() {
+                let mut finalizers = read.finalizers().to_vec();
+                finalizers.retain(|finalizer| finalizer != DETACH_FINALIZER);
+                finalizers.push(DETACH_FINALIZER.to_owned());
+                metadata["finalizers"] = json!(finalizers);
+            }
+            let patch = json!({"metadata": metadata});
+            match api.patch(name, &params(), &Patch::Merge(&patch)).await {
+                Err(kube::Error::Api(status)) if status.code == 409 && !last => {
+                    read = api.get(name).await.map_err(asked(&format!("cannot read {what}")))?;
+                    if read.uid() != self.attached.uid() {
+                        bail!("{what} is another one than was shown a moment ago, and nothing was changed");
+                    }
+                }
+                other => {
+                    other.map_err(asked(&format!("cannot write {what}")))?;
+                    break;
+                }
+            }
         }
-        let patch = json!({"metadata": metadata});
-        api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot write {what}")))?;
         if how == How::Remove {
             return Ok(());
         }

@@ -27,7 +27,7 @@ use crate::output;
 use crate::sync::params;
 
 /// Tries of a write that meets a newer version: as of `kurator approve`.
-const TRIES_MAX: usize = 5;
+pub(super) const TRIES_MAX: usize = 5;
 
 pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;

@@ -346,11 +346,20 @@ impl Work {
         let mut answers = Answers::new(cache, &artifact, remotes);
         let answer = &mut |given: &mut Given, questions| answers.answer(given, questions);
         let rendered = answer::render(&mut given, policy, answer)?;
-        let objects = named_as_they_may_be(rendered.objects)?;
-        let mut rendering = in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))?;
-        (rendering.summary.remotes, rendering.summary.warnings) = (rendered.remotes.into(), rendered.warnings.into());
-        Ok(rendering)
+        of_tree(rendered, policy)
     }
+}
+
+/// What is delivered of what a tree rendered to, with what is likely to be a mistake in it.
+fn of_tree(rendered: render::Rendered, policy: &KustomizeInputs) -> Result<Rendering, Failure> {
+    let objects = named_as_they_may_be(rendered.objects)?;
+    let mut rendering = in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))?;
+    let mut warnings = rendered.warnings;
+    if rendering.summary.objects == 0 {
+        warnings.push(application::held::without_objects(policy.path.as_deref().unwrap_or_default()));
+    }
+    (rendering.summary.remotes, rendering.summary.warnings) = (rendered.remotes.into(), warnings.into());
+    Ok(rendering)
 }
 
 /// Objects without the places where they were written: only here it is known where a wrong name comes from.

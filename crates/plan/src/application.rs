@@ -22,6 +22,7 @@ use model::{Digest, Timestamp};
 use place::{Candidate, Rules};
 
 use crate::instruction;
+use crate::unit::consent::of_edits;
 use crate::unit::{OwnerFacts, OwnerState, Placement, UnitSpec, editor};
 
 pub use source::{SourcePart, source_part};
@@ -104,8 +105,8 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
             edited_by: None,
         };
     };
-    let fleet = fleet.and_then(|fleet| fleet.metadata.annotations.as_ref());
-    let removals = removals(application.metadata.annotations.as_ref()).max(removals(fleet));
+    let of_fleet = fleet.and_then(|fleet| fleet.metadata.annotations.as_ref());
+    let removals = removals(application.metadata.annotations.as_ref()).max(removals(of_fleet));
     let metadata = &application.metadata;
     let annotation = |key: &str| metadata.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
     let state = match (&metadata.deletion_timestamp, annotation(annotation::ON_DELETE)) {
@@ -119,7 +120,7 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
         state,
         has_finalizer: metadata.finalizers.iter().flatten().any(|f| f == annotation::APPLICATION_FINALIZER),
         approved: approved.filter_map(|text| text.parse::<Digest>().ok()).collect(),
-        consents: annotation(annotation::CONSENT).map(Consent::read).unwrap_or_default(),
+        consents: of_edits(annotation(annotation::CONSENT).map(Consent::read).unwrap_or_default(), fleet),
         removals,
         edited_by: serde_json::to_value(&metadata.managed_fields).ok().and_then(|fields| editor(&fields)),
     }

@@ -3,13 +3,18 @@
 //! Asked with what the member has in the container, metadata alone. Strangers are all objects but these: what units of this
 //! hub deliver, what goes with that because its owners do, what every cluster puts into every namespace by itself, and what
 //! is on its way out. A volume claim that a StatefulSet made has no owner: it is a stranger, since it holds data.
+//!
+//! A name or an annotation that anybody may write does not make an object the cluster's: who wrote which keys of its data is in
+//! its metadata (`managedFields`), and what cannot be told so is a stranger. What metadata does not say is the type of a Secret, and
+//! values: a copy of a token of an account that is there counts as the token, and a bundle under the cluster's own name and key as
+//! the cluster's.
 
 use std::collections::HashSet;
 
 use api::delivery::{HubId, label};
 use api::kurator::minted;
 use model::{HashedKey, KeySet, ObjectKey, Uid, Weigh, object, words};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::handover::Claims;
 use crate::inventory::{Entry, Inventory};
@@ -28,8 +33,21 @@ pub struct Inside {
     is_kept: bool,
     /// It is being deleted.
     is_going: bool,
-    /// Kubernetes made it for a service account or a Service, and removes it with that.
-    is_derived: bool,
+    /// Did the cluster make it by itself?
+    derived: Derived,
+}
+
+/// What the cluster made by itself, and removes by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Derived {
+    No,
+    Yes,
+    /// With the Service of its name, where there is one.
+    OfService,
+    /// With the service account of this UID, where that is there.
+    OfAccount(Uid),
+    /// Where OpenShift puts its CA into the namespace.
+    OfOpenShift,
 }
 
 /// Who owns an object.
@@ -43,7 +61,8 @@ struct Owner {
 impl Weigh for Inside {
     fn weight(&self) -> usize {
         let owners = self.owners.iter().map(|owner| size_of::<Owner>() + owner.uid.weight()).sum::<usize>();
-        self.key.weight() + self.uid.weight() + owners
+        let derived = if let Derived::OfAccount(uid) = &self.derived { uid.weight() } else { 0 };
+        self.key.weight() + self.uid.weight() + owners + derived
     }
 }
 
@@ -75,7 +94,7 @@ impl Inside {
             name: object::name(metadata).unwrap_or_default().to_owned(),
         };
         Self {
-            is_derived: is_derived(&key, metadata),
+            derived: derived(&key, metadata),
             key: key.into(),
             uid: object::uid(metadata).map(Uid::from).unwrap_or_default(),
             owners: references.into_iter().flatten().take(Self::OWNERS_MAX).map(owner).collect(),
@@ -86,34 +105,120 @@ impl Inside {
     }
 }
 
-/// What Kubernetes and the platforms on it put into every namespace without being asked.
-const MADE_BY_CLUSTERS: [(&str, &str, &str); 6] = [
-    ("", "ConfigMap", "kube-root-ca.crt"),
-    ("", "ServiceAccount", "default"),
-    // Istio and OpenShift.
-    ("", "ConfigMap", "istio-ca-root-cert"),
-    ("", "ConfigMap", "openshift-service-ca.crt"),
-    ("", "ServiceAccount", "builder"),
-    ("", "ServiceAccount", "deployer"),
-];
+/// Bundle of CAs that kube-controller-manager keeps in every namespace, with its only key. It puts back what others write there.
+const ROOT_CA: (&str, &[&str]) = ("kube-root-ca.crt", &["ca.crt"]);
+/// Annotation that it has there since Kubernetes 1.22.
+const DESCRIPTION: &str = "kubernetes.io/description";
+/// That of Istio, and the label that Istio puts on it.
+const ISTIO_CA: (&str, &str, &str) = ("istio-ca-root-cert", "istio.io/config", "true");
+/// That of OpenShift, and the annotation that has it filled.
+const OPENSHIFT_CA: (&str, &str) = ("openshift-service-ca.crt", "service.beta.openshift.io/inject-cabundle");
+/// Service accounts of each namespace of OpenShift.
+const OPENSHIFT_ACCOUNTS: [&str; 2] = ["builder", "deployer"];
 
-/// Annotation of a token's Secret: the service account that it is for.
-const TOKEN_OF: &str = "kubernetes.io/service-account.name";
+/// Annotations of a token's Secret: name and UID of the service account that it is for.
+const TOKEN_OF: [&str; 2] = ["kubernetes.io/service-account.name", "kubernetes.io/service-account.uid"];
+/// Keys of a token's Secret; the last one is of OpenShift.
+const TOKEN_KEYS: [&str; 4] = ["token", "ca.crt", "namespace", "service-ca.crt"];
+
 /// Label of endpoints that a controller of Kubernetes keeps: which one.
-const ENDPOINTS_BY: &str = "endpointslice.kubernetes.io/managed-by";
+const SLICE_BY: (&str, &[&str]) = (
+    "endpointslice.kubernetes.io/managed-by",
+    &["endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"],
+);
+/// The same of Endpoints, since Kubernetes 1.33.
+const ENDPOINTS_BY: (&str, &[&str]) = ("endpoints.kubernetes.io/managed-by", &["endpoint-controller"]);
 
-fn is_derived(key: &ObjectKey, metadata: &Value) -> bool {
-    let of = |group: &str, kind: &str| key.group == group && key.kind == kind;
-    let is_made = |(group, kind, name): &(&str, &str, &str)| of(group, kind) && key.name == *name;
-    MADE_BY_CLUSTERS.iter().any(is_made)
-        || of("", "Event")
-        || of("events.k8s.io", "Event")
-        // Those that a person keeps belong to a Service without a selector, which is a stranger itself, or ours.
-        || of("", "Endpoints")
-        || (of("discovery.k8s.io", "EndpointSlice")
-            && object::label(metadata, ENDPOINTS_BY).is_some_and(|by| by.ends_with(".k8s.io")))
-        || (of("", "Secret") && object::annotation(metadata, TOKEN_OF).is_some())
-        || is_account(key, metadata)
+/// What the controllers of Kubernetes call themselves as managers of fields: the name of their program, of which some
+/// distributions have one for all.
+const CONTROLLERS: [&str; 4] = ["kube-controller-manager", "hyperkube", "k3s", "kubelite"];
+
+fn derived(key: &ObjectKey, metadata: &Value) -> Derived {
+    let is_by =
+        |(label, values): (&str, &[&str])| object::label(metadata, label).is_some_and(|by| values.contains(&by));
+    let if_so = |is_so: bool| if is_so { Derived::Yes } else { Derived::No };
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("" | "events.k8s.io", "Event") => Derived::Yes,
+        ("discovery.k8s.io", "EndpointSlice") => if_so(is_by(SLICE_BY)),
+        // Others keep their state in Endpoints, or name servers outside of the cluster there.
+        ("", "Endpoints") if is_by(ENDPOINTS_BY) || is_by_controllers(managers(metadata)) => Derived::Yes,
+        ("", "Endpoints") => Derived::OfService,
+        ("", "ConfigMap") => if_so(is_bundle(&key.name, metadata)),
+        ("", "Secret") => of_token(metadata),
+        ("", "ServiceAccount") if key.name == "default" => Derived::Yes,
+        ("", "ServiceAccount") if OPENSHIFT_ACCOUNTS.contains(&key.name.as_str()) => Derived::OfOpenShift,
+        _ => if_so(is_account(key, metadata)),
+    }
+}
+
+/// Is it a bundle of CAs that the cluster keeps in each namespace?
+fn is_bundle(name: &str, metadata: &Value) -> bool {
+    if name == ROOT_CA.0 {
+        return match keys(metadata) {
+            Some(keys) => is_all_of(&keys, ROOT_CA.1),
+            None => object::annotation(metadata, DESCRIPTION).is_some(),
+        };
+    }
+    let (istio, label, value) = ISTIO_CA;
+    let is_istios = name == istio && object::label(metadata, label) == Some(value);
+    is_istios || is_openshift_ca(name, metadata)
+}
+
+fn is_openshift_ca(name: &str, metadata: &Value) -> bool {
+    name == OPENSHIFT_CA.0 && object::annotation(metadata, OPENSHIFT_CA.1).is_some()
+}
+
+/// Is a Secret the token of a service account? Any Secret may have the annotation with its name.
+fn of_token(metadata: &Value) -> Derived {
+    let [Some(_), Some(account)] = TOKEN_OF.map(|annotation| object::annotation(metadata, annotation)) else {
+        return Derived::No;
+    };
+    match keys(metadata) {
+        Some(keys) if is_all_of(&keys, &TOKEN_KEYS) => {
+            // It is gone a moment after its account.
+            let written = managers(metadata).filter(|(_, fields)| fields.is_some_and(has_data)).collect::<Vec<_>>();
+            match is_by_controllers(written.into_iter()) {
+                true => Derived::Yes,
+                false => Derived::OfAccount(account.into()),
+            }
+        }
+        _ => Derived::No,
+    }
+}
+
+/// Who wrote an object, and which fields.
+fn managers(metadata: &Value) -> impl Iterator<Item = (&str, Option<&Map<String, Value>>)> {
+    let entries = object::get(metadata, &["metadata", "managedFields"]).and_then(Value::as_array);
+    entries.into_iter().flatten().map(|entry| {
+        let manager = entry.get("manager").and_then(Value::as_str).unwrap_or_default();
+        (manager, entry.get("fieldsV1").and_then(Value::as_object))
+    })
+}
+
+/// Is there a writer, and are all of them controllers of Kubernetes?
+fn is_by_controllers<'a>(mut managers: impl Iterator<Item = (&'a str, Option<&'a Map<String, Value>>)>) -> bool {
+    let is_one = |(manager, _): (&str, Option<&Map<String, Value>>)| CONTROLLERS.contains(&manager);
+    managers.next().is_some_and(is_one) && managers.all(is_one)
+}
+
+/// Fields with the data of a Secret or ConfigMap.
+const DATA: [&str; 2] = ["f:data", "f:binaryData"];
+
+fn has_data(fields: &Map<String, Value>) -> bool {
+    DATA.iter().any(|field| fields.contains_key(*field))
+}
+
+/// The keys that a Secret or ConfigMap has, by who wrote them; `None` where that was not kept.
+fn keys(metadata: &Value) -> Option<Vec<&str>> {
+    let mut fields = managers(metadata).filter_map(|(_, fields)| fields).peekable();
+    fields.peek()?;
+    let data = fields.flat_map(|fields| DATA.iter().filter_map(|field| fields.get(*field)?.as_object()));
+    Some(data.flat_map(Map::keys).filter_map(|key| key.strip_prefix("f:")).collect())
+}
+
+/// Are there keys, and none but these?
+fn is_all_of(keys: &[&str], known: &[&str]) -> bool {
+    !keys.is_empty() && keys.iter().all(|key| known.contains(key))
 }
 
 /// Is it the account that `kurator attach` made, or a right of it? It goes with the last hub that works as it.
@@ -211,7 +316,19 @@ pub fn inhabitants(
     };
     let present: HashSet<&Uid> = inside.iter().map(|one| &one.uid).collect();
     let is_namespace = container.kind == "Namespace";
-    let first = inside.iter().filter(|one| one.is_going || one.is_derived || is_ours(one));
+    let is_there = |kind: &str, name: &str| {
+        inside.iter().any(|one| one.key.group.is_empty() && one.key.kind == kind && one.key.name == name)
+    };
+    let is_openshift = inside.iter().any(|one| one.derived == Derived::Yes && one.key.name == OPENSHIFT_CA.0);
+    let is_derived = |one: &Inside| match &one.derived {
+        Derived::No => false,
+        Derived::Yes => true,
+        // The Service is a stranger itself, or ours.
+        Derived::OfService => is_there("Service", &one.key.name),
+        Derived::OfAccount(account) => present.contains(account),
+        Derived::OfOpenShift => is_openshift,
+    };
+    let first = inside.iter().filter(|one| one.is_going || is_derived(one) || is_ours(one));
     let mut going: HashSet<&Uid> = first.map(|one| &one.uid).collect();
     let mut others: Vec<&Inside> = inside.iter().filter(|one| !going.contains(&one.uid)).collect();
     for _ in 0..OWNED_DEPTH_MAX {

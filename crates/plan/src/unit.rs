@@ -21,7 +21,7 @@
 
 mod away;
 mod cluster;
-mod consent;
+pub(crate) mod consent;
 mod decide;
 mod edit;
 mod empty;

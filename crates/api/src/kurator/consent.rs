@@ -2,13 +2,15 @@
 //!
 //! An approval ([`super::annotation::APPROVE`]) names a list that the hub has made. A command that shows the list and makes
 //! the edit itself writes a consent instead: a set of members and objects, and which kind of edit takes them out. What is
-//! released by it is a part of that set.
+//! released by it is a part of that set, and only by that edit: it says which entry is taken out of which list, and what the list
+//! is without it.
 
 use std::time::Duration;
 
-use model::{Digest, MemberName, Timestamp};
+use model::{Digest, MemberName, ObjectKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::fleet::v1alpha1::ClusterRef;
 use crate::delivery::{LeavingCause, ObjectSet};
 
 /// One consent. The annotation holds a JSON list of them.
@@ -19,6 +21,9 @@ pub struct Consent {
     pub given: Timestamp,
     /// The kind of edit.
     pub cause: LeavingCause,
+    /// The edit itself. A consent without one, as an earlier version wrote it, is for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<FleetEdit>,
     /// To what.
     pub scopes: Vec<ConsentScope>,
 }
@@ -36,6 +41,37 @@ pub struct ConsentScope {
     pub placed: Option<Timestamp>,
     /// The objects that may be deleted there.
     pub objects: ObjectSet,
+}
+
+/// One entry is taken out of the list of a Fleet, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetEdit {
+    /// Name of the Fleet.
+    pub fleet: String,
+    /// The entry.
+    pub entry: ClusterRef,
+    /// The entries that stay.
+    pub rest: ObjectSet,
+}
+
+impl FleetEdit {
+    /// Takes an entry out of a list in which it is, or was.
+    pub fn new(fleet: &str, entry: ClusterRef, listed: &[ClusterRef]) -> Self {
+        let rest: Vec<ObjectKey> = listed.iter().filter(|other| **other != entry).map(key).collect();
+        Self { fleet: fleet.to_owned(), entry, rest: ObjectSet::new(&rest) }
+    }
+
+    /// Do the entries that are to stay stand in this list, or in `agreed`, which others were told to take out? One that was put
+    /// into the list since does not matter.
+    pub fn keeps_the_rest(&self, listed: &[ClusterRef], agreed: &[ClusterRef]) -> bool {
+        let there: Vec<ObjectKey> = listed.iter().chain(agreed).map(key).collect();
+        ObjectSet::new(there.iter().filter(|key| self.rest.contains(key))).len() == self.rest.len()
+    }
+}
+
+fn key(entry: &ClusterRef) -> ObjectKey {
+    ObjectKey { kind: entry.kind.clone(), name: entry.name.clone(), ..ObjectKey::default() }
 }
 
 impl Consent {
@@ -75,8 +111,12 @@ mod tests {
 
     #[test]
     fn a_consent_lapses_after_a_day_and_is_not_for_the_future() {
-        let consent =
-            Consent { given: "2026-01-01T12:00:00Z".parse().unwrap(), cause: LeavingCause::NotListed, scopes: vec![] };
+        let consent = Consent {
+            given: "2026-01-01T12:00:00Z".parse().unwrap(),
+            cause: LeavingCause::NotListed,
+            edit: None,
+            scopes: vec![],
+        };
         for (now, holds) in [
             ("2026-01-01T11:54:59Z", false),
             ("2026-01-01T11:55:00Z", true),
@@ -98,7 +138,9 @@ mod tests {
             objects: ObjectSet::default(),
         };
         let given = "2026-01-01T12:00:00Z".parse().unwrap();
-        let all = vec![Consent { given, cause: LeavingCause::NotListed, scopes: vec![scope] }];
+        let entry = |name: &str| ClusterRef { kind: "AttachedCluster".into(), name: name.into() };
+        let edit = Some(FleetEdit::new("f", entry("a"), &[entry("a"), entry("b")]));
+        let all = vec![Consent { given, cause: LeavingCause::NotListed, edit, scopes: vec![scope] }];
         assert_eq!(Consent::read(&Consent::write(&all)), all);
         for text in ["", "{}", "yes", "[{\"given\": \"now\"}]", "sha256:00"] {
             assert_eq!(Consent::read(text), [], "{text}");

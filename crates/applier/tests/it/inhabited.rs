@@ -63,7 +63,9 @@ async fn without_others_they_go() {
     let unit = world.set("a", 1, vec![namespace(), map("ours"), definition(), gadget("ours")]);
     world.applied(&unit).await;
     // What every cluster puts into a namespace, and what the unit's objects own.
-    world.post(MAPS, map("kube-root-ca.crt")).await;
+    let mut bundle = map("kube-root-ca.crt");
+    bundle["data"] = json!({"ca.crt": "pem"});
+    world.post(MAPS, bundle).await;
     let ours = world.get(&format!("{MAPS}/ours")).await.unwrap();
     let mut owned = map("owned");
     owned["metadata"]["ownerReferences"] =

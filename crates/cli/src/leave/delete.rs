@@ -10,10 +10,11 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Client, ResourceExt};
 use model::MemberName;
+use plan::application::unit_ids;
 use plan::departure::Objects;
 use serde_json::json;
 
-use super::fleet::fleet_of;
+use super::fleet::{TRIES_MAX, fleet_of};
 use super::left::{self, Left};
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
@@ -34,7 +35,6 @@ pub(crate) async fn run(common: &Common, what: &Delete, verbose: bool) -> anyhow
 
 async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let app = connect::application(&client, common, name).await?;
     let parts = parts(&client, &common.namespace, &app).await?;
     output::print_stderr(format_args!("app/{name} would be deleted, with what it has in members:"));
@@ -54,25 +54,14 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
             "away": absent.keys().collect::<Vec<_>>()})
         };
         ask::confirm_facts(common.output, &format!("Delete app/{name}?"), "nothing was deleted", &command, facts)?;
-        // The answer may have taken a while. What goes must not be more than what was shown.
-        if let Some(more) =
-            self::parts(&client, &common.namespace, &app).await?.iter().find(|part| is_more(part, &parts))
-        {
-            bail!(
-                "app/{name}: policy {} has more in member {} than was shown a moment ago, and nothing was deleted; look again with \
-                 the same command",
-                more.policy,
-                more.member
-            );
-        }
     }
     let apps = BTreeSet::from([name.to_owned()]);
     let left = Left::before(&client, &common.namespace, &apps).await;
+    let shown = Shown { client: &client, namespace: &common.namespace, name, app: &app, parts: &parts };
+    // The answer may have taken a while.
+    let looked = if what.ask.yes { app.clone() } else { shown.look_again().await? };
     let began = tokio::time::Instant::now();
-    // This one, and not another that was made under the name since.
-    let only = Preconditions { uid: app.uid(), resource_version: None };
-    let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
-    api.delete(name, &delete).await.map_err(asked(&format!("cannot delete app/{name}")))?;
+    shown.delete(looked).await?;
     let (namespace, see) = (common.namespace.as_str(), format!("app/{name}"));
     let leave = Leave { client: &client, namespace, apps: &apps, member: None, deleted: true };
     let end =
@@ -102,6 +91,55 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
     Ok(())
 }
 
+/// What was shown of an Application that is to be deleted.
+struct Shown<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    name: &'a str,
+    app: &'a Application,
+    parts: &'a [Part],
+}
+
+impl Shown<'_> {
+    /// Reads the Application again, since what it says itself decides what goes, and what it has in members.
+    ///
+    /// # Errors
+    /// More would go than was shown, or it is another one by now.
+    async fn look_again(&self) -> anyhow::Result<Application> {
+        let Self { client, namespace, name, .. } = self;
+        let api: Api<Application> = Api::namespaced((*client).clone(), namespace);
+        let app = api.get_opt(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
+        let Some(app) = app.filter(|app| app.uid() == self.app.uid()) else {
+            bail!("app/{name}: it is gone, or another one than was shown a moment ago, and nothing was deleted");
+        };
+        let now = parts(client, namespace, &app).await?;
+        if let Some(more) = now.iter().find(|part| is_more(part, self.parts)) {
+            bail!(
+                "app/{name}: more of policy {} in member {} would go than was shown a moment ago, and nothing was deleted; look \
+                 again with the same command",
+                more.policy,
+                more.member
+            );
+        }
+        Ok(app)
+    }
+
+    /// Deletes it as it was looked at. Its status is written once a second at most: one that was changed in between, by whomever,
+    /// is looked at again.
+    async fn delete(&self, mut looked: Application) -> anyhow::Result<()> {
+        let api: Api<Application> = Api::namespaced(self.client.clone(), self.namespace);
+        for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+            let only = Preconditions { uid: looked.uid(), resource_version: looked.resource_version() };
+            let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+            match api.delete(self.name, &delete).await {
+                Err(kube::Error::Api(status)) if status.code == 409 && !last => looked = self.look_again().await?,
+                other => return other.map(drop).map_err(asked(&format!("cannot delete app/{}", self.name))),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What an Application has in members, and what becomes of it.
 async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::Result<Vec<Part>> {
     let name = &app.name_any();
@@ -109,7 +147,7 @@ async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::R
     let decisions = decisions.map_err(|why| anyhow::anyhow!(why.into_words()))?;
     let known = list::application(client, namespace, name).await?;
     let said = app.annotations().get(ON_DELETE).cloned();
-    let parts = list::parts(&decisions, &known, |_| true, |decision| removal(said.as_deref(), decision));
+    let parts = list::parts(&decisions, &known, |_| true, |decision| removal(said.as_deref(), app, decision));
     Ok(if said.is_some() { kept_by_owner(parts, &decisions) } else { parts })
 }
 
@@ -126,12 +164,16 @@ fn kept_by_owner(mut parts: Vec<Part>, decisions: &[DecisionSpec]) -> Vec<Part> 
     parts
 }
 
-/// What becomes of a unit's objects when its Application is deleted: as the annotation says, else as its policy prunes.
-fn removal(said: Option<&str>, decision: &DecisionSpec) -> Removal {
+/// What becomes of a unit's objects when its Application is deleted: as the annotation says, else as its policy prunes. That may
+/// have been edited a moment ago, and not be decided yet.
+fn removal(said: Option<&str>, app: &Application, decision: &DecisionSpec) -> Removal {
+    let units = unit_ids(app).into_iter().zip(&app.spec.sync_policies);
+    let mut mine =
+        units.filter(|(unit, _)| *unit == decision.unit).filter_map(|(_, policy)| policy.kustomization.as_ref());
     match said {
         Some("prune") => Removal::Prune,
         Some(_) => Removal::Release,
-        None if decision.prune => Removal::Prune,
+        None if decision.prune || mine.any(|kustomization| kustomization.prune) => Removal::Prune,
         None => Removal::Release,
     }
 }

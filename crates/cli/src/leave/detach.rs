@@ -20,12 +20,12 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Client, Resource, ResourceExt};
-use model::{MemberName, ObjectKey};
+use model::{Clock as _, MemberName, ObjectKey};
 use plan::departure::{Objects, Stays, says_what_is_there};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fleet::{Exit, listing, origin, take_out};
+use super::fleet::{Exit, TRIES_MAX, listing, origin, take_out};
 use super::left;
 use super::list::{self, Known, Sight, counted};
 use super::wait::End;
@@ -142,13 +142,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
         ask::confirm_facts(common.output, &question, "nothing was changed", &command, facts)?;
     }
     let began = Instant::now();
-    let mut said = Vec::new();
-    for exit in &exits {
-        said.push((exit, exit.apps()));
-        if !is_told {
-            exit.consent().await?;
-        }
-    }
+    let said: Vec<(&Exit, BTreeSet<String>)> = exits.iter().map(|exit| (exit, exit.apps())).collect();
     let mut before = Vec::new();
     for (exit, apps) in &said {
         before.push((*exit, exit.left(apps).await));
@@ -156,7 +150,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     match is_told {
         // It may have been said without this command: the Secret goes with the AttachedCluster only if that owns it.
         true => parting.own_secret_alone().await?,
-        false => parting.begin(how).await?,
+        false => parting.agree_and_begin(&exits, how).await?,
     }
     let mut left = Vec::new();
     for (exit, before) in before.iter().filter(|_| !what.ask.wait.no_wait) {
@@ -547,6 +541,30 @@ impl Parting {
         Ok(others.into_iter().any(|other| other.spec.kubeconfig.name == *secret))
     }
 
+    /// Writes the consents of what leaves fleets first, and tells the hub. A hub that cannot be told leaves none behind.
+    async fn agree_and_begin(&self, exits: &[Exit], how: How) -> anyhow::Result<()> {
+        let now = hub::SystemClock.now();
+        let mut given = Vec::new();
+        let mut done = Ok(());
+        for exit in exits {
+            match exit.consent(now).await {
+                Ok(consents) => given.push((exit, consents)),
+                Err(why) => {
+                    done = Err(why);
+                    break;
+                }
+            }
+        }
+        if done.is_ok() {
+            done = self.begin(how).await;
+        }
+        let Err(mut why) = done else { return Ok(()) };
+        for (exit, consents) in &given {
+            why = exit.take_back(consents, why).await;
+        }
+        Err(why)
+    }
+
     /// Tells the hub, and takes the entry out of the fleets that list it. That does not wait for the end: a command that is
     /// interrupted would leave the entry behind. It deletes nothing, since the entry makes no member from here on.
     async fn begin(&self, how: How) -> anyhow::Result<()> {
@@ -570,21 +588,36 @@ impl Parting {
         self.own_secret_alone().await?;
         let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("AttachedCluster {namespace}/{name}");
-        let is_going = self.attached.metadata.deletion_timestamp.is_some();
         let said = match how {
             How::Keep => None,
             How::Release => Some(RELEASE),
             How::Remove => Some(REMOVE),
         };
-        let mut metadata = json!({"uid": self.attached.uid(), "annotations": {ON_DETACH: said}});
-        if how != How::Keep && !is_going {
-            let mut finalizers = self.attached.finalizers().to_vec();
-            finalizers.retain(|finalizer| finalizer != DETACH_FINALIZER);
-            finalizers.push(DETACH_FINALIZER.to_owned());
-            metadata["finalizers"] = json!(finalizers);
+        // Written at the version that was read: others have finalizers of their own on it, and may have put one on, or taken it off,
+        // while the question was open.
+        let mut read = self.attached.clone();
+        for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+            let mut metadata = json!({"uid": read.uid(), "resourceVersion": read.resource_version(), "annotations": {ON_DETACH: said}});
+            if how != How::Keep && read.metadata.deletion_timestamp.is_none() {
+                let mut finalizers = read.finalizers().to_vec();
+                finalizers.retain(|finalizer| finalizer != DETACH_FINALIZER);
+                finalizers.push(DETACH_FINALIZER.to_owned());
+                metadata["finalizers"] = json!(finalizers);
+            }
+            let patch = json!({"metadata": metadata});
+            match api.patch(name, &params(), &Patch::Merge(&patch)).await {
+                Err(kube::Error::Api(status)) if status.code == 409 && !last => {
+                    read = api.get(name).await.map_err(asked(&format!("cannot read {what}")))?;
+                    if read.uid() != self.attached.uid() {
+                        bail!("{what} is another one than was shown a moment ago, and nothing was changed");
+                    }
+                }
+                other => {
+                    other.map_err(asked(&format!("cannot write {what}")))?;
+                    break;
+                }
+            }
         }
-        let patch = json!({"metadata": metadata});
-        api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot write {what}")))?;
         if how == How::Remove {
             return Ok(());
         }

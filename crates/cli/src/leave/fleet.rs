@@ -8,7 +8,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{CONSENT, ORIGIN};
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::consent::{Consent, ConsentScope};
+use api::kurator::consent::{Consent, ConsentScope, FleetEdit};
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::api::{ListParams, Patch};
 use kube::{Client, ResourceExt};
@@ -27,7 +27,7 @@ use crate::output;
 use crate::sync::params;
 
 /// Tries of a write that meets a newer version: as of `kurator approve`.
-const TRIES_MAX: usize = 5;
+pub(super) const TRIES_MAX: usize = 5;
 
 pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
@@ -75,6 +75,12 @@ pub(crate) struct Exit {
     /// By Application, the placements of its policies: a consent is of one that is still there.
     open: BTreeMap<String, Open>,
 }
+
+/// What was agreed to, by Application.
+pub(crate) type Given = BTreeMap<String, Consent>;
+
+/// The kind of what a fleet lists and the hub follows.
+const KIND: &str = "AttachedCluster";
 
 /// Policies in members, and since when they are there.
 type Open = BTreeSet<(String, MemberName, Option<Timestamp>)>;
@@ -175,7 +181,7 @@ impl Exit {
             };
             ask::confirm_facts(format, &question, "nothing was changed", command, facts)?;
         }
-        self.edit().await?;
+        self.edit(hub::SystemClock.now()).await?;
         if how.wait.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
     }
 
@@ -227,20 +233,71 @@ impl Exit {
         list::numbers(&self.parts).without(stayed).in_words()
     }
 
-    /// Writes the consents of the Applications, and then the fleet.
-    async fn edit(&self) -> anyhow::Result<()> {
-        self.consent().await?;
-        take_out(&Api::namespaced(self.client.clone(), &self.namespace), &self.fleet, &self.entry).await
+    /// Writes the consents of the Applications, and then the fleet. A fleet that cannot be written leaves none behind.
+    async fn edit(&self, now: Timestamp) -> anyhow::Result<()> {
+        let given = self.consent(now).await?;
+        let fleets = Api::namespaced(self.client.clone(), &self.namespace);
+        match take_out(&fleets, &self.fleet, &self.entry).await {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.take_back(&given, why).await),
+        }
     }
 
-    /// Writes the consents of the Applications. They do nothing before the fleet is edited, and lapse after a day.
-    pub(crate) async fn consent(&self) -> anyhow::Result<()> {
-        let given = hub::SystemClock.now();
-        for (app, consent) in consents(&self.parts, given)? {
-            let open = self.open.get(&app).cloned().unwrap_or_default();
-            write_consent(&Api::namespaced(self.client.clone(), &self.namespace), &app, &consent, &open).await?;
+    /// Writes the consents of the Applications. They do nothing before the fleet is edited, are for that edit alone, and lapse
+    /// after a day.
+    pub(crate) async fn consent(&self, now: Timestamp) -> anyhow::Result<Given> {
+        let given = consents(&self.parts, now, &self.fleet_edit().await?)?;
+        for (app, consent) in &given {
+            let open = self.open.get(app).cloned().unwrap_or_default();
+            if let Err(why) = write_consent(&self.applications(), app, consent, &open).await {
+                return Err(self.take_back(&given, why).await);
+            }
         }
-        Ok(())
+        Ok(given)
+    }
+
+    /// What is to be made of the fleet's list as it is now.
+    async fn fleet_edit(&self) -> anyhow::Result<FleetEdit> {
+        let api: Api<Fleet> = Api::namespaced(self.client.clone(), &self.namespace);
+        let name = &self.fleet;
+        let fleet = api.get_opt(name).await.map_err(asked(&format!("cannot read fleet/{name}")))?;
+        let listed = fleet.map(|fleet| fleet.spec.clusters).unwrap_or_default();
+        if listed.len() > ObjectSet::OBJECTS_MAX {
+            bail!(
+                "fleet/{name} lists {}, and a list that is agreed to before the edit holds {}: edit the fleet, and then approve with \
+                 `kurator approve`; nothing was changed",
+                counted(listed.len(), "cluster"),
+                ObjectSet::OBJECTS_MAX
+            );
+        }
+        let entry = ClusterRef { kind: KIND.to_owned(), name: self.entry.clone() };
+        Ok(FleetEdit::new(name, entry, &listed))
+    }
+
+    /// Takes consents back, since what they are for was not done. `why` that is; the same with what became of them.
+    pub(crate) async fn take_back(&self, given: &Given, why: anyhow::Error) -> anyhow::Error {
+        let mut stands = Vec::new();
+        for (app, consent) in given {
+            if let Err(error) = retract(&self.applications(), app, consent).await {
+                stands.push((app, error));
+            }
+        }
+        let Some((app, error)) = stands.first() else {
+            return match given.is_empty() {
+                true => why,
+                false => anyhow::anyhow!("{why:#}; what was agreed to was taken back"),
+            };
+        };
+        let (member, fleet, namespace) = (&self.member, &self.fleet, &self.namespace);
+        let apps = stands.iter().map(|(app, _)| format!("app/{app}")).collect::<Vec<_>>().join(", ");
+        anyhow::anyhow!(
+            "{why:#}; what was agreed to stands on {apps} for a day, for taking member/{member} out of fleet/{fleet}, and cannot be \
+             taken back ({error:#}): `kubectl annotate applications.apps.kurator.dev {app} -n {namespace} {CONSENT}-` does it"
+        )
+    }
+
+    fn applications(&self) -> Api<Application> {
+        Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// The Applications that have something there.
@@ -427,7 +484,7 @@ fn listed_by(fleets: &[&str]) -> String {
 }
 
 fn is_entry(entry: &ClusterRef, attached: &str) -> bool {
-    entry.kind == "AttachedCluster" && entry.name == attached
+    entry.kind == KIND && entry.name == attached
 }
 
 /// The fleet that an Application names, in any of its policies: admission sees to it that they agree.
@@ -441,8 +498,8 @@ pub(super) fn fleet_of(app: &Application) -> Option<&str> {
 ///
 /// # Errors
 /// There are more objects than a consent can hold.
-fn consents(parts: &[Part], given: Timestamp) -> anyhow::Result<BTreeMap<String, Consent>> {
-    let mut out: BTreeMap<String, Consent> = BTreeMap::new();
+fn consents(parts: &[Part], given: Timestamp, edit: &FleetEdit) -> anyhow::Result<Given> {
+    let mut out = Given::new();
     for part in parts {
         let Some(objects) = &part.objects else { continue };
         let set = ObjectSet::new(&objects.goes);
@@ -457,7 +514,12 @@ fn consents(parts: &[Part], given: Timestamp) -> anyhow::Result<BTreeMap<String,
             );
         }
         let consent = out.entry(part.app.clone());
-        let consent = consent.or_insert_with(|| Consent { given, cause: LeavingCause::NotListed, scopes: Vec::new() });
+        let consent = consent.or_insert_with(|| Consent {
+            given,
+            cause: LeavingCause::NotListed,
+            edit: Some(edit.clone()),
+            scopes: Vec::new(),
+        });
         consent.scopes.push(ConsentScope {
             policy: part.policy.clone(),
             member: part.member.clone(),
@@ -514,6 +576,26 @@ async fn write_consent(api: &Api<Application>, name: &str, consent: &Consent, op
         match api.patch(name, &params(), &Patch::Merge(&patch)).await {
             Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
             other => return other.map(drop).map_err(asked(&format!("cannot write what was agreed to on app/{name}"))),
+        }
+    }
+    Ok(())
+}
+
+/// Takes a consent off an Application, and leaves the others there.
+async fn retract(api: &Api<Application>, name: &str, consent: &Consent) -> anyhow::Result<()> {
+    for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+        let app = api.get_opt(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
+        let Some(app) = app else { return Ok(()) };
+        let known = app.annotations().get(CONSENT).map(|text| Consent::read(text)).unwrap_or_default();
+        let rest: Vec<Consent> = known.iter().filter(|known| *known != consent).cloned().collect();
+        if rest.len() == known.len() {
+            return Ok(());
+        }
+        let written = if rest.is_empty() { Value::Null } else { json!(Consent::write(&rest)) };
+        let patch = json!({"metadata": {"resourceVersion": app.resource_version(), "annotations": {CONSENT: written}}});
+        match api.patch(name, &params(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
+            other => return other.map(drop).map_err(asked(&format!("cannot write app/{name}"))),
         }
     }
     Ok(())

@@ -153,6 +153,25 @@ fn what_a_rendering_asks_for_is_loaded_until_it_is_whole() {
     assert_eq!(broken, Err(Failure::Disk("x".into())));
 }
 
+#[test]
+fn a_directory_in_which_nothing_is_an_object_is_said() {
+    let warnings = |path: &str, files: &[(&str, &str)]| -> Vec<String> {
+        let mut tree = FileTree::new();
+        files.iter().for_each(|(path, text)| tree.insert_file(*path, text.as_bytes().to_vec()));
+        let inputs = KustomizeInputs { path: Some(path.into()), ..KustomizeInputs::default() };
+        let mut given = Given { tree, remotes: render::Remotes::new() };
+        let rendered = answer::render(&mut given, &inputs, &mut |_, questions| panic!("{questions:?}")).unwrap();
+        of_tree(rendered, &inputs).unwrap().summary.warnings.to_vec()
+    };
+    let said = ["there is no object in ./app"];
+    assert_eq!(warnings("./app", &[("app/README.md", "# later\n")]), said);
+    assert_eq!(warnings("./app", &[("app/kustomization.yaml", "kind: Kustomization\n")]), said);
+    assert_eq!(warnings("./app", &[("app/later.yaml", "# apiVersion: v1\n")]), said);
+    assert_eq!(warnings("", &[("README.md", "# later\n")]), ["there is no object in the root of the source"]);
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n";
+    assert_eq!(warnings("./app", &[("app/m.yaml", map)]), [""; 0]);
+}
+
 fn revision(policy: Value) -> RevisionSpec {
     let artifact = ArtifactRecord {
         digest: Digest::of(b"none"),

@@ -4,8 +4,8 @@ use api::delivery::{Decision, LeavingCause, ObjectSet, label};
 use api::kurator::annotation::{CONSENT, DETACH_FINALIZER, ON_DETACH, RELEASE, REMOVE};
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::consent::{Consent, ConsentScope};
-use api::kurator::fleet::v1alpha1::Fleet;
+use api::kurator::consent::{Consent, ConsentScope, FleetEdit};
+use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -39,9 +39,13 @@ async fn agree(stage: &Stage, member: &str, maps: &[&str]) {
     };
     let mut keys = vec![key("", "Namespace", "", "app"), key("apps", "Deployment", "app", "web")];
     keys.extend(maps.iter().map(|name| key("", "ConfigMap", "app", name)));
+    let fleets: Api<Fleet> = Api::namespaced(stage.client(), "default");
+    let fleet = fleets.get("f").await.unwrap();
+    let entry = ClusterRef { kind: "AttachedCluster".into(), name: member.to_string() };
+    let edit = Some(FleetEdit::new("f", entry, &fleet.spec.clusters));
     let scope = ConsentScope { policy: "p".into(), member, placed, objects: ObjectSet::new(&keys) };
     let given = hub::SystemClock.now();
-    let consent = Consent { given, cause: LeavingCause::NotListed, scopes: vec![scope] };
+    let consent = Consent { given, cause: LeavingCause::NotListed, edit, scopes: vec![scope] };
     let app: Api<Application> = Api::namespaced(stage.client(), "default");
     merge(&app, "app", json!({"metadata": {"annotations": {CONSENT: Consent::write(&[consent])}}})).await;
 }

@@ -45,6 +45,13 @@ pub fn without_directory(why: &str) -> String {
     format!("{what}{WITHOUT_DIRECTORY}")
 }
 
+/// What is said of a policy whose directory is there and in which nothing is an object: a README, a kustomization without
+/// resources, a file with a comment only. That may be meant, as for a base that overlays fill later, so it is no fault.
+pub fn without_objects(path: &str) -> String {
+    let path = if path.is_empty() { "the root of the source".to_owned() } else { words::cut(path) };
+    format!("there is no object in {path}")
+}
+
 /// The same, out of what is said to be a mistake in the sources of an Application.
 fn missing_directory(application: &Application, policy: &str) -> Option<String> {
     let said = condition::find(&application.status.as_ref()?.conditions, condition::SOURCE_WARNINGS)?;

@@ -50,6 +50,11 @@ fn labelled(mut object: Value) -> Value {
     object
 }
 
+fn going(mut object: Value) -> Value {
+    object["metadata"]["deletionTimestamp"] = json!("2026-11-26T10:00:00Z");
+    object
+}
+
 fn owned(mut object: Value, owners: &[(&str, &str)]) -> Value {
     let owner = |(kind, uid): &(&str, &str)| json!({"apiVersion": "v1", "kind": kind, "name": uid, "uid": uid});
     object["metadata"]["ownerReferences"] = owners.iter().map(owner).collect();
@@ -59,23 +64,9 @@ fn owned(mut object: Value, owners: &[(&str, &str)]) -> Value {
 #[test]
 fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
     let config = |name: &str| object("ConfigMap", name);
-    let going = |mut object: Value| {
-        object["metadata"]["deletionTimestamp"] = json!("2026-11-26T10:00:00Z");
-        object
-    };
     let kept = |mut object: Value| {
         object["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
         object
-    };
-    let token = |mut object: Value| {
-        object["metadata"]["annotations"] = json!({TOKEN_OF: "default"});
-        object
-    };
-    let slice = |by: &str| {
-        let mut slice = object("EndpointSlice", "web-1");
-        slice["group"] = json!("discovery.k8s.io");
-        slice["metadata"]["labels"] = json!({ENDPOINTS_BY: by});
-        slice
     };
     for (object, is_stranger) in [
         (labelled(config("a")), false),
@@ -88,15 +79,10 @@ fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
         (kept(labelled(config("a"))), true),
         (labelled(config("mine")), true),
         (going(config("mine")), false),
-        (config("kube-root-ca.crt"), false),
         (object("ServiceAccount", "default"), false),
         (object("ServiceAccount", "mine"), true),
         (object("Event", "web.1"), false),
-        (object("Endpoints", "web"), false),
         (object("Secret", "mine"), true),
-        (token(object("Secret", "default-token")), false),
-        (slice("endpointslice-controller.k8s.io"), false),
-        (slice("me"), true),
         (object("PersistentVolumeClaim", "data-web-0"), true),
     ] {
         assert_eq!(who(std::slice::from_ref(&object)).strangers().is_some(), is_stranger, "{object}");
@@ -104,6 +90,82 @@ fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
     let two = who(&[config("y"), config("x"), labelled(config("a"))]);
     assert_eq!(two, Inhabitants::Strangers { count: 2, first: "ConfigMap shop/x".into() });
     assert_eq!(two.strangers().unwrap(), "ConfigMap shop/x and 1 more");
+}
+
+/// The same with data of these keys, written by somebody.
+fn written(mut object: Value, manager: &str, keys: &[&str]) -> Value {
+    let data: serde_json::Map<String, Value> = keys.iter().map(|key| (format!("f:{key}"), json!({}))).collect();
+    let entry = json!({"manager": manager, "operation": "Update", "fieldsV1": {"f:data": data, "f:type": {}}});
+    let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    object["metadata"]["managedFields"] = entries.into_iter().chain([entry]).collect();
+    object
+}
+
+fn noted(mut object: Value, field: &str, notes: &[(&str, &str)]) -> Value {
+    for (key, value) in notes {
+        object["metadata"][field][*key] = json!(value);
+    }
+    object
+}
+
+#[test]
+fn what_the_cluster_makes_by_itself_is_told_from_what_others_call_so() {
+    let config = |name: &str| object("ConfigMap", name);
+    let (root, istio, openshift) = (ROOT_CA.0, ISTIO_CA.0, OPENSHIFT_CA.0);
+    let by_istio = |value: &str| noted(config(istio), "labels", &[(ISTIO_CA.1, value)]);
+    let by_openshift = || noted(config(openshift), "annotations", &[(OPENSHIFT_CA.1, "true")]);
+    let token = |uid: &str| {
+        noted(object("Secret", "robot-token"), "annotations", &[(TOKEN_OF[0], "robot"), (TOKEN_OF[1], uid)])
+    };
+    let only_name = || noted(object("Secret", "robot-token"), "annotations", &[(TOKEN_OF[0], "default")]);
+    let keys = &["token", "ca.crt", "namespace"];
+    let robot = || labelled(object("ServiceAccount", "robot"));
+    let endpoints = || object("Endpoints", "web");
+    let slice = |by: &str| {
+        let mut slice = noted(object("EndpointSlice", &format!("web-{by}")), "labels", &[(SLICE_BY.0, by)]);
+        slice["group"] = json!("discovery.k8s.io");
+        slice
+    };
+    let kcm = CONTROLLERS[0];
+    for (about, objects, strangers) in [
+        ("as it is written", vec![written(config(root), kcm, &["ca.crt"])], 0),
+        ("by another program", vec![written(config(root), "kurator-housekeeping", &["ca.crt"])], 0),
+        ("described, and nobody kept who wrote it", vec![noted(config(root), "annotations", &[(DESCRIPTION, "x")])], 0),
+        ("the name alone", vec![config(root)], 1),
+        ("other data under the name", vec![written(config(root), "kubectl", &["mine"])], 1),
+        ("and beside it", vec![written(written(config(root), kcm, &["ca.crt"]), "kubectl", &["mine"])], 1),
+        ("Istio's", vec![by_istio("true")], 0),
+        ("no Istio there", vec![config(istio), by_istio("false")], 2),
+        ("OpenShift's", vec![by_openshift(), object("ServiceAccount", "builder")], 0),
+        ("no OpenShift there", vec![config(openshift), object("ServiceAccount", "builder")], 2),
+        ("a token whose account has gone", vec![written(token("gone"), kcm, keys)], 0),
+        (
+            "a token of an account that is there",
+            vec![written(token("robot"), "k8s", keys), owned(robot(), &[("Pod", "gone")])],
+            0,
+        ),
+        ("a token of nobody", vec![written(token("gone"), "kubectl", keys)], 1),
+        ("any Secret with the annotation", vec![written(only_name(), "kubectl", &["password"])], 1),
+        (
+            "or with both",
+            vec![written(token("robot"), "kubectl", &["password"]), owned(robot(), &[("Pod", "gone")])],
+            1,
+        ),
+        ("or with none who wrote it", vec![token("robot"), owned(robot(), &[("Pod", "gone")])], 1),
+        ("endpoints of a Service", vec![endpoints(), going(object("Service", "web"))], 0),
+        ("endpoints of none", vec![endpoints(), going(object("Service", "other"))], 1),
+        ("endpoints that others keep", vec![written(endpoints(), "Patroni", &[])], 1),
+        ("endpoints of a Service that has gone", vec![written(endpoints(), kcm, &[])], 0),
+        ("the same by label", vec![noted(endpoints(), "labels", &[(ENDPOINTS_BY.0, ENDPOINTS_BY.1[0])])], 0),
+        ("slices", vec![slice(SLICE_BY.1[0]), slice("me"), slice("me.k8s.io")], 2),
+    ] {
+        let count = match who(&objects) {
+            Inhabitants::Strangers { count, .. } => count,
+            Inhabitants::Nobody => 0,
+            Inhabitants::Unseen(why) => panic!("{why}"),
+        };
+        assert_eq!(count, strangers, "{about}");
+    }
 }
 
 #[test]

@@ -79,7 +79,8 @@ mod tests {
             objects: ObjectSet::default(),
         };
         let given = "2026-01-01T00:00:00Z".parse().unwrap();
-        let consent = Consent::write(&[Consent { given, cause: LeavingCause::NotListed, scopes: vec![scope] }]);
+        let consent =
+            Consent::write(&[Consent { given, cause: LeavingCause::NotListed, edit: None, scopes: vec![scope] }]);
         for (old, new, expect) in [
             (None, app(json!({})), vec![]),
             (

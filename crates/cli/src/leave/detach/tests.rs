@@ -270,6 +270,42 @@ async fn a_removal_is_one_write() {
 }
 
 #[tokio::test]
+async fn finalizers_of_others_are_those_of_the_version_that_is_written() {
+    let version = |version: &str, finalizers: &[&str]| {
+        let mut one = attached();
+        one.metadata.resource_version = Some(version.to_owned());
+        one.metadata.uid = Some("u".to_owned());
+        one.metadata.finalizers = Some(finalizers.iter().map(ToString::to_string).collect());
+        one
+    };
+    let answer = |one: &AttachedCluster| (200, serde_json::to_value(one).unwrap());
+    let all = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedClusterList", "metadata": {}, "items": []});
+    let begin = async |now: AttachedCluster| {
+        let conflict = (409, refusal(409, "the object has been modified"));
+        let hub =
+            Hub::new([(200, all.clone()), (404, refusal(404, "no Secret")), conflict, answer(&now), answer(&now)]);
+        let mut parting = parting(hub.client(), &[]);
+        parting.attached = version("1", &["a", "b"]);
+        let done = parting.begin(How::Remove).await;
+        let asked = hub.asked.lock().unwrap().clone();
+        let patches = asked.into_iter().filter(|(what, _)| what.starts_with("PATCH")).map(|(_, body)| body);
+        (done, patches.collect::<Vec<_>>())
+    };
+    // One was taken off and another one put on while the question was open.
+    let (done, patches) = begin(version("2", &["b", "c"])).await;
+    done.unwrap();
+    let said: Vec<_> =
+        patches.iter().map(|body| (&body["metadata"]["resourceVersion"], &body["metadata"]["finalizers"])).collect();
+    let (first, second) = (json!(["a", "b", DETACH_FINALIZER]), json!(["b", "c", DETACH_FINALIZER]));
+    assert_eq!(said, [(&json!("1"), &first), (&json!("2"), &second)]);
+    let mut other = version("2", &[]);
+    other.metadata.uid = Some("v".to_owned());
+    let (done, patches) = begin(other).await;
+    assert!(done.unwrap_err().to_string().contains("another one than was shown"));
+    assert_eq!(patches.len(), 1);
+}
+
+#[tokio::test]
 async fn a_removal_that_is_said_again_shows_what_still_leaves_and_waits() {
     let app = json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "default"},
         "spec": {"source": {}, "syncPolicies": [{"destination": {"fleet": "all"}}]}});

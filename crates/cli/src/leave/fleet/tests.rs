@@ -16,9 +16,92 @@ fn given() -> model::Timestamp {
     "2026-01-02T00:00:00Z".parse().unwrap()
 }
 
+fn clusters(names: &[&str]) -> Vec<ClusterRef> {
+    names.iter().map(|name| ClusterRef { kind: KIND.to_owned(), name: (*name).to_owned() }).collect()
+}
+
+/// Beijing is taken out of a fleet that lists shanghai as well.
+fn edit() -> FleetEdit {
+    FleetEdit::new("demo", clusters(&["beijing"]).remove(0), &clusters(&["beijing", "shanghai"]))
+}
+
+/// The exit of beijing, where each of these Applications has one object.
+fn exit(client: Client, apps: &[&str]) -> Exit {
+    Exit {
+        client,
+        namespace: "default".to_owned(),
+        fleet: "demo".to_owned(),
+        is_listed: true,
+        member: "beijing".parse().unwrap(),
+        entry: "beijing".to_owned(),
+        parts: apps.iter().map(|app| part(app, "p", 1)).collect(),
+        away: Away::new(),
+        open: BTreeMap::new(),
+    }
+}
+
+/// What the hub says of the fleet, and of an Application at a version with these consents.
+fn the_fleet() -> (u16, Value) {
+    let list = clusters(&["beijing", "shanghai"]);
+    (
+        200,
+        json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+        "metadata": {"name": "demo", "namespace": "default", "resourceVersion": "7"}, "spec": {"clusters": list}}),
+    )
+}
+
+fn the_app(name: &str, all: &[Consent]) -> (u16, Value) {
+    (
+        200,
+        json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": name, "namespace": "default", "resourceVersion": "1",
+            "annotations": {CONSENT: Consent::write(all)}},
+        "spec": {"source": {}, "syncPolicies": []}}),
+    )
+}
+
+#[tokio::test]
+async fn a_fleet_that_cannot_be_written_leaves_no_consent_behind() {
+    let refused = || (403, refusal(403, "cannot patch resource fleets"));
+    let mine = |app: &str| consents(&[part(app, "p", 1)], given(), &edit()).unwrap().remove(app).unwrap();
+    // Somebody else's, which is still needed.
+    let other = consent("2026-01-01T12:00:00Z", &["other"]);
+    let answers = [the_fleet(), the_app("shop", &[]), the_app("shop", &[]), the_app("web", &[]), the_app("web", &[])];
+    let after = [the_fleet(), refused(), the_app("shop", &[mine("shop"), other.clone()]), the_app("shop", &[])];
+    let end = [the_app("web", &[mine("web")]), the_app("web", &[])];
+    let hub = Hub::new(answers.into_iter().chain(after).chain(end));
+    let said = exit(hub.client(), &["shop", "web"]).edit(given()).await.unwrap_err().to_string();
+    assert!(
+        said.starts_with("cannot write fleet/demo") && said.ends_with("; what was agreed to was taken back"),
+        "{said}"
+    );
+    let asked = hub.asked.lock().unwrap().clone();
+    let patches = asked.iter().filter(|(what, _)| what.starts_with("PATCH") && what.contains("/applications/"));
+    let written: Vec<&Value> = patches.map(|(_, body)| &body["metadata"]["annotations"][CONSENT]).collect();
+    let of = |all: &[Consent]| json!(Consent::write(all));
+    assert_eq!(written, [&of(&[mine("shop")]), &of(&[mine("web")]), &of(&[other]), &Value::Null]);
+
+    // The second Application cannot be written: the first one's goes, and the fleet is not touched.
+    let answers = [the_fleet(), the_app("shop", &[]), the_app("shop", &[]), the_app("web", &[]), refused()];
+    let after = [the_app("shop", &[mine("shop")]), the_app("shop", &[]), the_app("web", &[])];
+    let hub = Hub::new(answers.into_iter().chain(after));
+    let said = exit(hub.client(), &["shop", "web"]).edit(given()).await.unwrap_err().to_string();
+    assert!(said.starts_with("cannot write what was agreed to on app/web") && said.ends_with("taken back"), "{said}");
+    assert!(!hub.asked.lock().unwrap().iter().any(|(what, _)| what.starts_with("PATCH") && what.contains("/fleets/")));
+
+    // The hub is gone by now.
+    let answers = [the_fleet(), the_app("shop", &[]), the_app("shop", &[]), the_fleet(), refused(), refused()];
+    let said = exit(Hub::new(answers).client(), &["shop"]).edit(given()).await.unwrap_err().to_string();
+    assert!(said.contains("; what was agreed to stands on app/shop for a day"), "{said}");
+    assert!(
+        said.contains("`kubectl annotate applications.apps.kurator.dev shop -n default kurator.dev/consent-`"),
+        "{said}"
+    );
+}
+
 #[test]
 fn each_application_gets_one_consent_with_all_of_its_policies() {
-    let all = consents(&[part("shop", "p", 2), part("shop", "q", 0), part("web", "p", 1)], given()).unwrap();
+    let all = consents(&[part("shop", "p", 2), part("shop", "q", 0), part("web", "p", 1)], given(), &edit()).unwrap();
     let said: Vec<(&str, Vec<(&str, usize)>)> = all
         .iter()
         .map(|(app, consent)| {
@@ -31,8 +114,8 @@ fn each_application_gets_one_consent_with_all_of_its_policies() {
 
 #[test]
 fn more_objects_than_a_consent_holds_are_refused_with_the_way_that_works() {
-    assert!(consents(&[part("shop", "p", ObjectSet::OBJECTS_MAX)], given()).is_ok());
-    let refused = consents(&[part("shop", "p", ObjectSet::OBJECTS_MAX + 1)], given()).unwrap_err().to_string();
+    assert!(consents(&[part("shop", "p", ObjectSet::OBJECTS_MAX)], given(), &edit()).is_ok());
+    let refused = consents(&[part("shop", "p", ObjectSet::OBJECTS_MAX + 1)], given(), &edit()).unwrap_err().to_string();
     assert!(refused.contains("5001 objects") && refused.contains("`kurator approve app/shop`"), "{refused}");
     assert!(refused.ends_with("nothing was changed"), "{refused}");
 }
@@ -45,7 +128,12 @@ fn consent(at: &str, policies: &[&str]) -> Consent {
         placed: Some("2026-01-01T00:00:00Z".parse().unwrap()),
         objects: ObjectSet::default(),
     };
-    Consent { given: at.parse().unwrap(), cause: LeavingCause::NotListed, scopes: policies.iter().map(scope).collect() }
+    Consent {
+        given: at.parse().unwrap(),
+        cause: LeavingCause::NotListed,
+        edit: Some(edit()),
+        scopes: policies.iter().map(scope).collect(),
+    }
 }
 
 fn placed(policies: &[&str]) -> Open {

@@ -1,7 +1,9 @@
 //! What an Application says of members that an edit would take its policies out of.
 
-use api::kurator::annotation::{APPROVE, REMOVALS};
+use api::delivery::LeavingCause;
+use api::kurator::annotation::{APPROVE, CONSENT, REMOVALS};
 use api::kurator::apps::v1alpha1::{HeldCause, HeldDeletions};
+use api::kurator::consent::{Consent, FleetEdit};
 use api::kurator::fleet::v1alpha1::{Fleet, FleetSpec};
 
 use super::*;
@@ -211,6 +213,25 @@ fn the_application_or_its_fleet_allows_removals() {
     world.step();
     let message = condition(&world).unwrap().1;
     assert!(message.ends_with("; kurator.dev/removals is \"many\", which is no number of members, and counts as 0"));
+}
+
+#[test]
+fn a_fleet_that_is_emptied_is_not_the_edit_that_somebody_agreed_to() {
+    let mut fleet: Fleet = serde_json::from_value(json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+        "metadata": {"name": "demo", "namespace": "default"}, "spec": {"clusters": [
+            {"kind": "AttachedCluster", "name": "a"}, {"kind": "AttachedCluster", "name": "b"}]}}))
+    .unwrap();
+    let edit = FleetEdit::new("demo", fleet.spec.clusters[1].clone(), &fleet.spec.clusters);
+    let consent = Consent { given: reported(), cause: LeavingCause::NotListed, edit: Some(edit), scopes: Vec::new() };
+    let mut application = application(one_policy());
+    let said = Consent::write(std::slice::from_ref(&consent));
+    application.metadata.annotations = Some(BTreeMap::from([(CONSENT.to_owned(), said)]));
+    let consents = |fleet: Option<&Fleet>| owner_facts(Some(&application), fleet).consents;
+    assert_eq!((consents(Some(&fleet)), consents(None)), (vec![], vec![]), "nothing was edited yet");
+    fleet.spec.clusters.truncate(1);
+    assert_eq!(consents(Some(&fleet)), [consent]);
+    fleet.spec.clusters.clear();
+    assert_eq!(consents(Some(&fleet)), []);
 }
 
 #[test]

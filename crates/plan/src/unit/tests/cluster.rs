@@ -79,7 +79,8 @@ fn a_consent_is_of_the_cluster_that_was_there() {
     world.facts.removals = 0;
     let objects = ObjectSet::new([&ObjectKey { kind: "ConfigMap".into(), name: "x".into(), ..ObjectKey::default() }]);
     let scope = ConsentScope { policy: String::new(), member: name("b"), placed: world.entry("b").placed, objects };
-    world.facts.consents = vec![Consent { given: world.now, cause: LeavingCause::NotListed, scopes: vec![scope] }];
+    world.facts.consents =
+        vec![Consent { given: world.now, cause: LeavingCause::NotListed, edit: None, scopes: vec![scope] }];
     // The hub was down while the edit was made and the other cluster approved: it sees both at the same time.
     world.place(&["a"]);
     let mut agreed = world.decisions.clone();

@@ -1,10 +1,12 @@
 //! What a person agreed to before the edit: it is released without another word, and nothing else is.
 
 use api::delivery::{LeavingCause, ObjectSet, Removal};
-use api::kurator::consent::{Consent, ConsentScope};
+use api::kurator::consent::{Consent, ConsentScope, FleetEdit};
+use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use model::ObjectKey;
 use proptest::prelude::*;
 
+use super::super::consent::of_edits;
 use super::*;
 
 /// Four members that have the unit, which leaves none of them without a word.
@@ -27,7 +29,12 @@ impl World {
             placed: self.entry(member).placed,
             objects: objects(),
         };
-        Consent { given: self.now, cause: LeavingCause::NotListed, scopes: members.iter().map(scope).collect() }
+        Consent {
+            given: self.now,
+            cause: LeavingCause::NotListed,
+            edit: None,
+            scopes: members.iter().map(scope).collect(),
+        }
     }
 
     fn of_entries(&self, is: impl Fn(&api::delivery::MemberDecision) -> bool) -> Vec<String> {
@@ -125,6 +132,54 @@ fn the_objects_of_a_policy_that_does_not_prune_stay() {
     world.place(&["a", "c", "d"]);
     world.step();
     assert_eq!(world.entry("b").removal, Removal::Release);
+}
+
+fn entry(name: &str) -> ClusterRef {
+    ClusterRef { kind: "AttachedCluster".into(), name: name.into() }
+}
+
+fn fleet(name: &str, clusters: &[&str]) -> Fleet {
+    let clusters: Vec<ClusterRef> = clusters.iter().map(|name| entry(name)).collect();
+    serde_json::from_value(serde_json::json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+        "metadata": {"name": name, "namespace": "default"}, "spec": {"clusters": clusters}}))
+    .unwrap()
+}
+
+/// At this second, a person agreed to take a member out of a list as it was then.
+fn taken_out(second: i64, member: &str, listed: &[&str]) -> Consent {
+    let listed: Vec<ClusterRef> = listed.iter().map(|name| entry(name)).collect();
+    Consent {
+        given: Timestamp::from_second(second).unwrap(),
+        cause: LeavingCause::NotListed,
+        edit: Some(FleetEdit::new("f", entry(member), &listed)),
+        scopes: Vec::new(),
+    }
+}
+
+#[test]
+fn a_consent_is_for_the_edit_that_takes_this_member_out_of_the_fleet_and_no_other_one() {
+    let all = &["a", "b", "c"][..];
+    let b = || taken_out(1, "b", all);
+    let unbound = Consent { edit: None, ..b() };
+    let cases: [(&str, Vec<Consent>, Option<Fleet>, &[&str]); 11] = [
+        ("the edit", vec![b()], Some(fleet("f", &["a", "c"])), &["b"]),
+        ("one was put in as well", vec![b()], Some(fleet("f", &["a", "c", "d"])), &["b"]),
+        ("not made", vec![b()], Some(fleet("f", all)), &[]),
+        ("emptied", vec![b()], Some(fleet("f", &[])), &[]),
+        ("another one is taken out with it", vec![b()], Some(fleet("f", &["a"])), &[]),
+        ("another fleet is named", vec![b()], Some(fleet("g", &["a", "c"])), &[]),
+        ("no fleet is there", vec![b()], None, &[]),
+        ("it says no edit", vec![unbound], Some(fleet("f", &["a", "c"])), &[]),
+        // The hub sees both edits at once.
+        ("one after the other", vec![taken_out(2, "c", &["a", "c"]), b()], Some(fleet("f", &["a"])), &["b", "c"]),
+        ("both failed, and then it is emptied", vec![b(), taken_out(2, "c", all)], Some(fleet("f", &[])), &[]),
+        ("the last one", vec![taken_out(1, "b", &["b"])], Some(fleet("f", &[])), &["b"]),
+    ];
+    for (about, consents, fleet, expect) in cases {
+        let made = of_edits(consents, fleet.as_ref());
+        let entries: Vec<String> = made.into_iter().filter_map(|consent| Some(consent.edit?.entry.name)).collect();
+        assert_eq!(entries, expect, "{about}");
+    }
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{MemberName, words};
 
-use crate::ownership::{NOT_TAKEN, NotOurs};
+use crate::ownership::NotOurs;
 
 /// Longest note, in characters: what `events.k8s.io` takes, in bytes of texts that are mostly ASCII.
 const NOTE_MAX: usize = 1_000;

@@ -22,9 +22,6 @@ pub struct Claimant<'a> {
     pub part_of: &'a str,
 }
 
-/// Ends the words about an object that another unit wants.
-pub(crate) const NOT_TAKEN: &str = " names it, and has not taken it over";
-
 /// Why an object is not this unit's, though its inventory names it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {
@@ -44,7 +41,7 @@ pub enum NotOurs {
     #[error("another unit has taken it over")]
     OtherUnit,
     /// Another unit of this hub wants it, and did not take it over for as long as this one waited.
-    #[error("app/{0}{NOT_TAKEN}")]
+    #[error("app/{0} names it, and has not taken it over")]
     Untaken(String),
     /// The member gives the hub no rights to it.
     #[error("the member gives no rights in {0}")]

@@ -156,12 +156,15 @@ fn taken_out(second: i64, member: &str, listed: &[&str]) -> Consent {
     }
 }
 
+/// What it is, the consents, the Fleet after an edit, and the entries whose consents count.
+type Case = (&'static str, Vec<Consent>, Option<Fleet>, &'static [&'static str]);
+
 #[test]
 fn a_consent_is_for_the_edit_that_takes_this_member_out_of_the_fleet_and_no_other_one() {
     let all = &["a", "b", "c"][..];
     let b = || taken_out(1, "b", all);
     let unbound = Consent { edit: None, ..b() };
-    let cases: [(&str, Vec<Consent>, Option<Fleet>, &[&str]); 11] = [
+    let cases: [Case; 11] = [
         ("the edit", vec![b()], Some(fleet("f", &["a", "c"])), &["b"]),
         ("one was put in as well", vec![b()], Some(fleet("f", &["a", "c", "d"])), &["b"]),
         ("not made", vec![b()], Some(fleet("f", all)), &[]),

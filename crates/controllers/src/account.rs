@@ -28,6 +28,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::delivery::{HubId, label};
+use api::kurator::annotation::ATTACHED_AT;
 use api::kurator::minted::{
     CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks,
     used_by, whose, whose_words,
@@ -146,7 +147,7 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     for (resource, namespace, name) in &rest() {
         made.extend(own_object(api, resource, namespace, name, &owner).await?);
     }
-    for (resource, found) in rights_in_namespaces(api).await? {
+    for (resource, found) in rights_in_namespaces(api).await?.into_iter().filter(|(_, found)| is_attached(found)) {
         let (namespace, name) = (object::namespace(&found), object::name(&found));
         made.extend(own_object(api, &resource, namespace.unwrap_or_default(), name.unwrap_or_default(), &owner).await?);
     }
@@ -381,6 +382,11 @@ pub async fn mark(api: &Api, hub: &HubId, namespace: &str, name: &str) -> Result
 
 fn is_made(found: &Value) -> bool {
     object::label(found, MANAGED_BY) == Some(MANAGER)
+}
+
+/// Did an attach write it? Of a role in any namespace, neither its name nor the common label says so: both may be a stranger's.
+fn is_attached(found: &Value) -> bool {
+    object::annotation(found, ATTACHED_AT).is_some()
 }
 
 /// Gives an object of `kurator attach` its owner. One that is somebody else's, or is not there, is left alone. The object as it is

@@ -100,7 +100,7 @@ async fn end_in_namespaces(api: &Api, minted: &Minted) -> End {
 }
 
 async fn make_namespaces(api: &Api) {
-    for name in ["shop", "stock", "kube-system"] {
+    for name in ["shop", "stock", "team", "kube-system"] {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         // Some are there from the start.
         let _ = api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await;
@@ -110,14 +110,17 @@ async fn make_namespaces(api: &Api) {
 /// Makes what `kurator attach --namespaces shop` makes, and roles of somebody else.
 async fn make_roles(api: &Api) {
     let (made, others) = (json!({MANAGED_BY: MANAGER}), json!({}));
-    for (namespace, name, labels) in [
-        ("shop", SERVICE_ACCOUNT, &made),
-        ("kube-system", IDENTITY_ROLE, &made),
-        (NAMESPACE, INVENTORY_ROLE, &made),
-        ("shop", "viewer", &made),
-        ("stock", SERVICE_ACCOUNT, &others),
+    let at = json!({ATTACHED_AT: "2026-01-01T00:00:00Z"});
+    for (namespace, name, labels, annotations) in [
+        ("shop", SERVICE_ACCOUNT, &made, &at),
+        ("kube-system", IDENTITY_ROLE, &made, &at),
+        (NAMESPACE, INVENTORY_ROLE, &made, &at),
+        ("shop", "viewer", &made, &at),
+        ("stock", SERVICE_ACCOUNT, &others, &json!({})),
+        // As an Application's own role may be called.
+        ("team", SERVICE_ACCOUNT, &made, &json!({})),
     ] {
-        let metadata = json!({"name": name, "namespace": namespace, "labels": labels});
+        let metadata = json!({"name": name, "namespace": namespace, "labels": labels, "annotations": annotations});
         let reference = json!({"apiGroup": RBAC, "kind": "Role", "name": name});
         for (resource, mut body) in [
             (rbac("Role", "roles", true), json!({"rules": []})),
@@ -232,6 +235,8 @@ async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
     for resource in [rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true)] {
         assert_eq!(owner(&api, &resource, "kube-system", IDENTITY_ROLE).await, None);
         assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, None);
+        let said = "no attach says that it made it, whatever its name and label";
+        assert_eq!(owner(&api, &resource, "team", SERVICE_ACCOUNT).await, Some(None), "{said}");
         assert_eq!(owner(&api, &resource, "shop", "viewer").await, Some(None), "it is not attach's");
         assert_eq!(owner(&api, &resource, "stock", SERVICE_ACCOUNT).await, Some(None), "it is somebody else's");
     }

@@ -22,7 +22,7 @@ use api::condition::{self, Condition, Statement};
 use api::reason;
 use model::Timestamp;
 
-pub use pair::{Pair, stuck};
+pub use pair::{Pair, hangs, is_kept_there, stuck};
 pub use said::{Said, is_of_link};
 
 /// How a member, a fleet, an application or a unit in a member is. Ordered from best to worst.

@@ -5,6 +5,7 @@ use std::fmt;
 use api::delivery::LinkState;
 use api::reason;
 use kube::ResourceExt;
+use plan::report::REMOVING;
 
 use crate::connect::Silence;
 
@@ -400,6 +401,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(Unit, reason::CONTESTED, "let only one of the two write the field"),
     fault(Unit, reason::BEING_DELETED, END_DELETION),
+    warning(Unit, REMOVING, super::remedy::LEAVES_SLOWLY),
     fault(Unit, reason::INTERNAL_ERROR, REPORT),
 ];
 

@@ -313,7 +313,7 @@ fn ready(
 fn stuck_in(facts: &FoldFacts<'_>) -> Option<String> {
     let entries = facts.decisions.values().flat_map(|d| d.members.keys().map(|member| (d.unit.clone(), member)));
     let reports = entries.filter_map(|(unit, member)| Some((member, facts.statuses.get(&(unit, member.clone()))?)));
-    let mut stuck = reports.filter(|(_, status)| state::stuck(status).is_some());
+    let mut stuck = reports.filter(|(_, status)| state::is_kept_there(status));
     stuck.next().map(|(member, status)| format!("{member}: {}", status.message))
 }
 

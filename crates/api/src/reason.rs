@@ -29,6 +29,9 @@ pub const BEING_DELETED: &str = "BeingDeleted";
 /// It is being deleted, and taken out of its members before.
 pub const DELETING: &str = "Deleting";
 
+/// The hub panicked when it looked at the object: a bug. Nothing is known of it until a look succeeds.
+pub const INTERNAL_ERROR: &str = "InternalError";
+
 /// A member does not answer; all others are ready.
 pub const MEMBER_UNKNOWN: &str = "MemberUnknown";
 
@@ -200,6 +203,7 @@ pub const ALL: &[&str] = &[
     CONTESTED,
     BEING_DELETED,
     DELETING,
+    INTERNAL_ERROR,
     MEMBER_UNKNOWN,
     MEMBER_GONE,
     MEMBER_BLOCKED,

@@ -228,9 +228,25 @@ async fn of_kubeconfig(kubeconfig: Kubeconfig, context: Option<&str>, file: &Pat
     client::proxy::keep_own(&mut config, &kubeconfig, options.context.as_deref())
         .map_err(anyhow::Error::msg)
         .with_context(about)?;
+    make_sendable(&mut config).with_context(about)?;
     config.connect_timeout = Some(CONNECTED_WITHIN);
     config.default_retry = false;
     Ok(config)
+}
+
+/// Cuts white space around the token, and refuses what cannot be in the header of a request: the client library would panic.
+fn make_sendable(config: &mut Config) -> anyhow::Result<()> {
+    let mut user = serde_json::to_value(&config.auth_info)?;
+    if let Some(field) = client::credential::unsendable(&user) {
+        anyhow::bail!("{field} of its user cannot be used: {}", client::credential::UNSENDABLE);
+    }
+    let given = user["token"].clone();
+    client::credential::trim_token(&mut user);
+    // Not in any case: what a program is told of the cluster is lost on this way.
+    if user["token"] != given {
+        config.auth_info = serde_json::from_value(user)?;
+    }
+    Ok(())
 }
 
 /// The context that is meant, if a kubeconfig has it; else what it has.

@@ -41,8 +41,9 @@ pub(crate) async fn run(common: &Common, what: Status) -> anyhow::Result<()> {
         return watch::run(&client, scope, &what, common.output).await;
     }
     let world = World::read(&client, scope).await?;
-    if !output::structured(common.output, &value(&world, &what)?)? {
-        let (now, colour, columns) = (hub::SystemClock.now(), output::colour(), output::columns());
+    let now = hub::SystemClock.now();
+    if !output::structured(common.output, &value(&world, &what, now)?)? {
+        let (colour, columns) = (output::colour(), output::columns());
         output::print(&lines(&world, &what, now, colour, columns)?)?;
     }
     Ok(())
@@ -71,9 +72,9 @@ const NOT_COMPARED: &str =
 const API_VERSION: &str = "status.kurator.dev/v1alpha1";
 
 /// What is shown to programs.
-fn value(world: &World, what: &Status) -> anyhow::Result<Value> {
+fn value(world: &World, what: &Status, now: Timestamp) -> anyhow::Result<Value> {
     let (kind, mut value) = match &what.object {
-        None if what.problems => ("Problems", overview::problem_value(world)),
+        None if what.problems => ("Problems", overview::problem_value(world, now)),
         None => ("Overview", overview::value(world)),
         Some(Shown::App(name)) => ("ApplicationStatus", application::value(world, world.application(name)?)),
         Some(Shown::Fleet(name)) => ("FleetStatus", fleet::value(world.fleet(name)?)),

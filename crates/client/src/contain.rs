@@ -16,7 +16,10 @@ const BACKOFF: Backoff = Backoff::new(std::time::Duration::from_millis(250), std
 /// Runs work. What it shares with others must be behind locks that outlive a panic.
 ///
 /// This and what follows are no `async fn`s: such a future has room for the work twice, as it was given and as it is awaited.
-pub(crate) fn contained<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, String>> {
+///
+/// # Errors
+/// What the panic says. Neither counted nor logged.
+pub fn contained<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, String>> {
     AssertUnwindSafe(work).catch_unwind().map_err(|panic| words(panic.as_ref()))
 }
 

@@ -56,6 +56,16 @@ pub enum CredentialError {
         /// Why, and what to do instead.
         why: &'static str,
     },
+    /// A value in it cannot be what it is for.
+    #[error("{whose}: {path} cannot be used: {why}")]
+    Unfit {
+        /// The context, and its user or cluster.
+        whose: String,
+        /// Field path in the kubeconfig.
+        path: String,
+        /// Why, and what to do instead. Never the value.
+        why: &'static str,
+    },
     /// A client cannot be made of it.
     #[error("cannot connect with this kubeconfig: {0}")]
     Unusable(String),
@@ -99,7 +109,8 @@ impl Credential {
         let used = used(raw)?;
         let server = check(&used, trust)?;
         let expires = used.user.as_ref().and_then(|user| expiry::of_user(&user.value["user"]));
-        let used = used.alone();
+        let mut used = used.alone();
+        used.pointer_mut("/users/0/user").into_iter().for_each(trim_token);
         let text = used.to_string();
         let kubeconfig: Kubeconfig = serde_json::from_value(used)
             .map_err(|e| CredentialError::Malformed(format!("a field has the wrong type: {}", without_values(&e))))?;
@@ -135,6 +146,35 @@ impl Credential {
         crate::connect::connect(&config).map(|transport| Api::new(transport, manager)).map_err(|e| unusable(&e))
     }
 }
+
+/// Cuts white space around the token of a user. No token has any, and a line break at its end is what `echo` and a block of YAML
+/// leave; client-go cuts it of a token that it reads from a file, and refuses it in a kubeconfig.
+pub fn trim_token(user: &mut Value) {
+    if let Some(Value::String(token)) = user.get_mut("token") {
+        *token = token.trim().to_owned();
+    }
+}
+
+/// The field of a user whose value cannot be in the header of a request. The client library would panic for one, and name no field
+/// for the others. User names and passwords are encoded before they are sent.
+pub fn unsendable(user: &Value) -> Option<String> {
+    let text = |field: &str| Some((field.to_owned(), user.get(field)?.as_str()?));
+    let list = |field: String, list: &Value| -> Vec<(String, String)> {
+        let texts = list.as_array().into_iter().flatten().enumerate();
+        texts.filter_map(|(i, text)| Some((format!("{field}[{i}]"), text.as_str()?.to_owned()))).collect()
+    };
+    let is_unfit = |(_, value): &(String, String)| http::HeaderValue::from_str(value).is_err();
+    let texts = ["as", "as-uid"].into_iter().filter_map(text).map(|(field, value)| (field, value.to_owned()));
+    let token = text("token").map(|(field, token)| (field, token.trim().to_owned()));
+    let groups = list("as-groups".to_owned(), &user["as-groups"]);
+    let extra = user["as-user-extra"].as_object().into_iter().flatten();
+    let extra = extra.flat_map(|(key, values)| list(format!("as-user-extra[{key:?}]"), values));
+    let found = token.into_iter().chain(texts).chain(groups).chain(extra).find(is_unfit);
+    found.map(|(field, _)| field)
+}
+
+/// Why a value cannot be sent.
+pub const UNSENDABLE: &str = "it has a line break or another control character in it, which no header of a request may have; write it again without";
 
 /// What is wrong with a type, without the value that has it: it may be a secret.
 fn without_values(error: &serde_json::Error) -> String {
@@ -172,6 +212,14 @@ impl Used<'_> {
         let kind = list.trim_end_matches('s');
         let whose = format!("context {:?}, {kind} {:?}", self.context.name, entry.name);
         CredentialError::Refused { whose, path: format!("{list}[{}].{kind}.{field}", entry.index), why }
+    }
+
+    /// The same of a value that is not what it is for.
+    fn unfit(&self, list: &str, entry: &Entry<'_>, field: &str, why: &'static str) -> CredentialError {
+        match self.refused(list, entry, field, why) {
+            CredentialError::Refused { whose, path, why } => CredentialError::Unfit { whose, path, why },
+            other => other,
+        }
     }
 }
 
@@ -211,6 +259,9 @@ fn check(used: &Used<'_>, trust: Trust) -> Result<String, CredentialError> {
                 return Err(used.refused("users", user, field, why));
             }
         }
+        if let Some(field) = user.value.get("user").and_then(unsendable) {
+            return Err(used.unfit("users", user, &field, UNSENDABLE));
+        }
     }
     let refused = |field, why| used.refused("clusters", &used.cluster, field, why);
     let cluster = &used.cluster.value["cluster"];
@@ -223,6 +274,12 @@ fn check(used: &Used<'_>, trust: Trust) -> Result<String, CredentialError> {
         Some(Value::String(url)) if url.is_empty() => {}
         Some(Value::String(url)) => check_proxy(url, trust).map_err(|why| refused("proxy-url", why))?,
         Some(_) => return Err(refused("proxy-url", "it is no text")),
+    }
+    if let Some(name) = cluster.get("tls-server-name").and_then(Value::as_str).filter(|name| !name.is_empty())
+        && rustls::pki_types::ServerName::try_from(name).is_err()
+    {
+        let why = "it is neither a name as certificates have it nor an address";
+        return Err(used.unfit("clusters", &used.cluster, "tls-server-name", why));
     }
     let server = cluster.get("server").and_then(Value::as_str).unwrap_or_default();
     check_server(server, trust).map_err(|why| refused("server", why))?;

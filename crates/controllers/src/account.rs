@@ -4,6 +4,10 @@
 //! may delete no more. Everything gets the ClusterRole as its owner, and that is deleted: the member's garbage collection
 //! removes the rest. The namespace is among it when nobody else has anything in it.
 //!
+//! Rights do not wait for that: bindings in namespaces are deleted before, and that of the ClusterRole after it, where a finalizer keeps
+//! the ClusterRole. That all is gone is said when it is seen, and not when a deletion was taken: a finalizer may keep it, a member's
+//! garbage collection may be off, and whatever stands between may answer what it likes.
+//!
 //! What is not known to be made for this hub alone stays, and it is said why. So does the account where it has rights in some
 //! namespaces only: its rights do not reach to all that was made for it, and a right to delete those would be one more. What a
 //! person types to remove it is said by `kurator detach`.
@@ -15,13 +19,16 @@
 //! |---|---|---|
 //! | reads the account's marks, then the ClusterRole | sets its mark | the write of the account is a conflict |
 //! | writes the account's owner | sets its mark, writes the ClusterRole, takes owners away | the deletion of the ClusterRole is a conflict |
+//! | reads the ClusterRole again, then deletes bindings | has set its mark, and writes the ClusterRole before the bindings | the ClusterRole is another version, or the deletion of the binding is a conflict |
 //! | deletes the ClusterRole | waits until all is gone that it owned | everything is made again |
 //!
 //! A pass that finds another hub takes away the owners that a pass before it gave: it may have given some after that attach looked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use api::delivery::{HubId, label};
+use api::kurator::annotation::ATTACHED_AT;
 use api::kurator::minted::{
     CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks,
     used_by, whose, whose_words,
@@ -30,6 +37,7 @@ use client::{Api, Content, Delete, Error, Propagation, Resource, Selection, Targ
 use model::object;
 use plan::inhabitant::Inhabitants;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::mint;
 
@@ -39,15 +47,28 @@ const LISTS_AT_ONCE: usize = 8;
 /// Most other hubs that are named; a cluster has one or two.
 const HUBS_NAMED_MAX: usize = 3;
 
+/// Longest wait until it is seen that all is gone: a member's garbage collection needs a second or two.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Between two looks: a handful of small requests.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What became of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is gone, with all its rights. Why the namespace stays, if it does.
+    /// It is seen to be gone, with all its rights. Why the namespace stays, if it does.
     Removed(Option<String>),
     /// It is there as before, for this reason.
     Stays(String),
+    /// It was deleted, and is not seen to be gone: what stays, and why.
+    Left {
+        /// In words.
+        why: String,
+        /// Whether what stays gives it rights in the whole cluster.
+        has_rights: bool,
+    },
     /// It stays for other hubs, which are named.
     Shared(String),
     /// The member does not let the hub in any more, so that it cannot see what became of it. What the member answered.
@@ -122,12 +143,13 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     if is_made(&found) {
         write_owner(api, &account, &found, &owner).await?;
     }
+    let mut made = vec![Made { resource: accounts.clone(), found }];
     for (resource, namespace, name) in &rest() {
-        own_object(api, resource, namespace, name, &owner).await?;
+        made.extend(own_object(api, resource, namespace, name, &owner).await?);
     }
-    for (resource, found) in rights_in_namespaces(api).await? {
+    for (resource, found) in rights_in_namespaces(api).await?.into_iter().filter(|(_, found)| is_attached(found)) {
         let (namespace, name) = (object::namespace(&found), object::name(&found));
-        own_object(api, &resource, namespace.unwrap_or_default(), name.unwrap_or_default(), &owner).await?;
+        made.extend(own_object(api, &resource, namespace.unwrap_or_default(), name.unwrap_or_default(), &owner).await?);
     }
     let namespace_stays = match applier::who_stays(api, hub, LISTS_AT_ONCE).await {
         Ok(Inhabitants::Nobody) => {
@@ -139,9 +161,101 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
         Ok(strangers) => Some(format!("it has {} in it", strangers.strangers().unwrap_or_default())),
         Err(error) => Some(format!("it cannot be seen whether it is empty: {error}")),
     };
-    let background = Delete::exactly(&owner).propagation(Propagation::Background);
+    let namespace_stays = namespace_stays.map(|why| format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE));
+    delete(api, &owner, &made).await?;
+    made.push(Made { resource: roles, found: owner });
+    until_gone(api, &made, namespace_stays).await
+}
+
+/// An object of `kurator attach`, as it was when it got its owner.
+struct Made {
+    resource: Resource,
+    found: Value,
+}
+
+impl Made {
+    fn target(&self) -> Target<'_> {
+        self.resource.target_of(&self.found)
+    }
+
+    /// `ClusterRole kurator (finalizer example.com/audit)`.
+    fn words(&self, now: &Value) -> String {
+        let (kind, name) = (&self.resource.kind, object::name(&self.found).unwrap_or_default());
+        let place = object::namespace(&self.found).map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let finalizers = object::get(now, &["metadata", "finalizers"]).and_then(Value::as_array);
+        let finalizers: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
+        let why = match finalizers.as_slice() {
+            [] => String::new(),
+            [one] => format!(" (finalizer {one})"),
+            several => format!(" (finalizers {})", several.join(", ")),
+        };
+        format!("{kind} {place}{name}{why}")
+    }
+}
+
+/// Deletes bindings in namespaces, the ClusterRole, and its binding if that is not all. Each only as it was when it got its owner, so
+/// that nothing goes that an attach has written since.
+async fn delete(api: &Api, owner: &Value, made: &[Made]) -> Result<(), Error> {
+    let roles = rbac("ClusterRole", "clusterroles", false);
+    let role = roles.target("", SERVICE_ACCOUNT);
+    let now = api.get_metadata(&role).await?;
+    if now.as_ref().and_then(object::resource_version) != object::resource_version(owner) {
+        // An attach may have written a binding before it got its owner. Then it has written this one before.
+        let message = format!("ClusterRole {SERVICE_ACCOUNT} was changed meanwhile");
+        return Err(Error::Refused { code: 409, reason: "Conflict".to_owned(), message, fields: Vec::new() });
+    }
+    for binding in made.iter().filter(|made| made.resource.kind == "RoleBinding") {
+        api.delete(&binding.target(), &Delete::exactly(&binding.found)).await?;
+    }
+    let background = Delete::exactly(owner).propagation(Propagation::Background);
     api.delete(&role, &background).await?;
-    Ok(End::Removed(namespace_stays.map(|why| format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE))))
+    for binding in made.iter().filter(|made| made.resource.kind == "ClusterRoleBinding") {
+        // Where the ClusterRole is gone there is no right to delete it, and it gives none.
+        allowed(api.delete(&binding.target(), &Delete::exactly(&binding.found)).await)?;
+    }
+    Ok(())
+}
+
+/// Waits until all is gone, or no request is taken any more. What stays is named.
+async fn until_gone(api: &Api, made: &[Made], namespace_stays: Option<String>) -> Result<End, Error> {
+    let deadline = Instant::now() + GONE_WITHIN;
+    loop {
+        let (mut left, mut is_refused) = (Vec::new(), false);
+        for one in made {
+            match api.get_metadata(&one.target()).await {
+                Ok(Some(now)) if object::uid(&now) == object::uid(&one.found) => left.push((one, now)),
+                Ok(_) => {}
+                // Without the account its token is not known any more.
+                Err(error) if error.code() == Some(401) => return Ok(End::Removed(namespace_stays)),
+                // It is known, and may not look: the account is still there, or was a moment ago.
+                Err(error) if error.code() == Some(403) => is_refused = true,
+                // A moment without an answer is no end: the next pass could not tell it from a member that shuts the hub out.
+                Err(_) if Instant::now() < deadline => is_refused = true,
+                Err(error) => return Err(error),
+            }
+        }
+        if left.is_empty() && !is_refused {
+            return Ok(End::Removed(namespace_stays));
+        }
+        if Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+            continue;
+        }
+        // What keeps the others first: the note of it is short.
+        left.sort_by_key(|(_, now)| object::get(now, &["metadata", "finalizers"]).is_none());
+        let is_left = |kind: &str| left.iter().any(|(one, _)| one.resource.kind == kind);
+        let has_rights = is_left("ClusterRole") && is_left("ClusterRoleBinding");
+        let names: Vec<String> = left.iter().map(|(one, now)| one.words(now)).collect();
+        let secs = GONE_WITHIN.as_secs();
+        let why = match names.as_slice() {
+            [] => format!(
+                "{secs} s after its rights went its token is still known there, so that ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT} is \
+                 not gone: does the member collect garbage?"
+            ),
+            names => format!("{secs} s after they were deleted these are still there: {}", names.join(", ")),
+        };
+        return Ok(End::Left { why, has_rights });
+    }
 }
 
 /// Leaves the account to others. `leaving`: this hub's mark, and the account as it was read, while the mark is there. Can be done
@@ -270,26 +384,38 @@ fn is_made(found: &Value) -> bool {
     object::label(found, MANAGED_BY) == Some(MANAGER)
 }
 
-/// Gives an object of `kurator attach` its owner. One that is somebody else's, or is not there, is left alone.
-async fn own_object(api: &Api, resource: &Resource, namespace: &str, name: &str, owner: &Value) -> Result<(), Error> {
-    let target = resource.target(namespace, name);
-    let Some(found) = api.get_metadata(&target).await?.filter(is_made) else { return Ok(()) };
-    let known = object::get(&found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
-    if known.is_some_and(|owners| owners.iter().any(|known| known["uid"] == object::uid(owner).unwrap_or_default())) {
-        return Ok(());
-    }
-    write_owner(api, &target, &found, owner).await
+/// Did an attach write it? Of a role in any namespace, neither its name nor the common label says so: both may be a stranger's.
+fn is_attached(found: &Value) -> bool {
+    object::annotation(found, ATTACHED_AT).is_some()
 }
 
-/// The owner of an object as it was read: one that has changed since is a conflict.
-async fn write_owner(api: &Api, target: &Target<'_>, found: &Value, owner: &Value) -> Result<(), Error> {
+/// Gives an object of `kurator attach` its owner. One that is somebody else's, or is not there, is left alone. The object as it is
+/// then.
+async fn own_object(
+    api: &Api,
+    resource: &Resource,
+    namespace: &str,
+    name: &str,
+    owner: &Value,
+) -> Result<Option<Made>, Error> {
+    let target = resource.target(namespace, name);
+    let Some(found) = api.get_metadata(&target).await?.filter(is_made) else { return Ok(None) };
+    let known = object::get(&found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
+    let is_owned =
+        known.is_some_and(|owners| owners.iter().any(|known| known["uid"] == object::uid(owner).unwrap_or_default()));
+    let found = if is_owned { found } else { write_owner(api, &target, &found, owner).await? };
+    Ok(Some(Made { resource: resource.clone(), found }))
+}
+
+/// The owner of an object as it was read: one that has changed since is a conflict. The object as it is then.
+async fn write_owner(api: &Api, target: &Target<'_>, found: &Value, owner: &Value) -> Result<Value, Error> {
     let uid = object::uid(owner).unwrap_or_default();
     // Only this one: with another owner it would not go.
     let reference =
         json!({"apiVersion": format!("{RBAC}/v1"), "kind": "ClusterRole", "name": SERVICE_ACCOUNT, "uid": uid});
     let patch = json!({"metadata": {"uid": object::uid(found), "resourceVersion": object::resource_version(found),
         "ownerReferences": [reference]}});
-    api.merge(target, &patch).await.map(drop)
+    api.merge(target, &patch).await
 }
 
 /// The metadata of the roles in namespaces and of their bindings: those that are left of rights in some namespaces only, before

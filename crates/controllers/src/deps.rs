@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use api::delivery::HubId;
 use applier::PushFeed;
-use client::contain::restarting;
+use client::contain::{contained, restarting};
 use client::queue::{BACKOFF, Key};
 use client::{Api, Next, Queue, Trust};
 use futures::FutureExt as _;
@@ -251,22 +252,49 @@ impl Controllers {
     }
 }
 
+/// Says of an object that a look at it panicked.
+pub(crate) type SayBroken<C, K> = fn(Arc<C>, K) -> BoxFuture<'static, Result<(), WriteError>>;
+
+/// For work of whose panics the object says nothing: it is looked at again, and they are counted.
+pub(crate) fn say_nothing<C, K>(_: Arc<C>, _: K) -> BoxFuture<'static, Result<(), WriteError>> {
+    futures::future::ready(Ok(())).boxed()
+}
+
 /// Runs one queue on a task of its own, so that one controller's work keeps no core from another's. A reconcile that fails
-/// is tried again with back-off: nothing else would make the object be looked at again.
+/// is tried again with back-off: nothing else would make the object be looked at again. Of one that panics the object says so at
+/// once: what it said before would stay for as long as the panic comes again.
 pub(crate) async fn work<C, K, Fut>(
     ctx: Arc<C>,
     queue: Queue<K>,
     parallel: usize,
     stop: CancellationToken,
     reconcile: fn(Arc<C>, K) -> Fut,
+    say_broken: SayBroken<C, K>,
 ) where
     C: Send + Sync + 'static,
     K: Key + Sync,
     Fut: Future<Output = Result<Next, WriteError>> + Send + 'static,
 {
-    let work = move |key| {
-        let reconciled = reconcile(ctx.clone(), key);
-        async { next(reconciled.await) }
+    let work = move |key: K| {
+        let (ctx, reconciled) = (ctx.clone(), reconcile(ctx.clone(), key.clone()));
+        async move {
+            match contained(reconciled).await {
+                Ok(reconciled) => next(reconciled),
+                Err(panic) => {
+                    // It may panic too; then it is said by the log alone.
+                    if let Ok(Err(error)) = contained(say_broken(ctx, key)).await
+                        && !error.is_conflict()
+                    {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "cannot say that its reconcile panicked"
+                        );
+                    }
+                    // The queue logs and counts it, and tries again.
+                    resume_unwind(Box::new(panic))
+                }
+            }
+        }
     };
     let task = tokio::spawn(async move { queue.run(parallel, stop, work).await }.boxed());
     // A panic of a reconcile does not come this far, and the task is not aborted.

@@ -186,7 +186,8 @@ impl Recorder {
             let owner = application_of(&unit.owner()).and_then(|key| applications.get(&key));
             let Some(owner) = owner else {
                 // Nobody looks at an owner that is gone: what it leaves there is said where the member is.
-                let left = events.into_iter().filter(|event| event.reason == plan::event::LEFT_BEHIND);
+                let told = [plan::event::LEFT_BEHIND, api::reason::BEING_DELETED];
+                let left = events.into_iter().filter(|event| told.contains(&event.reason.as_str()));
                 left.for_each(|event| {
                     let note = format!("{unit}: {}", event.note);
                     self.record_member(member, Event { note, ..event });

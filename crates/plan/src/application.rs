@@ -25,8 +25,8 @@ use crate::instruction;
 use crate::unit::consent::of_edits;
 use crate::unit::{OwnerFacts, OwnerState, Placement, UnitSpec, editor};
 
-pub use source::{SourcePart, source_part};
-pub use status::{Fold, FoldFacts, fold, waits_for_ready};
+pub use source::{SourcePart, broken_source, source_part};
+pub use status::{Fold, FoldFacts, broken_fold, fold, waits_for_ready};
 
 /// API group of Applications.
 pub const GROUP: &str = "apps.kurator.dev";

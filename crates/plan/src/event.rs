@@ -137,6 +137,12 @@ pub fn unit(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName
         let note = format!("{member}: {}", after.message);
         out.push(Event::new(Severity::Warning, reason::CONTESTED, "Revert", note));
     }
+    // What happens to an object that is wanted is said with the `Ready` of the owner, which may be gone here.
+    let is_held = |status: &UnitStatus| status.phase == UnitPhase::Removing && status.reason == reason::BEING_DELETED;
+    if is_held(after) && !before.is_some_and(is_held) {
+        let note = format!("{member}: it does not leave: {}", after.message);
+        out.push(Event::new(Severity::Warning, reason::BEING_DELETED, "Remove", note));
+    }
     let adopted = after.objects.adopted.saturating_sub(before.map_or(0, |before| before.objects.adopted));
     if adopted > 0 && after.phase != UnitPhase::Removing {
         let what = if adopted == 1 { "1 object that was" } else { &format!("{adopted} objects that were") };

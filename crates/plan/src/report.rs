@@ -434,7 +434,7 @@ pub struct Troubles<'a> {
     pub failed: usize,
     /// The first object that was neither sent nor refused: its version in the payload is not in the member.
     pub pending: Option<&'a ObjectKey>,
-    /// The objects that are neither, since somebody deletes them.
+    /// The objects that are neither, since somebody deletes them; of a unit that leaves, those that are deleted and not gone.
     pub deleted: Option<Deleted<'a>>,
     /// The first object that is left alone after a fight.
     pub contested: Option<Contest<'a>>,
@@ -481,7 +481,7 @@ impl Contest<'_> {
     }
 }
 
-/// Objects that the unit wants and that somebody deletes in the member.
+/// Objects that are being deleted in the member: those that the unit wants, or those that a unit which leaves has deleted.
 #[derive(Clone, Debug)]
 pub struct Deleted<'a> {
     /// The first of them.
@@ -493,11 +493,21 @@ pub struct Deleted<'a> {
 }
 
 impl Deleted<'_> {
-    /// What goes, and what happens then.
-    fn words(&self) -> String {
+    /// Does a message of an object that is being deleted name finalizers that it waits for?
+    pub fn waits_for_somebody(message: &str) -> bool {
+        message.contains(", and waits for finalizer")
+    }
+
+    /// What goes.
+    fn is_going(&self) -> String {
         let message = if self.message.is_empty() { "being deleted" } else { &self.message };
         let more = if self.count > 1 { format!(" (and {} more)", self.count - 1) } else { String::new() };
-        format!("{} is {message}{more}; what the unit has is made again when it is gone", self.key)
+        format!("{} is {message}{more}", self.key)
+    }
+
+    /// What goes, and what happens then.
+    fn words(&self) -> String {
+        format!("{}; what the unit has is made again when it is gone", self.is_going())
     }
 }
 
@@ -579,6 +589,9 @@ impl Summary {
     }
 }
 
+/// Reason of a unit that leaves a member.
+pub const REMOVING: &str = "Removing";
+
 /// Summarizes a pass: how far its unit is, and the worst of its troubles.
 pub fn summarize(end: &PassEnd, troubles: &Troubles<'_>) -> Summary {
     let kept = || troubles.kept_words();
@@ -603,10 +616,14 @@ pub fn summarize(end: &PassEnd, troubles: &Troubles<'_>) -> Summary {
         PassEnd::Leaving { gone: false } => {
             // Without it, a member that refuses to change one object looks like one that is slow.
             let stuck = troubles.problem.map_or_else(String::new, |(key, _, message)| format!("; {key}: {message}"));
+            // One that only its finalizer keeps goes when somebody else acts, and nothing else says who.
+            let held = troubles.deleted.as_ref().filter(|going| Deleted::waits_for_somebody(&going.message));
+            let reason = held.map_or(REMOVING, |_| reason::BEING_DELETED);
+            let held = held.map(|going| format!("; {}", going.is_going())).unwrap_or_default();
             Summary::new(
                 UnitPhase::Removing,
-                "Removing",
-                format!("{} objects are left{stuck}{}", troubles.left, kept()),
+                reason,
+                format!("{} objects are left{stuck}{held}{}", troubles.left, kept()),
             )
         }
         PassEnd::Done => done(troubles),

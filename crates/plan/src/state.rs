@@ -20,8 +20,9 @@ use std::fmt;
 
 use api::condition::{self, Condition, Statement};
 use api::reason;
+use model::Timestamp;
 
-pub use pair::{Pair, stuck};
+pub use pair::{Pair, hangs, is_kept_there, stuck};
 pub use said::{Said, is_of_link};
 
 /// How a member, a fleet, an application or a unit in a member is. Ordered from best to worst.
@@ -75,6 +76,7 @@ impl State {
             | reason::CREDENTIAL_REFUSED
             | reason::CREDENTIAL_EXPIRED
             | reason::APPLIER_NOT_ANSWERED
+            | reason::INTERNAL_ERROR
             | reason::PROBING => Self::Unknown,
             reason::DELETING => Self::Terminating,
             _ => Self::NotReady,
@@ -121,4 +123,23 @@ impl fmt::Display for State {
 /// A `Ready` statement: its status follows from its reason.
 pub fn statement(reason: &'static str, message: impl AsRef<str>) -> Statement {
     Statement::new(condition::READY, State::of_reason(reason).status(), reason, message)
+}
+
+/// What is said of an object when a look at it panicked. Not what the panic said: that may be anything, a secret too.
+const BROKEN: &str = "the hub failed where it should not when it looked at this, and tries again: this is a bug, please report it with the \
+                      hub's own output, which has the panic; nothing is known of it until a look succeeds";
+
+/// The conditions of an object after a look at it panicked: the one of this type is Unknown, and the others stay as they are. The
+/// next look that succeeds decides them all again.
+pub fn broken(
+    conditions: &[Condition],
+    type_: &'static str,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let statement = Statement::new(type_, None, reason::INTERNAL_ERROR, BROKEN);
+    let mut out = condition::merge(conditions, vec![statement], generation, now);
+    out.extend(conditions.iter().filter(|condition| condition.type_ != type_).cloned());
+    out.sort_by(|a, b| a.type_.cmp(&b.type_));
+    out
 }

@@ -170,7 +170,7 @@ impl Pass {
             conflict: conflict.as_ref().map(|(key, owner)| (&***key, owner.clone())),
             failed: problems().count() + conflicts,
             pending: self.pending(),
-            deleted: self.deleted(),
+            deleted: if self.entry.removal.is_none() { self.deleted() } else { self.going_out() },
             contested: self.contested(),
             hidden: self.hidden(),
             kept: &self.kept,
@@ -217,6 +217,21 @@ impl Pass {
         let count = 1 + deleted.count();
         let seen = view.observations.get(&first.key).map(|observation| &observation.seen.state.reading.message);
         Some(Deleted { key: &first.key, message: seen.cloned().unwrap_or_default(), count })
+    }
+
+    /// The objects of a unit that leaves which are deleted and not gone: first one that waits for somebody. What contains others goes
+    /// after them, and says nothing of its own.
+    fn going_out(&self) -> Option<Deleted<'_>> {
+        let view = self.connection.view();
+        let message = |key: &Arc<HashedKey>| {
+            let seen = &view.observations.get(key)?.seen;
+            seen.state.deleting.then(|| seen.state.reading.message.clone())
+        };
+        let going = self.unit.inventory.entries().keys().filter_map(|key| Some((key, message(key)?)));
+        let going: Vec<_> = going.collect();
+        let count = going.iter().filter(|(_, message)| Deleted::waits_for_somebody(message)).count().max(1);
+        let first = going.into_iter().min_by_key(|(key, message)| (!Deleted::waits_for_somebody(message), *key));
+        first.map(|(key, message)| Deleted { key, message, count })
     }
 
     /// The first object that is left alone after a fight.

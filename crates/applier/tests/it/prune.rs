@@ -399,3 +399,31 @@ async fn what_the_member_does_not_delete_is_counted_as_there_and_named_also_when
     world.faults.clear();
     world.eventually("gone", || async { world.removed(&unit).is_some() }).await;
 }
+
+/// As when somebody put it on while the member was away, and the Application is gone by the time it answers.
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_a_finalizer_keeps_in_the_member_says_so_with_the_object() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    world.edit(&config_map_path("c001"), "guard", json!({"metadata": {"finalizers": ["example.com/hold"]}})).await;
+    world.change(&unit, |entry| {
+        entry.removal = Removal::Prune;
+        entry.epoch += 1;
+    });
+    let report = world.until(&unit, "held", |r| r.reason == api::reason::BEING_DELETED).await;
+    assert_eq!(report.phase, UnitPhase::Removing);
+    let said = "ConfigMap shop/c001 is being deleted, and waits for finalizer example.com/hold";
+    assert!(report.message.contains(said), "{}", report.message);
+    let before = world.quiet().await;
+    // Another process says the same.
+    world.restart();
+    world.until(&unit, "held again", |r| r.reason == api::reason::BEING_DELETED).await;
+    assert_eq!(world.quiet().await, before);
+    world.edit(&config_map_path("c001"), "guard", json!({"metadata": {"finalizers": null}})).await;
+    world
+        .eventually("gone", || async {
+            world.config_map("c001").await.is_none() && world.inventories().await.is_empty()
+        })
+        .await;
+}

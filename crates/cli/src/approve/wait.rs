@@ -311,7 +311,7 @@ impl Report {
 
     /// Why a unit that is to leave stays until a person acts.
     fn stuck(&self) -> Option<&str> {
-        let stuck = self.units.values().find(|status| plan::state::stuck(status).is_some())?;
+        let stuck = self.units.values().find(|status| plan::state::is_kept_there(status))?;
         Some(&stuck.message)
     }
 }

@@ -1,6 +1,7 @@
 //! Rights that were made in the cluster and are not wanted any more: they go when the hub has read that it has fewer, and when no
 //! other hub may work with them.
 
+use api::kurator::annotation::ATTACHED_AT;
 use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, marks, used_by};
 use client::{Content, Delete, Propagation, Resource, Selection};
 use controllers::account::hubs_with_inventories;
@@ -71,7 +72,11 @@ impl Place<'_> {
             let resource = Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, true);
             let ours = Selection { content: Content::Metadata, ..Selection::labels(format!("{MANAGED_BY}={MANAGER}")) };
             match self.member.list(&resource, "", &ours).await {
-                Ok(list) => list.items.iter().for_each(|found| before.note_right(found)),
+                // Name and label may be those of somebody's own role.
+                Ok(list) => {
+                    let made = list.items.iter().filter(|found| object::annotation(found, ATTACHED_AT).is_some());
+                    made.for_each(|found| before.note_right(found));
+                }
                 // Then only those are known that are recorded.
                 Err(error) if error.is_denied() => out.unseen.push(format!("{kind}s in other namespaces")),
                 Err(error) => return Err(self.of_cluster(&format!("cannot list {kind}s"))(error)),

@@ -5,6 +5,7 @@ use std::fmt;
 use api::delivery::LinkState;
 use api::reason;
 use kube::ResourceExt;
+use plan::report::REMOVING;
 
 use crate::connect::Silence;
 
@@ -161,6 +162,7 @@ const SEE_REFUSED: &str = "see in the hub's own output what is too large in it";
 const RELEASE: &str = "revert the change, or release them: `kurator approve app/{name}{-n}`";
 const END_DELETION: &str =
     "end that deletion in {member}, or take off the finalizer that is named: the object is made again when it is gone";
+const REPORT: &str = "this is a bug: report it with the hub's output";
 const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}{-n}`";
 
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
@@ -200,7 +202,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     warning(Process, OTHER_VERSION, "run the same version of this program and of the hub"),
     warning(Process, CLOCK_SKEW, "set both clocks by NTP; certificates and times in conditions depend on it"),
-    fault(Process, PANICKED, "this is a bug: report it with the hub's output"),
+    fault(Process, PANICKED, REPORT),
     fault(
         Process,
         reason::STATUS_REFUSED,
@@ -254,6 +256,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     warning(Member, reason::TOO_MANY_FACTS, "see who names so many resources, or such names, in its nodes and pods"),
     warning(Member, reason::STATUS_REFUSED, SEE_REFUSED),
+    fault(Member, reason::INTERNAL_ERROR, REPORT),
     fault(Member, reason::SECRET_NOT_FOUND, "create the Secret that spec.kubeconfig names"),
     fault(Member, reason::SECRET_KEY_NOT_FOUND, "set spec.kubeconfig.key to a key of the Secret"),
     fault(Member, reason::SECRET_UNREADABLE, "see that the Secret can be read"),
@@ -283,6 +286,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "correct spec.clusters[].kind if it is mistyped: AttachedCluster is the kind that makes members so far",
     ),
     warning(Fleet, reason::STATUS_REFUSED, SEE_REFUSED),
+    fault(Fleet, reason::INTERNAL_ERROR, REPORT),
+    fault(Application, reason::INTERNAL_ERROR, REPORT),
     warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
     fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
@@ -328,6 +333,7 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Source, reason::FETCHING, "wait; the first fetch is under way"),
     warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),
     warning(Source, reason::STATUS_REFUSED, SEE_REFUSED),
+    fault(Source, reason::INTERNAL_ERROR, REPORT),
     warning(
         Source,
         reason::LIKELY_MISTAKE,
@@ -395,7 +401,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(Unit, reason::CONTESTED, "let only one of the two write the field"),
     fault(Unit, reason::BEING_DELETED, END_DELETION),
-    fault(Unit, "InternalError", "this is a bug: report it with the hub's output"),
+    warning(Unit, REMOVING, super::remedy::LEAVES_SLOWLY),
+    fault(Unit, reason::INTERNAL_ERROR, REPORT),
 ];
 
 /// What is known of a reason in a place.

@@ -37,6 +37,12 @@ pub(super) const HANDED_OVER: &str =
 pub(super) const UNASKED: &str = "apply the Application of the unit that is named again, under the same name and policy; then name the \
                                   object in one of the two only";
 
+/// Of an object that is deleted with its unit, and has a finalizer.
+pub(super) const HELD_BY_FINALIZER: &str = "end in {member} what the finalizer that is named waits for, or take it off: the object goes then, and the unit with the last one";
+
+/// Of a unit that has been on its way out of a member for long.
+pub(super) const LEAVES_SLOWLY: &str = "see what is left with `kurator tree member/{member}`, and what keeps it there";
+
 /// Every known cause. Of several that fit, the first one counts.
 pub(super) const CAUSES: &[Cause] = &[
     cause(

@@ -5,6 +5,7 @@ use api::delivery::{UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
+use api::reason;
 use kube::ResourceExt;
 use model::Timestamp;
 use plan::state::{Said, State};
@@ -164,8 +165,9 @@ pub(super) fn value(world: &World) -> Value {
     value
 }
 
-/// Members, fleets and applications that are shown, each with its state: the causes of what is below first.
-pub(super) fn entries(world: &World) -> Vec<Entry> {
+/// Members, fleets and applications that are shown, each with its state: the causes of what is below first. Then what hangs on its way
+/// out of a member, which mostly has no application any more that would say so.
+pub(super) fn entries(world: &World, now: Timestamp) -> Vec<Entry> {
     let entry = |object: String, namespace: Option<String>, said: Said<'_>| Entry {
         object,
         namespace,
@@ -190,7 +192,31 @@ pub(super) fn entries(world: &World) -> Vec<Entry> {
         }
         entry
     };
-    members.chain(world.fleets.iter().map(of_fleet)).chain(world.applications.iter().map(of_app)).collect()
+    let mut out: Vec<Entry> =
+        members.chain(world.fleets.iter().map(of_fleet)).chain(world.applications.iter().map(of_app)).collect();
+    let is_said = |entry: &Entry, unit: &UnitId| {
+        let is_its = entry.object == format!("app/{}", unit.name) && entry.namespace.as_ref() == Some(&unit.namespace);
+        is_its && entry.state == State::Terminating
+    };
+    let hanging = world.hanging(now).filter(|(unit, _, _)| !out.iter().any(|entry| is_said(entry, unit)));
+    let hanging: Vec<Entry> = hanging.map(|(unit, member, status)| of_unit(world, unit, member, status)).collect();
+    out.extend(hanging);
+    out
+}
+
+/// A unit in a member, with its state.
+fn of_unit(world: &World, unit: &UnitId, member: &str, status: &UnitStatus) -> Entry {
+    let pair = world.unit(unit, member, status);
+    let policy = unit.policy.as_deref().map(|policy| format!("/{policy}")).unwrap_or_default();
+    let is_held = status.reason == reason::BEING_DELETED && pair.state() == State::Terminating;
+    Entry {
+        object: format!("app/{}{policy} in {member}", unit.name),
+        namespace: Some(unit.namespace.clone()),
+        state: pair.state(),
+        reason: if is_held { reason::BEING_DELETED } else { pair.reason() }.to_owned(),
+        message: pair.message(&world.revisions),
+        since: Some(status.since),
+    }
 }
 
 /// One thing with its state.
@@ -239,7 +265,7 @@ impl Entry {
 
 /// What is not ready, the worst of each kind first; or one line that says that everything is.
 pub(super) fn problem_lines(world: &World, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
-    let problems = problems(world);
+    let problems = problems(world, now);
     let hidden = not_seen(world);
     if problems.is_empty() {
         let count = |n: usize, word: &str| held::count(u32::try_from(n).unwrap_or(u32::MAX), word);
@@ -271,8 +297,8 @@ fn not_seen(world: &World) -> Option<Line> {
 }
 
 /// What is not ready, for programs.
-pub(super) fn problem_value(world: &World) -> Value {
-    let mut value = json!({"problems": problems(world).iter().map(Entry::value).collect::<Vec<_>>()});
+pub(super) fn problem_value(world: &World, now: Timestamp) -> Value {
+    let mut value = json!({"problems": problems(world, now).iter().map(Entry::value).collect::<Vec<_>>()});
     if !world.hidden.is_empty() {
         value["hidden"] = json!(world.hidden);
     }
@@ -280,8 +306,9 @@ pub(super) fn problem_value(world: &World) -> Value {
 }
 
 /// What is not ready, the worst of each kind first.
-pub(super) fn problems(world: &World) -> Vec<Entry> {
-    let mut problems: Vec<Entry> = entries(world).into_iter().filter(|entry| entry.state != State::Ready).collect();
+pub(super) fn problems(world: &World, now: Timestamp) -> Vec<Entry> {
+    let mut problems: Vec<Entry> =
+        entries(world, now).into_iter().filter(|entry| entry.state != State::Ready).collect();
     let kind = |entry: &Entry| match entry.object.split('/').next() {
         Some("member") => 0,
         Some("fleet") => 1,
@@ -293,18 +320,7 @@ pub(super) fn problems(world: &World) -> Vec<Entry> {
 
 /// The units of an object, each with its state.
 pub(super) fn units(world: &World, object: Option<&Shown>) -> Vec<Entry> {
-    let entry = |unit: &UnitId, member: &str, status: &UnitStatus| {
-        let pair = world.unit(unit, member, status);
-        let policy = unit.policy.as_deref().map(|policy| format!("/{policy}")).unwrap_or_default();
-        Entry {
-            object: format!("app/{}{policy} in {member}", unit.name),
-            namespace: Some(unit.namespace.clone()),
-            state: pair.state(),
-            reason: pair.reason().to_owned(),
-            message: pair.message(&world.revisions),
-            since: Some(status.since),
-        }
-    };
+    let entry = |unit: &UnitId, member: &str, status: &UnitStatus| of_unit(world, unit, member, status);
     match object {
         Some(Shown::App(name)) => {
             let apps = world.applications.iter().filter(|app| app.name_any() == *name);

@@ -263,7 +263,7 @@ fn each_value_for_programs_says_what_it_is() {
     let kind = |words: &[&str]| {
         let command = crate::args::read([&["kurator", "status"], words].concat()).unwrap().command;
         let crate::args::Command::Status(what) = command else { panic!("{words:?}") };
-        let value = super::value(&world, &what).unwrap();
+        let value = super::value(&world, &what, now()).unwrap();
         assert_eq!(value["apiVersion"], "status.kurator.dev/v1alpha1");
         value["kind"].as_str().unwrap().to_owned()
     };
@@ -582,7 +582,7 @@ fn the_problems_name_why_deletions_are_held() {
     let world = World::new(Scope::Namespace("default".to_owned()), lists);
     let expect =
         "deletions wait for approval; policies large, small: label size is \"small\", the selector wants \"smal\"";
-    assert_eq!(overview::problems(&world)[0].message, expect);
+    assert_eq!(overview::problems(&world, now())[0].message, expect);
 }
 
 #[test]
@@ -718,8 +718,8 @@ fn what_may_not_be_seen_is_not_called_ready() {
          not looked at, since this credential may not list it: members, what members report\n"
     );
     assert!(said(&["members", "fleets", "applications"]).starts_with("nothing is known\n"));
-    assert_eq!(overview::problem_value(&world(&["members"]))["hidden"], json!(["members"]));
-    assert!(overview::problem_value(&world(&[])).get("hidden").is_none());
+    assert_eq!(overview::problem_value(&world(&["members"]), now())["hidden"], json!(["members"]));
+    assert!(overview::problem_value(&world(&[]), now()).get("hidden").is_none());
 }
 
 #[test]
@@ -748,4 +748,39 @@ fn a_unit_whose_decision_may_be_read_nowhere_is_compared_with_itself_and_that_is
         let said = text(&super::lines(&world, &what, now(), false, usize::MAX).unwrap());
         assert!(said.contains("is not compared with what is wanted: this credential may not list decisions"), "{said}");
     }
+}
+
+#[test]
+fn what_hangs_on_its_way_out_of_a_member_is_a_problem_though_its_application_is_gone() {
+    let held = "2 objects are left; ConfigMap n1/x is being deleted, and waits for finalizer example.com/hold";
+    let said = |reason: &str, message: &str, since: &str, applications: Vec<Application>| {
+        let mut status = unit("Removing", "Progressing", message);
+        (status["reason"], status["since"]) = (json!(reason), json!(since));
+        let lists = Lists {
+            members: vec![cluster("beijing", answers())],
+            applications,
+            statuses: vec![reported("beijing", "large", status)],
+            ..Lists::default()
+        };
+        text(&overview::problem_lines(&World::new(Scope::All, lists), now(), false, usize::MAX))
+    };
+    let (now_, before) = (now().to_string(), "2025-01-01T00:00:00Z");
+    let page = said("BeingDeleted", held, &now_, vec![]);
+    assert!(
+        page.contains("app/shop/large in beijing") && page.contains("BeingDeleted") && page.contains(held),
+        "{page}"
+    );
+    let page = said("Removing", "2 objects are left", before, vec![]);
+    assert!(page.contains("app/shop/large in beijing") && page.contains("2 objects are left"), "{page}");
+    let page = said("Removing", "2 objects are left", &now_, vec![]);
+    assert!(page.starts_with("nothing is wrong"), "{page}");
+    // The application says it itself.
+    let leaving = [condition(
+        "Ready",
+        "False",
+        "Deleting",
+        &format!("it is being taken out of its members: beijing; beijing: {held}"),
+    )];
+    let page = said("BeingDeleted", held, &now_, vec![shop(&leaving, 0, json!([]))]);
+    assert_eq!(page.matches(held).count(), 1, "{page}");
 }

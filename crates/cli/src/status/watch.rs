@@ -53,7 +53,7 @@ pub(super) async fn run(client: &Client, scope: Scope, what: &Status, format: Fo
 
 /// Everything that is shown, each with its state.
 pub(super) fn entries(world: &World, what: &Status) -> Vec<Entry> {
-    let all = overview::entries(world);
+    let all = overview::entries(world, hub::SystemClock.now());
     let object = match &what.object {
         None => return all,
         Some(Shown::App(name)) => format!("app/{name}"),

@@ -374,6 +374,20 @@ impl World {
         units.filter_map(|unit| Some((unit, self.statuses.get(&(unit.clone(), member.to_owned()))?))).collect()
     }
 
+    /// Units of the applications that are looked at which hang on their way out of a member that answers.
+    pub(super) fn hanging(&self, now: Timestamp) -> impl Iterator<Item = (&UnitId, &str, &UnitStatus)> {
+        let is_shown = |unit: &UnitId| match &self.scope {
+            Scope::Namespace(namespace) => unit.namespace == *namespace,
+            Scope::All => true,
+        };
+        let units = self.statuses.iter().map(|((unit, member), status)| (unit, member.as_str(), status));
+        units.filter(move |(unit, member, status)| {
+            is_shown(unit)
+                && plan::state::hangs(status, now)
+                && self.unit(unit, member, status).state() == State::Terminating
+        })
+    }
+
     /// What git calls the revision that a unit runs.
     pub(super) fn revision_of(&self, status: &UnitStatus) -> String {
         self.revisions.get(&status.revision).cloned().unwrap_or_default()

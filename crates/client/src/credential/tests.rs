@@ -154,3 +154,98 @@ fn the_end_of_a_token_and_of_a_certificate_is_read_from_them() {
     let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem);
     assert_eq!(expires(&format!("client-certificate-data: {data}")), Some(1_799_971_200));
 }
+
+#[test]
+fn white_space_around_a_token_is_no_part_of_it() {
+    let plain =
+        Credential::parse(kubeconfig("https://a.example", "", "token: abc").as_bytes(), Trust::default()).unwrap();
+    for token in ["\"abc\\n\"", "\"abc\\r\\n\"", "\" abc\"", "\"\\tabc \\n\""] {
+        let text = kubeconfig("https://a.example", "", &format!("token: {token}"));
+        let credential = Credential::parse(text.as_bytes(), Trust::default()).unwrap();
+        assert_eq!(credential.identity(), plain.identity(), "{token}");
+    }
+}
+
+/// The client library panics for a token that is no header, and names no field for what is.
+#[tokio::test]
+async fn what_cannot_be_sent_is_said_by_its_field_and_not_by_its_value() {
+    for (user, path) in [
+        ("token: \"hunter\\n2\"", "users[0].user.token"),
+        ("token: \"hunter\\u00012\"", "users[0].user.token"),
+        ("token: \"hunter\\u007f2\"", "users[0].user.token"),
+        ("as: \"hunter\\n2\"", "users[0].user.as"),
+        ("as-uid: \"hunter\\n2\"", "users[0].user.as-uid"),
+        ("as-groups: [a, \"hunter\\n2\"]", "users[0].user.as-groups[1]"),
+        ("as-user-extra: {k: [\"hunter\\n2\"]}", "users[0].user.as-user-extra[\"k\"][0]"),
+    ] {
+        let said = refusal(&kubeconfig("https://a.example", "", user));
+        let expect = format!("context \"c\", user \"u\": {path} cannot be used: it has a line break");
+        assert!(said.starts_with(&expect) && !said.contains("hunter"), "{user}: {said}");
+    }
+    let said = refusal(&kubeconfig("https://a.example", ", tls-server-name: \"a b\\n\"", "token: x"));
+    assert!(
+        said.starts_with("context \"c\", cluster \"k\": clusters[0].cluster.tls-server-name cannot be used"),
+        "{said}"
+    );
+}
+
+/// Whatever stands in a field, a client is made or an error is.
+#[tokio::test]
+async fn no_value_of_a_kubeconfig_panics() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let odd = [
+        "",
+        " ",
+        "\\n",
+        "a\\nb",
+        "\\u0000",
+        "\\u007f",
+        "\\u00e9",
+        "\\ufeff",
+        "%0a",
+        "a b",
+        "://",
+        "[::1",
+        "\\r\\nX: y",
+        "@",
+        ":",
+        "..",
+        "é.example",
+    ];
+    for value in odd {
+        let mut texts = Vec::new();
+        for field in ["token", "username", "password", "as", "as-uid", "client-certificate-data", "client-key-data"] {
+            texts.push(kubeconfig(
+                "https://127.0.0.1:1",
+                "",
+                &format!("{field}: \"{value}\", username: u, password: p"),
+            ));
+            texts.push(kubeconfig("https://127.0.0.1:1", "", &format!("{field}: \"{value}\"")));
+        }
+        texts.push(kubeconfig("https://127.0.0.1:1", "", &format!("as: a, as-groups: [\"{value}\"]")));
+        texts.push(kubeconfig(
+            "https://127.0.0.1:1",
+            "",
+            &format!("as: a, as-user-extra: {{\"{value}\": [\"{value}\"]}}"),
+        ));
+        for field in ["tls-server-name", "proxy-url", "certificate-authority-data"] {
+            texts.push(kubeconfig("https://127.0.0.1:1", &format!(", {field}: \"{value}\""), "token: x"));
+        }
+        for url in ["http://u:VALUE@127.0.0.1:1", "http://127.0.0.1:1/VALUE", "https://127.0.0.1:VALUE", "http://VALUE"]
+        {
+            let url = url.replace("VALUE", value);
+            texts.push(kubeconfig("https://127.0.0.1:1", &format!(", proxy-url: \"{url}\""), "token: x"));
+        }
+        for server in ["https://127.0.0.1:1/VALUE", "https://127.0.0.1:1?VALUE", "https://127.0.0.1:VALUE"] {
+            let text = kubeconfig("SERVER", "", "token: x")
+                .replace("'SERVER'", &format!("\"{}\"", server.replace("VALUE", value)));
+            texts.push(text);
+        }
+        for text in texts {
+            let Ok(credential) = Credential::parse(text.as_bytes(), Trust { loopback: true }) else { continue };
+            let Ok(api) = credential.api("test").await else { continue };
+            // Nothing listens there.
+            assert!(api.read("/version").await.is_err(), "{text}");
+        }
+    }
+}

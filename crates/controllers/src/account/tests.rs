@@ -7,7 +7,7 @@ const PARIS: &str = "https://hub default/paris";
 /// What `kurator attach` makes, for hubs of these names.
 async fn member(hubs: &[&str]) -> (apiserver::ApiServer, Api) {
     let server = test_apiserver::start().await;
-    let api = Api::new(kube::Client::new(server.service_as(UserInfo::master("test")), "default"), "tester");
+    let api = collecting(&server);
     let metadata = |namespace: &str, name: &str| {
         let mut metadata = json!({"name": name, "labels": {MANAGED_BY: MANAGER}});
         if !namespace.is_empty() {
@@ -48,6 +48,42 @@ async fn member(hubs: &[&str]) -> (apiserver::ApiServer, Api) {
     (server, api)
 }
 
+/// The member as it is, without its garbage collection.
+fn plain(server: &apiserver::ApiServer) -> Api {
+    Api::new(kube::Client::new(server.service_as(UserInfo::master("test")), "default"), "tester")
+}
+
+/// The member, whose garbage is collected before it answers.
+fn collecting(server: &apiserver::ApiServer) -> Api {
+    let (inner, api) = (kube::Client::new(server.service_as(UserInfo::master("test")), "default"), plain(server));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (inner, api) = (inner.clone(), api.clone());
+        async move {
+            collect(&api).await;
+            inner.send(request).await
+        }
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+/// Deletes what the ClusterRole owns, if that is gone.
+async fn collect(api: &Api) {
+    if api.get(&rbac("ClusterRole", "clusterroles", false).target("", SERVICE_ACCOUNT)).await.unwrap().is_some() {
+        return;
+    }
+    for resource in [
+        rbac("ClusterRoleBinding", "clusterrolebindings", false),
+        rbac("RoleBinding", "rolebindings", true),
+        rbac("Role", "roles", true),
+        Resource::core("ServiceAccount", "serviceaccounts", true),
+    ] {
+        let all = api.list(&resource, "", &Selection::default()).await.unwrap().items;
+        for found in all.iter().filter(|found| found["metadata"]["ownerReferences"][0]["kind"] == "ClusterRole") {
+            api.delete(&resource.target_of(found), &Delete::default()).await.unwrap();
+        }
+    }
+}
+
 fn minted(whose: Option<&str>) -> Minted {
     let mut minted = Minted::parse(r#"{"context": "c", "issued": "2026-01-01T00:00:00Z"}"#).unwrap();
     minted.used_by = whose.map(used_by);
@@ -64,7 +100,7 @@ async fn end_in_namespaces(api: &Api, minted: &Minted) -> End {
 }
 
 async fn make_namespaces(api: &Api) {
-    for name in ["shop", "stock", "kube-system"] {
+    for name in ["shop", "stock", "team", "kube-system"] {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         // Some are there from the start.
         let _ = api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await;
@@ -74,14 +110,17 @@ async fn make_namespaces(api: &Api) {
 /// Makes what `kurator attach --namespaces shop` makes, and roles of somebody else.
 async fn make_roles(api: &Api) {
     let (made, others) = (json!({MANAGED_BY: MANAGER}), json!({}));
-    for (namespace, name, labels) in [
-        ("shop", SERVICE_ACCOUNT, &made),
-        ("kube-system", IDENTITY_ROLE, &made),
-        (NAMESPACE, INVENTORY_ROLE, &made),
-        ("shop", "viewer", &made),
-        ("stock", SERVICE_ACCOUNT, &others),
+    let at = json!({ATTACHED_AT: "2026-01-01T00:00:00Z"});
+    for (namespace, name, labels, annotations) in [
+        ("shop", SERVICE_ACCOUNT, &made, &at),
+        ("kube-system", IDENTITY_ROLE, &made, &at),
+        (NAMESPACE, INVENTORY_ROLE, &made, &at),
+        ("shop", "viewer", &made, &at),
+        ("stock", SERVICE_ACCOUNT, &others, &json!({})),
+        // As an Application's own role may be called.
+        ("team", SERVICE_ACCOUNT, &made, &json!({})),
     ] {
-        let metadata = json!({"name": name, "namespace": namespace, "labels": labels});
+        let metadata = json!({"name": name, "namespace": namespace, "labels": labels, "annotations": annotations});
         let reference = json!({"apiGroup": RBAC, "kind": "Role", "name": name});
         for (resource, mut body) in [
             (rbac("Role", "roles", true), json!({"rules": []})),
@@ -104,20 +143,20 @@ async fn owner(api: &Api, resource: &Resource, namespace: &str, name: &str) -> O
 async fn everything_goes_with_the_role_that_is_deleted_last() {
     let (_server, api) = member(&[PARIS]).await;
     assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
-    let owned = Some(Some("ClusterRole".to_owned()));
     for (resource, namespace, name) in [
         (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
         (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
         (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
         (Resource::core("ServiceAccount", "serviceaccounts", true), NAMESPACE, SERVICE_ACCOUNT),
-        (Resource::core("Namespace", "namespaces", false), "", NAMESPACE),
+        (rbac("ClusterRole", "clusterroles", false), "", SERVICE_ACCOUNT),
     ] {
-        assert_eq!(owner(&api, &resource, namespace, name).await, owned, "{}", resource.kind);
+        assert_eq!(owner(&api, &resource, namespace, name).await, None, "{}", resource.kind);
     }
-    assert_eq!(owner(&api, &rbac("ClusterRole", "clusterroles", false), "", SERVICE_ACCOUNT).await, None);
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    assert_eq!(owner(&api, &namespaces, "", NAMESPACE).await, Some(Some("ClusterRole".to_owned())));
     // Once more, as after a process that ended before it noted the first time.
     let again = end(&api, &minted(Some(PARIS))).await;
-    assert_eq!(again, End::Stays("there is no ClusterRole kurator, with which the rest would go".to_owned()));
+    assert_eq!(again, End::Stays("there is no ServiceAccount kurator-system/kurator".to_owned()));
 }
 
 #[tokio::test]
@@ -192,11 +231,12 @@ async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
     let bindings = rbac("RoleBinding", "rolebindings", true);
     api.delete(&bindings.target("shop", SERVICE_ACCOUNT), &Delete::default()).await.unwrap();
     assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
-    let owned = Some(Some("ClusterRole".to_owned()));
-    assert_eq!(owner(&api, &rbac("Role", "roles", true), "shop", SERVICE_ACCOUNT).await, owned);
+    assert_eq!(owner(&api, &rbac("Role", "roles", true), "shop", SERVICE_ACCOUNT).await, None);
     for resource in [rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true)] {
-        assert_eq!(owner(&api, &resource, "kube-system", IDENTITY_ROLE).await, owned);
-        assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, owned);
+        assert_eq!(owner(&api, &resource, "kube-system", IDENTITY_ROLE).await, None);
+        assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, None);
+        let said = "no attach says that it made it, whatever its name and label";
+        assert_eq!(owner(&api, &resource, "team", SERVICE_ACCOUNT).await, Some(None), "{said}");
         assert_eq!(owner(&api, &resource, "shop", "viewer").await, Some(None), "it is not attach's");
         assert_eq!(owner(&api, &resource, "stock", SERVICE_ACCOUNT).await, Some(None), "it is somebody else's");
     }
@@ -401,4 +441,88 @@ async fn a_mark_that_could_not_be_taken_off_is_tried_again_unless_the_member_ref
         let mark = used_by(PARIS);
         assert_eq!(said.is_some_and(|why| why.contains(&mark) && why.contains("by hand")), is_said, "{code}");
     }
+}
+
+async fn keep_by_finalizer(api: &Api, resource: &Resource) {
+    let patch = json!({"metadata": {"finalizers": ["example.com/audit"]}});
+    api.merge(&resource.target("", SERVICE_ACCOUNT), &patch).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_finalizer_keeps_is_not_said_to_be_gone() {
+    let (roles, bindings) =
+        (rbac("ClusterRole", "clusterroles", false), rbac("ClusterRoleBinding", "clusterrolebindings", false));
+    for keeps_binding in [false, true] {
+        let (_server, api) = member(&[PARIS]).await;
+        keep_by_finalizer(&api, &roles).await;
+        if keeps_binding {
+            keep_by_finalizer(&api, &bindings).await;
+        }
+        let End::Left { why, has_rights } = end(&api, &minted(Some(PARIS))).await else { panic!("it is not gone") };
+        assert_eq!(has_rights, keeps_binding);
+        assert!(why.contains("ClusterRole kurator (finalizer example.com/audit)"), "{why}");
+        assert!(why.contains("ServiceAccount kurator-system/kurator"), "{why}");
+        assert_eq!(why.contains("ClusterRoleBinding kurator (finalizer example.com/audit)"), keeps_binding, "{why}");
+        assert_eq!(api.get(&bindings.target("", SERVICE_ACCOUNT)).await.unwrap().is_some(), keeps_binding);
+        let credential = rbac("RoleBinding", "rolebindings", true);
+        assert_eq!(owner(&api, &credential, NAMESPACE, CREDENTIAL_ROLE).await, None, "its rights end first");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_garbage_collection_the_rights_end_and_it_is_said_what_stays() {
+    let (server, _api) = member(&[PARIS]).await;
+    let api = plain(&server);
+    let End::Left { why, has_rights } = end(&api, &minted(Some(PARIS))).await else { panic!("it is not gone") };
+    assert!(!has_rights && why.contains("ServiceAccount kurator-system/kurator"), "{why}");
+    for resource in
+        [rbac("ClusterRoleBinding", "clusterrolebindings", false), rbac("ClusterRole", "clusterroles", false)]
+    {
+        assert_eq!(owner(&api, &resource, "", SERVICE_ACCOUNT).await, None, "{}", resource.kind);
+    }
+    assert_eq!(owner(&api, &rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE).await, None);
+}
+
+/// The member, which answers with this status to each request after the ClusterRole was deleted, and to each deletion that it is done,
+/// without doing anything, if there is none.
+fn answering_after(server: &apiserver::ApiServer, code: Option<u16>) -> Api {
+    let inner = kube::Client::new(server.service_as(UserInfo::master("test")), "default");
+    let is_deleted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (inner, is_deleted) = (inner.clone(), is_deleted.clone());
+        async move {
+            let is_deletion = request.method() == http::Method::DELETE;
+            let is_role = request.uri().path().ends_with("/clusterroles/kurator");
+            let was_deleted = is_deleted.load(std::sync::atomic::Ordering::SeqCst);
+            if is_deletion && is_role {
+                is_deleted.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+            let code = match code {
+                None if is_deletion => 200,
+                Some(code) if was_deleted => code,
+                _ => return inner.send(request).await,
+            };
+            let status = if code == 200 { "Success" } else { "Failure" };
+            let status = json!({"apiVersion": "v1", "kind": "Status", "status": status, "code": code, "message": "no"});
+            let body = kube::client::Body::from(status.to_string().into_bytes());
+            let response = http::Response::builder().status(code).header("content-type", "application/json");
+            Ok(response.body(body).unwrap())
+        }
+    });
+    Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_is_gone_when_its_token_is_not_known_and_not_when_a_deletion_was_taken() {
+    let (server, _api) = member(&[PARIS]).await;
+    assert_eq!(end(&answering_after(&server, Some(401)), &minted(Some(PARIS))).await, End::Removed(None));
+    let (server, _api) = member(&[PARIS]).await;
+    let said = end(&answering_after(&server, Some(403)), &minted(Some(PARIS))).await;
+    assert!(matches!(&said, End::Left { why, has_rights: false } if why.contains("still known")), "{said:?}");
+    let (server, _api) = member(&[PARIS]).await;
+    let said = end(&answering_after(&server, None), &minted(Some(PARIS))).await;
+    assert!(
+        matches!(&said, End::Left { why, has_rights: true } if why.contains("ClusterRoleBinding kurator")),
+        "{said:?}"
+    );
 }

@@ -26,6 +26,8 @@ use std::sync::Arc;
 
 use api::delivery::{Decision, HubId, Revision};
 use api::kurator::apps::v1alpha1::Application;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use model::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +100,12 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         shutdown: deps.shutdown.clone(),
     });
     watch::watch(stores, &queue);
-    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
+    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile, say_broken))
+}
+
+/// Says that a look at it panicked.
+fn say_broken(ctx: Arc<Ctx>, key: NamespacedName) -> BoxFuture<'static, Result<(), WriteError>> {
+    async move { status::write_broken(&ctx, &key).await }.boxed()
 }
 
 /// Looks at one Application.

@@ -11,7 +11,7 @@ use api::condition;
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::ResourceExt;
 use model::{GroupKind, Timestamp};
-use plan::application::{FoldFacts, SourceFacts, SourcePart, source_part, waits_for_ready};
+use plan::application::{FoldFacts, SourceFacts, SourcePart, broken_source, source_part, waits_for_ready};
 
 use super::Ctx;
 use crate::record::{OWNER, owner_of_application};
@@ -57,17 +57,33 @@ pub(super) async fn write(
     if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, part.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
+    write_part(ctx, &application, part).await?;
+    Ok(Next::Wait)
+}
+
+/// Says that a look at it panicked.
+pub(super) async fn write_broken(ctx: &Ctx, key: &NamespacedName) -> Result<(), WriteError> {
+    let Some(application) = ctx.applications.get(key) else { return Ok(()) };
+    let part = broken_source(&application, ctx.clock.now());
+    if application.status.as_ref().map(SourcePart::of).as_ref() == Some(&part) {
+        return Ok(());
+    }
+    write_part(ctx, &application, part).await
+}
+
+/// Writes this part of the status. An Application that is gone needs none.
+async fn write_part(ctx: &Ctx, application: &Application, part: SourcePart) -> Result<(), WriteError> {
     let SourcePart { conditions, source_status, last_handled_sync } = part;
     let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
-    match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
+    match write::status_part(&ctx.api, &ctx.metrics, application, &status, CUT).await {
         Ok(written) => {
-            ctx.events.record_source(&application, &written);
+            ctx.events.record_source(application, &written);
             ctx.applications.learn(written);
         }
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),
     }
-    Ok(Next::Wait)
+    Ok(())
 }
 
 /// Must the news of the source wait, as the stored decisions are?

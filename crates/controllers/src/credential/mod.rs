@@ -34,7 +34,7 @@ use plan::credential::Renewal;
 
 use crate::WriteError;
 use crate::connection::Connections;
-use crate::deps::{Deps, Running, work};
+use crate::deps::{Deps, Running, say_nothing, work};
 use crate::event::Recorder;
 use crate::index::SECRET;
 
@@ -72,7 +72,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
     });
     watch(&ctx, deps);
     let (queue, stop) = (ctx.queue.clone(), deps.shutdown.clone());
-    Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile))
+    Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile, say_nothing))
 }
 
 fn watch(ctx: &Arc<Ctx>, deps: &Deps) {

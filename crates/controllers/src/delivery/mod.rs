@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
-use crate::deps::{Deps, Running, work};
+use crate::deps::{Deps, Running, say_nothing, work};
 use crate::event::Recorder;
 use crate::metrics::Metrics;
 use crate::origin;
@@ -174,8 +174,8 @@ pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running
     let reader = reader(&ctx, deps, reports);
     Box::pin(async move {
         tokio::join!(
-            work(ctx.clone(), ctx.members.clone(), AT_ONCE, stop.clone(), reconcile),
-            work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
+            work(ctx.clone(), ctx.members.clone(), AT_ONCE, stop.clone(), reconcile, say_nothing),
+            work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store, say_nothing),
             reader,
         );
         // Appliers end where they are. What they have begun is finished after the next start.

@@ -67,6 +67,14 @@ fn hub() -> Api {
     Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test")
 }
 
+/// Notes of whom it is said that a look at it panicked: by a request, which fails for this one.
+fn say(api: Arc<Api>, code: u16) -> BoxFuture<'static, Result<(), WriteError>> {
+    SAID.lock().unwrap().push(code);
+    async move { write::read::<Fleet>(&api, "n", "500").await.map(drop) }.boxed()
+}
+
+static SAID: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
+
 async fn reconcile(api: Arc<Api>, code: u16) -> Result<Next, WriteError> {
     assert!(code != 0, "a bug");
     write::read::<Fleet>(&api, "n", &code.to_string()).await?;
@@ -81,11 +89,16 @@ async fn what_fails_is_tried_again_and_a_panic_is_counted() {
     let stop = CancellationToken::new();
     let codes = [0, 400, 404, 409, 500];
     codes.into_iter().for_each(|code| queue.add(code));
-    let working = tokio::spawn(work(Arc::new(hub()), queue.clone(), 2, stop.clone(), reconcile));
+    let working = tokio::spawn(work(Arc::new(hub()), queue.clone(), 2, stop.clone(), reconcile, say));
     // time: until each has been tried again once, after the first pause of the back-off.
     tokio::time::sleep(BACKOFF.first + Duration::from_millis(1)).await;
     stop.cancel();
     working.await.unwrap();
+    assert_eq!(
+        *SAID.lock().unwrap(),
+        [0, 0],
+        "it is said of what panicked, at the first panic, and what fails there ends nothing"
+    );
     let mut scrape = String::new();
     text::encode(&mut scrape, &registry).unwrap();
     for (result, count) in [("panic", 2), ("error", 2 * 3), ("requeue_after", 1)] {

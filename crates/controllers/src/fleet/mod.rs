@@ -25,6 +25,8 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use api::{condition, reason};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::ResourceExt;
 use model::{Clock, MemberName};
 use plan::application::fleet_name;
@@ -78,7 +80,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
     let queue = deps.queue("fleet");
     watch(&ctx, &queue);
     watch_links(&ctx, &queue);
-    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
+    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile, say_broken))
 }
 
 fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
@@ -133,6 +135,11 @@ fn holds_edit(application: &Application) -> bool {
     let conditions = application.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let held = condition::find(conditions, condition::DELETIONS_HELD);
     held.is_some_and(|held| held.reason == reason::EDIT_REMOVES_MEMBERS)
+}
+
+/// Says that a look at it panicked.
+fn say_broken(ctx: Arc<Ctx>, key: NamespacedName) -> BoxFuture<'static, Result<(), WriteError>> {
+    async move { status::write_broken(&ctx, &key).await }.boxed()
 }
 
 /// Looks at one Fleet.

@@ -57,6 +57,10 @@ pub(super) async fn leave(
         End::Stays(why) => {
             (ACCOUNT_STAYS, format!("in member {member}, the hub's account stays, with its rights: {why}"))
         }
+        End::Left { why, has_rights } => {
+            let rights = if *has_rights { "with its rights" } else { "without its rights in the whole cluster" };
+            (ACCOUNT_STAYS, format!("in member {member}, the hub's account is deleted and not gone, {rights}: {why}"))
+        }
         End::Shared(hubs) => {
             (ACCOUNT_SHARED, format!("in member {member}, the account stays, since others work as it: {hubs}"))
         }
@@ -76,7 +80,7 @@ pub(super) async fn leave(
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot record an event");
     }
     // After the note: a pass that is made again finds the mark, and comes to the same end.
-    if let (End::Stays(_), Some(connection)) = (&end, ctx.connections.get(member)) {
+    if let (End::Stays(_) | End::Left { .. }, Some(connection)) = (&end, ctx.connections.get(member)) {
         match account::unmark(&connection.api, minted).await {
             Ok(None) => {}
             Ok(Some(why)) => tracing::warn!(%member, why, "the mark that this hub works as the account stays on it"),

@@ -36,6 +36,8 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, Trust};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::ResourceExt;
 use model::{Clock, MemberName, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -114,7 +116,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
     let ctx = context(deps);
     watch(&ctx, deps);
     let (queue, stop) = (ctx.queue.clone(), deps.shutdown.clone());
-    Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile))
+    Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile, say_broken))
 }
 
 fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
@@ -162,6 +164,11 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
             origin.into_iter().for_each(|o| queue.add(NamespacedName::new(o.namespace, o.name)));
         }
     });
+}
+
+/// Says that a look at it panicked.
+fn say_broken(ctx: Arc<Ctx>, key: NamespacedName) -> BoxFuture<'static, Result<(), WriteError>> {
+    async move { status::write_broken(&ctx, &key).await }.boxed()
 }
 
 /// Looks at one AttachedCluster.

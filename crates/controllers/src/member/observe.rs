@@ -228,7 +228,9 @@ fn read(secret: Option<Secret>, attached: &AttachedCluster, key: &NamespacedName
 fn malformed(attached: &AttachedCluster, key: &NamespacedName, error: &CredentialError) -> Problem {
     let reason = match error {
         CredentialError::Refused { .. } => reason::KUBECONFIG_REFUSED,
-        CredentialError::Malformed(_) | CredentialError::Unusable(_) => reason::KUBECONFIG_MALFORMED,
+        CredentialError::Malformed(_) | CredentialError::Unfit { .. } | CredentialError::Unusable(_) => {
+            reason::KUBECONFIG_MALFORMED
+        }
     };
     Problem { reason, message: format!("Secret {}/{}: {error}", key.namespace, attached.spec.kubeconfig.name) }
 }

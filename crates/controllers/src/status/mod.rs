@@ -20,8 +20,10 @@ use std::sync::Arc;
 use api::condition;
 use api::delivery::{Decision, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use model::Clock;
-use plan::application::{Fold, fold};
+use plan::application::{Fold, broken_fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
@@ -72,7 +74,12 @@ pub(crate) fn run(deps: &Deps) -> Running {
     });
     let queue = deps.queue("status");
     watch::watch(stores, &queue);
-    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
+    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile, say_broken))
+}
+
+/// Says that a look at it panicked.
+fn say_broken(ctx: Arc<Ctx>, key: NamespacedName) -> BoxFuture<'static, Result<(), WriteError>> {
+    async move { write_broken(&ctx, &key).await }.boxed()
 }
 
 /// Looks at one Application.
@@ -93,6 +100,21 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, fold.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
+    write_fold(ctx, &application, fold).await?; // client
+    Ok(Next::Wait)
+}
+
+async fn write_broken(ctx: &Ctx, key: &NamespacedName) -> Result<(), WriteError> {
+    let Some(application) = ctx.applications.get(key) else { return Ok(()) };
+    let fold = broken_fold(&application, ctx.clock.now());
+    if application.status.as_ref().map(Fold::of).as_ref() == Some(&fold) {
+        return Ok(());
+    }
+    write_fold(ctx, &application, fold).await
+}
+
+/// Writes this part of the status. An Application that is gone needs none.
+async fn write_fold(ctx: &Ctx, application: &Application, fold: Fold) -> Result<(), WriteError> {
     let Fold { conditions, sync_status, truncated, observed_generation, summary, held } = fold;
     let status = ApplicationStatus {
         conditions,
@@ -103,13 +125,13 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         held,
         ..ApplicationStatus::default()
     };
-    match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
+    match write::status_part(&ctx.api, &ctx.metrics, application, &status, CUT).await {
         Ok(written) => {
-            ctx.events.record_delivery(&application, &written);
+            ctx.events.record_delivery(application, &written);
             ctx.applications.learn(written);
         }
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),
     }
-    Ok(Next::Wait)
+    Ok(())
 }

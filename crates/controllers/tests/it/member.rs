@@ -3,7 +3,7 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, CLUSTERS, SECRETS, World, attached, is, ready};
+use crate::world::{ATTACHED, CLUSTERS, FLEETS, SECRETS, World, attached, fleet, is, kubeconfig, ready};
 
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 
@@ -88,4 +88,43 @@ async fn a_record_that_is_full_still_says_how_the_member_is() {
     world.until(&path, ready, is("False", "SecretNotFound")).await;
     world.settles().await;
     assert!(world.get(&path).await.unwrap().to_string().len() < 10_000);
+}
+
+/// The world panics where a kubeconfig leads to no member of it, as a client library may for what is in a kubeconfig.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_panics_leaves_nothing_green_until_one_succeeds() {
+    let mut world = World::of(&[Controller::Member, Controller::Fleet], &["a"]).await;
+    let (a, record, f) = (format!("{ATTACHED}/a"), format!("{CLUSTERS}/a"), format!("{FLEETS}/f"));
+    world.create(FLEETS, fleet("f", &["a"])).await;
+    for path in [&a, &record] {
+        world.until(path, ready, is("True", "ClusterReady")).await;
+    }
+    world.until(&f, ready, is("True", "AllMembersReady")).await;
+    let lead_to = |name: &str| json!({"stringData": {"value": kubeconfig(name)}});
+    world.api.merge(&format!("{SECRETS}/a"), &lead_to("nowhere")).await.unwrap();
+    for path in [&a, &record] {
+        world.until(path, ready, is("Unknown", "InternalError")).await;
+    }
+    world.until(&f, ready, is("Unknown", "MemberUnknown")).await;
+    assert_eq!(world.get(&a).await.unwrap()["status"]["ready"], json!(false));
+    // One that was never looked at, and controllers that start again.
+    world.create(SECRETS, json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "b"}, "stringData": {"value": kubeconfig("nowhere")}})).await;
+    world.create(ATTACHED, attached("b")).await;
+    world.until(&format!("{ATTACHED}/b"), ready, is("Unknown", "InternalError")).await;
+    world.settles().await;
+    world.api.merge(&format!("{SECRETS}/a"), &lead_to("a")).await.unwrap();
+    for path in [&a, &record] {
+        world.until(path, ready, is("True", "ClusterReady")).await;
+    }
+    world.until(&f, ready, is("True", "AllMembersReady")).await;
+    world
+        .api
+        .merge(
+            &format!("{SECRETS}/a"),
+            &json!({"stringData": {"value": kubeconfig("a").replace("token: t", "token: \"t\\n1\"")}}),
+        )
+        .await
+        .unwrap();
+    let current = |object: &Value| crate::world::condition(object, "CredentialCurrent");
+    world.until(&a, current, is("False", "KubeconfigMalformed")).await;
 }

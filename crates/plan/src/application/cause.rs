@@ -27,6 +27,12 @@ pub(super) fn failed_fetch(status: &ApplicationStatus) -> Option<String> {
     has_failed.then(|| format!("the source cannot be fetched: {}", source.message))
 }
 
+/// Why nothing is known of an Application whose controller panicked when it looked at it, until a look succeeds.
+pub(super) fn broken_look(status: &ApplicationStatus) -> Option<&str> {
+    let source = condition::find(&status.conditions, condition::SOURCE_READY)?;
+    (source.reason == reason::INTERNAL_ERROR).then_some(source.message.as_str())
+}
+
 /// Candidates of a unit that are no members: their objects do not exist, or have made none.
 pub(super) fn no_members(explanation: Option<&Explanation>) -> impl Iterator<Item = String> {
     let strangers = [place::Reason::NotAMember, place::Reason::NotFollowed].map(|reason| reason.to_string());

@@ -6,9 +6,10 @@ use api::reason;
 use model::{FieldPath, Timestamp, clock::format_seconds};
 
 use super::{SourceFacts, cause::some};
+use crate::state;
 
 /// The fields of an Application's status that speak of its source.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourcePart {
     /// `SourceReady`; `NotImplemented` when fields are not honoured; `SourceWarnings` when something is likely to be a mistake.
     pub conditions: Vec<Condition>,
@@ -49,6 +50,15 @@ impl SourcePart {
                 || before.last_handled_sync != self.last_handled_sync
         })
     }
+}
+
+/// The source's part of the status after a look at the Application panicked. `Ready` follows from it: another controller has that.
+/// It does not speak of another generation than before, since nothing was decided of it.
+pub fn broken_source(application: &Application, now: Timestamp) -> SourcePart {
+    let mut part = application.status.as_ref().map(SourcePart::of).unwrap_or_default();
+    let decided = condition::find(&part.conditions, condition::SOURCE_READY).and_then(|c| c.observed_generation);
+    part.conditions = state::broken(&part.conditions, condition::SOURCE_READY, decided, now);
+    part
 }
 
 /// Decides the source's part of the status. `generation`: that of the Application that units were decided from, which may have

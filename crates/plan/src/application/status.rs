@@ -11,7 +11,7 @@ use api::kurator::apps::v1alpha1::{
 use api::reason;
 use model::{Digest, MemberName, Timestamp};
 
-use super::cause::{failed_fetch, no_members, some, suspended, waiting_in_words};
+use super::cause::{broken_look, failed_fetch, no_members, some, suspended, waiting_in_words};
 use super::{SYNC_STATUS_MAX, fleet_name, held, unit_ids};
 use crate::reach::MemberFacts;
 use crate::state::{self, Pair, State, statement};
@@ -44,7 +44,7 @@ pub struct FoldFacts<'a> {
 }
 
 /// The fields of an Application's status that speak of its units.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fold {
     /// `Ready`, and `DeletionsHeld` while deletions wait.
     pub conditions: Vec<Condition>,
@@ -93,6 +93,13 @@ impl Fold {
     }
 }
 
+/// This part of the status after a look at the Application panicked: `Ready` is Unknown, and the rest is what was known last.
+pub fn broken_fold(application: &Application, now: Timestamp) -> Fold {
+    let mut fold = application.status.as_ref().map(Fold::of).unwrap_or_default();
+    fold.conditions = state::broken(&fold.conditions, condition::READY, fold.observed_generation, now);
+    fold
+}
+
 /// Must the source's news wait for `Ready`? It must while the stored `Ready` says that all is well, and the decisions that
 /// are stored now do not: a person who sees both together must not see what was ready before.
 pub fn waits_for_ready(facts: &FoldFacts<'_>, now: Timestamp) -> bool {
@@ -132,7 +139,8 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
             }
         }
     }
-    if units.iter().any(|unit| facts.explanation(unit).is_none()) {
+    let is_broken = broken_look(&before).is_some();
+    if !is_broken && units.iter().any(|unit| facts.explanation(unit).is_none()) {
         return None;
     }
     let running = running(facts, &units);
@@ -217,6 +225,10 @@ fn ready(
     before: &ApplicationStatus,
 ) -> Statement {
     let application = facts.application;
+    // First: whatever else is stored may be older than what could not be looked at.
+    if let Some(why) = broken_look(before) {
+        return statement(reason::INTERNAL_ERROR, why);
+    }
     if application.metadata.deletion_timestamp.is_some() && held.is_empty() {
         let left = facts.decisions.values().flat_map(|d| d.members.keys());
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
@@ -301,7 +313,7 @@ fn ready(
 fn stuck_in(facts: &FoldFacts<'_>) -> Option<String> {
     let entries = facts.decisions.values().flat_map(|d| d.members.keys().map(|member| (d.unit.clone(), member)));
     let reports = entries.filter_map(|(unit, member)| Some((member, facts.statuses.get(&(unit, member.clone()))?)));
-    let mut stuck = reports.filter(|(_, status)| state::stuck(status).is_some());
+    let mut stuck = reports.filter(|(_, status)| state::is_kept_there(status));
     stuck.next().map(|(member, status)| format!("{member}: {}", status.message))
 }
 

@@ -178,6 +178,18 @@ fn what_happens_in_a_member_is_said_of_its_unit() {
             json!({"waiting": [left(1, "ConfigMap other/a", "namespace other")]}),
             vec![],
         ),
+        (
+            json!({"phase": "Removing", "reason": "Removing", "message": "2 objects are left"}),
+            json!({"phase": "Removing", "reason": "BeingDeleted", "message": "2 objects are left; ConfigMap n/x is being deleted, and waits for finalizer a/b"}),
+            vec![
+                "Warning BeingDeleted: beijing: it does not leave: 2 objects are left; ConfigMap n/x is being deleted, and waits for finalizer a/b",
+            ],
+        ),
+        (
+            json!({"phase": "Removing", "reason": "BeingDeleted", "message": "2 objects are left"}),
+            json!({"phase": "Removing", "reason": "BeingDeleted", "message": "1 objects are left"}),
+            vec![],
+        ),
         // It is looked after by the unit that has it now.
         (
             json!({}),

@@ -326,6 +326,17 @@ fn the_worst_is_said_first() {
     let leaving = |troubles: &Troubles<'_>| summarize(&PassEnd::Leaving { gone: false }, troubles).message;
     assert!(leaving(&all).starts_with("4 objects are left; ConfigMap shop/c: no; the hub is behind"), "it says why");
     assert!(leaving(&Troubles { problem: None, ..all.clone() }).starts_with("4 objects are left; the hub is behind"));
+    let going = |message: &str| {
+        let deleted = Some(Deleted { key: &key, message: message.to_owned(), count: 2 });
+        let troubles = Troubles { problem: None, kept: &[], deleted, ..all.clone() };
+        let Summary { reason, message, .. } = summarize(&PassEnd::Leaving { gone: false }, &troubles);
+        (reason, message)
+    };
+    assert_eq!(going("being deleted"), ("Removing".to_owned(), "4 objects are left".to_owned()));
+    let (reason, message) = going("being deleted, and waits for finalizer example.com/hold");
+    let named = "is being deleted, and waits for finalizer example.com/hold (and 1 more)";
+    assert_eq!(reason, "BeingDeleted");
+    assert_eq!(message, format!("4 objects are left; {key} {named}"));
     assert_ne!(held.digest, Digest::of(b""));
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use api::condition::Statement;
 use api::delivery::{
-    Explanation, Health, Leaving, MemberDecision, MemberLink, Missing, ObjectsWaiting, UnitPhase, UnitStatus,
-    WaitingCause, WaitingOn,
+    DeletionState, Explanation, Health, Leaving, MemberDecision, MemberLink, Missing, ObjectsWaiting, UnitPhase,
+    UnitStatus, WaitingCause, WaitingOn,
 };
 use api::reason;
-use model::Digest;
 use model::clock::format_seconds;
+use model::{Digest, Timestamp};
 
 use super::{State, statement};
 use crate::reach::{MemberFacts, Standing};
@@ -18,6 +18,27 @@ use crate::reach::{MemberFacts, Standing};
 pub fn stuck(status: &UnitStatus) -> Option<&ObjectsWaiting> {
     let stays = [WaitingCause::Refused, WaitingCause::OutsideRights, WaitingCause::Unseen];
     status.waiting.iter().find(|waiting| status.phase == UnitPhase::Removing && stays.contains(&waiting.cause))
+}
+
+/// After this time a unit that leaves a member is not merely on its way: what is deleted goes within seconds, and a Namespace after
+/// what is in it.
+const LEAVES_WITHIN_SECS: i64 = 60;
+
+/// Is a unit that is to leave a member kept there by what time alone does not mend: a refusal, or a finalizer on one of its objects?
+pub fn is_kept_there(status: &UnitStatus) -> bool {
+    stuck(status).is_some() || leaves(status) && status.reason == reason::BEING_DELETED
+}
+
+/// The same, or has it been on its way out for so long, and waits for nothing that is known, that somebody should look?
+pub fn hangs(status: &UnitStatus, now: Timestamp) -> bool {
+    let age = now.as_second() - status.since.as_second();
+    is_kept_there(status) || leaves(status) && status.waiting.is_empty() && age >= LEAVES_WITHIN_SECS
+}
+
+/// Is it on its way out, and waits for no approval?
+fn leaves(status: &UnitStatus) -> bool {
+    let is_held = status.held.as_ref().is_some_and(|held| held.state == DeletionState::Waiting);
+    status.phase == UnitPhase::Removing && !is_held
 }
 
 /// What is stored of one unit at one member.

@@ -164,6 +164,12 @@ fn broken(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Opt
         let reason = if is_refused { stuck.detail.clone() } else { stuck.cause.to_string() };
         return Some(found(Place::Unit, &object, names, &reason, &status.message));
     }
+    if plan::state::hangs(status, now) {
+        let remedy =
+            if status.reason == reason::BEING_DELETED { remedy::HELD_BY_FINALIZER } else { remedy::LEAVES_SLOWLY };
+        let said = found(Place::Unit, &object, names, &status.reason, &status.message);
+        return Some(Finding { severity: Severity::Warning, ..said.with_remedy(remedy) });
+    }
     let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
     let broken = match status.phase {
         UnitPhase::Failed => true,

@@ -163,7 +163,12 @@ fn units_are_as_they_should_be_only_when_their_state_is_ready() {
             "default/shop/base in e is on its way",
         ),
         (decided(None, "Source"), applied(), "", "default/shop/base in e is on its way"),
-        (decided(None, ""), report(UnitPhase::Removing, Health::Healthy), "", "default/shop/base in e is on its way"),
+        (
+            decided(None, ""),
+            with(Health::Healthy, reported("e", UnitPhase::Removing, "", "", &now().to_string())),
+            "",
+            "default/shop/base in e is on its way",
+        ),
         (decided(None, "Render"), applied(), reason::BUILD_FAILED, ""),
         (decided(None, "Rights"), applied(), reason::RESTRICTED_NAMESPACE, ""),
         (decided(None, ""), report(UnitPhase::Applied, Health::Degraded), reason::HEALTH_CHECK_FAILED, ""),
@@ -230,4 +235,33 @@ async fn rights_in_one_namespace_are_enough_to_look_there_and_what_is_not_seen_i
     let facts = observe::facts(&limited, "https://hub:6443".to_owned(), None, "team-b").await;
     let findings = diagnose(&facts, now());
     assert_eq!(findings.iter().filter(|finding| finding.reason == fault::FORBIDDEN).count(), 6, "{findings:?}");
+}
+
+#[test]
+fn what_hangs_on_its_way_out_of_a_member_is_named_with_who_ends_it() {
+    let (old, young) = ("2026-01-01T00:55:00Z", now().to_string());
+    let held = "2 objects are left; ConfigMap n1/x is being deleted, and waits for finalizer example.com/hold";
+    for (status, expect) in [
+        (
+            reported("e", UnitPhase::Removing, "BeingDeleted", held, &young),
+            Some(("BeingDeleted", "end in e what the finalizer that is named waits for")),
+        ),
+        (
+            reported("e", UnitPhase::Removing, "Removing", "2 objects are left", old),
+            Some(("Removing", "see what is left with `kurator tree member/e`")),
+        ),
+        (reported("e", UnitPhase::Removing, "Removing", "2 objects are left", &young), None),
+    ] {
+        let facts = Facts {
+            members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old))],
+            statuses: vec![status],
+            ..Facts::of_process(process(), None)
+        };
+        let findings = diagnose(&facts, now());
+        let said = findings.iter().find(|finding| finding.place == Place::Unit && finding.severity != Severity::Fine);
+        assert_eq!(said.is_some(), expect.is_some(), "{said:?}");
+        let (Some(said), Some((reason, remedy))) = (said, expect) else { continue };
+        assert_eq!((said.reason.as_str(), said.severity), (reason, Severity::Warning));
+        assert!(said.remedy.starts_with(remedy), "{}", said.remedy);
+    }
 }

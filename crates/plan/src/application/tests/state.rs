@@ -249,3 +249,41 @@ fn messages_stay_short_with_a_thousand_members() {
     let summary = status.summary.clone().unwrap();
     assert_eq!((summary.placed, summary.ready), (1000, 0), "no Unknown counts as ready");
 }
+
+#[test]
+fn a_look_that_panicked_makes_it_unknown_until_one_succeeds() {
+    let unknown = ("Unknown".to_owned(), "InternalError".to_owned());
+    for is_new in [false, true] {
+        let mut world = World::new(one_policy(), &["a"]);
+        let members = world.members.clone();
+        if !is_new {
+            world.step();
+            world.report("a");
+            world.step();
+            assert_eq!(world.ready(), ("True".into(), "ReconciliationSucceeded".into()));
+        }
+        // The controller of the source panics.
+        let application = world.application.as_mut().unwrap();
+        let part = broken_source(application, world.now);
+        let source = api::condition::find(&part.conditions, api::condition::SOURCE_READY).unwrap();
+        assert_eq!((source.status.as_str(), source.reason.as_str()), ("Unknown", "InternalError"));
+        assert_eq!(broken_source(application, world.now), part, "it is the same again");
+        let mut status = application.status.clone().unwrap_or_default();
+        status.conditions.retain(|c| !SourcePart::CONDITIONS.contains(&c.type_.as_str()));
+        status.conditions.extend(part.conditions);
+        application.status = Some(status);
+        world.write_fold(&members);
+        assert_eq!(world.ready(), unknown, "new: {is_new}");
+        world.step();
+        world.report("a");
+        world.step();
+        assert_eq!(world.ready(), ("True".into(), "ReconciliationSucceeded".into()));
+        // That of the units.
+        let application = world.application.as_ref().unwrap();
+        let fold = broken_fold(application, world.now);
+        let ready = api::condition::find(&fold.conditions, api::condition::READY).unwrap();
+        assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("Unknown", "InternalError"));
+        assert_eq!(fold.summary, application.status.as_ref().unwrap().summary);
+        assert_eq!(State::of(Some(ready)), State::Unknown);
+    }
+}

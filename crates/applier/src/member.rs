@@ -10,7 +10,7 @@ use std::sync::Arc;
 use api::delivery::{Health, HubId, MemberMove, TakeOverState, UnitId, UnitPhase, label};
 use api::feed::{ObjectReport, TakeOver, UnitEntry, UnitReport};
 use client::contain::counted;
-use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
+use client::{Api, Backoff, Class, Jitter, Metrics};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -197,16 +197,16 @@ impl Applier {
         if self.link.is_none() {
             Box::pin(self.report_link(Link::Connecting, Vec::new())).await;
         }
-        let cluster = Box::pin(identify(&self.api)).await?;
+        let (cluster, api) = Box::pin(self.api.identified()).await?;
         if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
         let key = (self.ctx.key_of)(&cluster);
         let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key, is_unproven: false };
-        let (mut inventories, other_hubs) = Box::pin(shard::read_all(&self.api, &owner)).await?;
+        let (mut inventories, other_hubs) = Box::pin(shard::read_all(&api, &owner)).await?;
         self.moving.other_hubs = other_hubs;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
-        let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
+        let connection = Connection::new(self.ctx.clone(), owner, api, events);
         Box::pin(self.take_over(&connection, &mut inventories)).await?;
         for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
             inventory.share(&self.ctx.shared.pools);
@@ -350,13 +350,6 @@ impl Applier {
         self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
         Ok(())
     }
-}
-
-/// UID of the kube-system namespace. Of that object nothing else is kept: a connection lasts for months.
-async fn identify(api: &Api) -> Result<String, Error> {
-    let namespaces = Resource::core("Namespace", "namespaces", false);
-    let system = api.get(&namespaces.target("", "kube-system")).await?;
-    Ok(system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned())
 }
 
 /// Asks which inventories are in the member; `None` when it does not say.

@@ -1,8 +1,9 @@
 //! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use api::delivery::UnitId;
 use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
 use model::{GroupKind, GroupVersionKind, HashedKey, KeyMap, ObjectKey, Uid, words};
@@ -10,6 +11,7 @@ use plan::apply::Seen;
 use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
+use plan::report::Unmet;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -76,6 +78,8 @@ pub(crate) struct View {
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<Collection, u32>,
     pub(crate) claims: Claims,
+    /// Of units that a pass looks at, the first object that it is about to change.
+    pub(crate) unmet: BTreeMap<UnitId, Unmet>,
     /// Why nothing may be pruned: not everything that the units desire is known.
     pub(crate) incomplete: Option<String>,
 }

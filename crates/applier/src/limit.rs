@@ -57,6 +57,15 @@ pub(crate) const OBSERVATIONS_MAX: usize = LIST_OBJECTS_MAX;
 /// of the hub, of 1,000 members, are read within a few seconds; a request has as long.
 pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a unit may be without a report after its member was reached, before what it reported earlier counts no more. A short
+/// reconnect lists what a member has within a second or two, and shows nothing; a member that is gone is Unknown within 15 s (ADR 40), and
+/// so is one that has come back and does not say what it has.
+pub(crate) const REPORTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a pass may last, or a change wait for one, before it is reported what is known to be otherwise than was reported. An
+/// ordinary pass takes milliseconds; with the time in which a change is seen and stored it stays below the 15 s of ADR 40.
+pub(crate) const CHANGED_WITHIN: Duration = Duration::from_secs(5);
+
 /// Longest sentence that says why a kind cannot be seen, in characters. A server's own has up to 300.
 pub(crate) const HIDDEN_WORDS_MAX: usize = 500;
 

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use api::delivery::{Health, HubId, MemberMove, TakeOverState, UnitId, UnitPhase, label};
+use api::delivery::{Health, HubId, MemberMove, OtherHub, TakeOverState, UnitId, UnitPhase, label};
 use api::feed::{ObjectReport, TakeOver, UnitEntry, UnitReport};
 use client::contain::counted;
-use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
+use client::{Api, Backoff, Class, Jitter, Metrics};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, Digest, MemberName};
 use plan::authenticator::MemberKey;
 use plan::inventory::Recollection;
+use plan::report;
 use plan::rights::Rights;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -202,16 +203,10 @@ impl Applier {
         if self.link.is_none() {
             Box::pin(self.report_link(Link::Connecting, Vec::new())).await;
         }
-        let cluster = Box::pin(identify(&self.api)).await?;
-        if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
-            return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
-        }
-        let key = (self.ctx.key_of)(&cluster);
-        let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key, is_unproven: false };
-        let (mut inventories, other_hubs) = Box::pin(shard::read_all(&self.api, &owner)).await?;
+        let Opened { api, owner, mut inventories, other_hubs } = Box::pin(self.open()).await?;
         self.moving.other_hubs = other_hubs;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
-        let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
+        let connection = Connection::new(self.ctx.clone(), owner, api, events);
         Box::pin(self.take_over(&connection, &mut inventories)).await?;
         for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
             inventory.share(&self.ctx.shared.pools);
@@ -231,6 +226,23 @@ impl Applier {
             }
         }
         result
+    }
+
+    /// Asks the member what is asked before anything else. When a first connection takes long to answer that, it is said: what was
+    /// stored before this process began is not known to be true any more.
+    async fn open(&mut self) -> Result<Opened, Error> {
+        let mut opening = Box::pin(open(self.api.clone(), self.ctx.clone()));
+        if self.link.as_ref().is_some_and(|said| said.link == Link::Connecting) {
+            match tokio::time::timeout(limit::REPORTED_WITHIN, &mut opening).await {
+                Ok(opened) => return opened,
+                Err(_) => {
+                    // In the words in which the attempt may end later, so that they are written once.
+                    let silent = Error::from(client::Error::Deadline(limit::REPORTED_WITHIN));
+                    Box::pin(self.lost(Link::Unreachable(silent.to_string()), &silent)).await;
+                }
+            }
+        }
+        opening.await
     }
 
     /// Takes over what another hub has in the member, if it is to and a person agreed.
@@ -261,7 +273,8 @@ impl Applier {
         let mut looked: Option<Instant> = None;
         loop {
             session.start(passes);
-            let wake = session.wake(passes).unwrap_or(look_at).min(look_at);
+            let next = [session.wake(passes), session.next_overdue()].into_iter().flatten();
+            let wake = next.fold(look_at, Instant::min);
             tokio::select! {
                 found = await_answer(&mut look) => {
                     look = None;
@@ -306,6 +319,7 @@ impl Applier {
                         (looked, look_at) = (Some(now), now + limit::INVENTORIES_LOOK);
                         look = Some(look_for_inventories(session.connection()));
                     }
+                    Box::pin(self.report_overdue(session, now)).await;
                     Box::pin(session.refresh(&*feed)).await;
                 }
             }
@@ -328,12 +342,25 @@ impl Applier {
         }
         if let Some(report) = report {
             let report = if panicked { self.with_last_rows(report) } else { report };
+            session.note_reported(&report.unit);
             self.report_unit(report).await;
         }
         if session.is_released {
             return Box::pin(self.report_connected(session)).await;
         }
         Ok(())
+    }
+
+    /// Reports of units of which no pass has said for too long what is known not to be as it was, or not known any more.
+    async fn report_overdue(&mut self, session: &mut Session, now: Instant) {
+        for (id, overdue) in session.overdue(now) {
+            let Some(slot) = session.slots.get(&id) else { continue };
+            let last = self.last.get(&id).map(|last| UnitReport::clone(last));
+            let before = last.unwrap_or_else(|| blank(&self.ctx.member, slot.entry()));
+            if let Some(report) = report::overdue(before, slot.entry(), &overdue, &self.ctx.shared.pools.rows) {
+                self.report_unit(report).await;
+            }
+        }
     }
 
     /// Reports that the member answers, what is left over in it, and how far it is with leaving it.
@@ -357,11 +384,25 @@ impl Applier {
     }
 }
 
-/// UID of the kube-system namespace. Of that object nothing else is kept: a connection lasts for months.
-async fn identify(api: &Api) -> Result<String, Error> {
-    let namespaces = Resource::core("Namespace", "namespaces", false);
-    let system = api.get(&namespaces.target("", "kube-system")).await?;
-    Ok(system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned())
+/// What the member answered first.
+struct Opened {
+    /// A client that insists on the cluster that answered.
+    api: Api,
+    owner: InventoryOwner,
+    inventories: Vec<Found>,
+    other_hubs: Vec<OtherHub>,
+}
+
+/// Asks which cluster it is, and which inventories are there.
+async fn open(api: Api, ctx: Ctx) -> Result<Opened, Error> {
+    let (cluster, api) = api.identified().await?;
+    if let Some(expected) = ctx.cluster.filter(|expected| *expected != cluster) {
+        return Err(Error::OtherCluster { expected, found: cluster });
+    }
+    let key = (ctx.key_of)(&cluster);
+    let owner = InventoryOwner { hub: ctx.hub, cluster, key, is_unproven: false };
+    let (inventories, other_hubs) = shard::read_all(&api, &owner).await?;
+    Ok(Opened { api, owner, inventories, other_hubs })
 }
 
 /// Asks which inventories are in the member; `None` when it does not say.

@@ -15,12 +15,14 @@ use model::{Digest, GroupKind, HashedKey};
 use plan::handover::Intent;
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
+use plan::report::{How, Overdue, Unmet};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::connection::{Changed, Connection};
+use crate::connection::{Changed, Connection, Kind, View};
 use crate::error::Error;
 use crate::feed::{Feed, FeedError};
+use crate::limit;
 use crate::member::{NAME, Passes, failed};
 use crate::record::Past;
 use crate::release;
@@ -46,9 +48,57 @@ pub(crate) struct Slot {
     began: u64,
     /// Its fights are to end when its pass is over.
     ends_contests: bool,
+    /// Nothing was reported of it since the member was reached.
+    is_unreported: bool,
+    /// Since when there is something of which a report should come.
+    open: Open,
+}
+
+/// Since when a report of a unit is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    /// Nothing is to be said.
+    No,
+    /// Since then.
+    Since(Instant),
+    /// What is to be said without a pass was said.
+    Said,
 }
 
 impl Slot {
+    /// What is decided of it.
+    pub(crate) fn entry(&self) -> &UnitEntry {
+        &self.entry
+    }
+
+    /// Is a pass on its way, or something seen that waits for one, or is a first report waited for?
+    fn awaits_report(&self) -> bool {
+        self.is_unreported || self.unit.is_none() || matches!(&self.dirty, Due::Objects(keys) if !keys.is_empty())
+    }
+
+    /// When it is to be said that no report came.
+    fn overdue_at(&self) -> Option<Instant> {
+        let Open::Since(since) = self.open else { return None };
+        Some(since + if self.is_unreported { limit::REPORTED_WITHIN } else { limit::CHANGED_WITHIN })
+    }
+
+    /// What is known of it while no report comes. `unmet`: what the pass that has it is about to change.
+    fn overdue(&self, view: &View, unmet: Option<&Unmet>) -> Option<Overdue> {
+        let changed = match &self.dirty {
+            Due::Objects(keys) => keys.first(),
+            Due::Nothing | Due::All => None,
+        };
+        let how = |key| if view.observations.contains_key(key) { How::Changed } else { How::Gone };
+        let changed = || changed.map(|key| Unmet { key: Arc::clone(key), how: how(key) });
+        let unmet = unmet.cloned().or_else(changed);
+        if !self.is_unreported {
+            return unmet.map(Overdue::Unmet);
+        }
+        let listing = view.kinds.iter().filter(|(_, kind)| matches!(kind, Kind::Listing(_)));
+        let unlisted = listing.map(|(collection, _)| collection).filter(|collection| self.has_kind(&collection.kind));
+        Some(unlisted.min().map_or(Overdue::Unseen(unmet), |collection| Overdue::Unlisted(collection.to_string())))
+    }
+
     /// Ends the unit's fights, if that was asked for and no pass has it.
     fn end_contests(&mut self) {
         let Some(unit) = self.unit.as_mut().filter(|_| self.ends_contests) else { return };
@@ -203,8 +253,20 @@ impl Session {
                     let bundle = Err(FeedError::Missing(entry.payload));
                     let (entry, dirty) = (entry.clone(), Due::All);
                     let (due, told, waits_for_others, began) = (None, None, false, 0);
-                    let ends_contests = false;
-                    Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began, ends_contests })
+                    let (ends_contests, is_unreported, open) = (false, true, Open::No);
+                    Box::new(Slot {
+                        entry,
+                        bundle,
+                        unit,
+                        dirty,
+                        due,
+                        told,
+                        waits_for_others,
+                        began,
+                        ends_contests,
+                        is_unreported,
+                        open,
+                    })
                 }
             };
             let mut view = self.connection.view();
@@ -396,6 +458,11 @@ impl Session {
     /// Begins passes over units that need one.
     pub(crate) fn start(&mut self, passes: &mut Passes) {
         let now = Instant::now();
+        self.begin_passes(passes, now);
+        self.note_open(now);
+    }
+
+    fn begin_passes(&mut self, passes: &mut Passes, now: Instant) {
         while passes.len() < self.connection.ctx.limits.units_in_flight {
             let next = next_in_turn(&self.slots, self.last_started.as_ref(), |slot| slot.is_ready(now));
             let Some(id) = next.cloned() else { return };
@@ -425,9 +492,49 @@ impl Session {
         self.slots.values().filter(|slot| slot.unit.is_some()).filter_map(|slot| slot.due).min()
     }
 
+    /// Notes of which units a report is waited for, and since when.
+    fn note_open(&mut self, now: Instant) {
+        for slot in self.slots.values_mut() {
+            slot.open = match slot.open {
+                _ if !slot.awaits_report() => Open::No,
+                Open::No => Open::Since(now),
+                open => open,
+            };
+        }
+    }
+
+    /// Notes that a unit was reported.
+    pub(crate) fn note_reported(&mut self, id: &UnitId) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            (slot.is_unreported, slot.open) = (false, Open::No);
+        }
+    }
+
+    /// When it is to be said next of a unit that no report came.
+    pub(crate) fn next_overdue(&self) -> Option<Instant> {
+        self.slots.values().filter_map(|slot| slot.overdue_at()).min()
+    }
+
+    /// The units of which no report came in time, and what is known of them. Each is told once, until there is a report; one of which
+    /// nothing is to be told yet is looked at again.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<(UnitId, Overdue)> {
+        let view = self.connection.view();
+        let mut out = Vec::new();
+        for (id, slot) in &mut self.slots {
+            if slot.overdue_at().is_none_or(|at| at > now) {
+                continue;
+            }
+            let overdue = slot.overdue(&view, view.unmet.get(id));
+            slot.open = if overdue.is_some() { Open::Said } else { Open::Since(now) };
+            out.extend(overdue.map(|overdue| (id.clone(), overdue)));
+        }
+        out
+    }
+
     /// Takes a unit back from its pass. False when it is no longer in the snapshot.
     pub(crate) fn back(&mut self, unit: Box<Unit>, next: Duration, waits_for_others: bool, moved: bool) -> bool {
         self.away.remove(&unit.id);
+        self.connection.view().unmet.remove(&unit.id);
         let Some(slot) = self.slots.get_mut(&unit.id) else {
             self.retire(unit);
             return false;

@@ -25,6 +25,7 @@ use plan::instruction::Asked;
 use plan::inventory::{Inventory, Recollection};
 use plan::prepare::{self, Bundle, Prepared};
 use plan::prune::WaitingOn;
+use plan::report::{How, Unmet};
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Kind, View};
@@ -258,6 +259,9 @@ impl Pass {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
             return Ok(if overdue { Progress::Unlisted { leaving } } else { Progress::Listing });
         }
+        if let Ok(bundle) = self.bundle.clone() {
+            self.note_unmet(bundle.objects());
+        }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
         // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
@@ -346,6 +350,23 @@ impl Pass {
         let is_any = objects.any(|object| is_lost(&object));
         drop(view);
         self.unit.doubted |= is_any;
+    }
+
+    /// Notes the first object that is known not to be as wanted, so that it can be said while what puts it right takes long.
+    fn note_unmet<'a>(&self, mut objects: impl Iterator<Item = &'a Arc<Prepared>>) {
+        if !self.entry.removal.is_none() || self.entry.suspend {
+            return;
+        }
+        let mut view = self.connection.view();
+        let unmet = objects.find_map(|object| {
+            let is_other = self.outside.contains_key(&object.key)
+                || view.claims.owner(&object.key).is_some_and(|owner| *owner != self.unit.id);
+            let how = How::of(self.step_in(&view, object)).filter(|_| !is_other)?;
+            Some(Unmet { key: Arc::clone(&object.key), how })
+        });
+        if let Some(unmet) = unmet {
+            view.unmet.insert(self.unit.id.clone(), unmet);
+        }
     }
 
     /// Looks whether the inventory is still in the member, when that is in doubt or was not seen for a while; what is gone

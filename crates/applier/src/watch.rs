@@ -19,7 +19,7 @@ use crate::observation::Observation;
 use crate::shared::Shared;
 
 /// What one watch follows: the objects of a kind, all of them or those in one namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Collection {
     pub(crate) kind: GroupKind,
     /// Empty for all.

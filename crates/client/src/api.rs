@@ -22,6 +22,7 @@ use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};
 use crate::failure::Error;
 use crate::json;
 use crate::limit::{self, Limits};
+use crate::proof::{self, Proof};
 use crate::raw::Raw;
 use crate::resource::{Resource, Target, encode};
 use crate::transport::{Switch, Transport};
@@ -159,6 +160,22 @@ impl Api {
     pub fn switched(self) -> (Self, Switch) {
         let switch = Switch::new(self.transport);
         (Self { transport: switch.transport(), ..self }, switch)
+    }
+
+    /// Asks which cluster answers, by the UID of its kube-system namespace (empty where there is none). With it comes the same
+    /// client, which insists on that cluster: what it asks over a new connection begins with this question, and it writes nothing
+    /// over a connection of which that is not known. A client whose connections cannot be told from each other insists on nothing.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn identified(&self) -> Result<(String, Self), Error> {
+        let (asked, limits) = (proof::ask(&self.transport, self.limits.object_bytes), &self.limits);
+        let (uid, connection) = match exchange::within(limits.request, asked).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.judge(error).await),
+        };
+        let proof = Proof::new(uid.clone(), connection, limits.object_bytes);
+        Ok((uid, Self { transport: self.transport.insisting(Arc::new(proof)), ..self.clone() }))
     }
 
     /// How its requests reach the server.

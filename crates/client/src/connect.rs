@@ -4,6 +4,7 @@
 //! (its pool has no timer), and speak HTTP/1.1 only: one connection for each watch and for each request in flight. With
 //! HTTP/2 a member costs one connection, whatever is asked of it.
 
+mod number;
 mod resolver;
 mod session;
 #[cfg(test)]
@@ -31,13 +32,15 @@ use rustls::pki_types::CertificateDer;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::limit;
+use crate::proof;
 use crate::transport::Transport;
+use number::Numbering;
 use resolver::NamedResolver;
 use session::LastSession;
 use tunnel::Through;
 
 /// A body of one pointer. A connection keeps room for 64 requests, however few there are: two blocks of its queue.
-type SmallBody = UnsyncBoxBody<Bytes, kube::Error>;
+pub(crate) type SmallBody = UnsyncBoxBody<Bytes, kube::Error>;
 
 /// Makes the way to the server of a configuration, through its proxy if it has one. Nothing is connected yet.
 ///
@@ -79,6 +82,7 @@ where
     connector.set_connect_timeout(Some(limit::CONNECT_TIMEOUT));
     connector.set_read_timeout(Some(limit::READ_TIMEOUT));
     connector.set_write_timeout(Some(limit::READ_TIMEOUT));
+    let connector = Numbering::new(connector);
     let connections: legacy::Client<_, SmallBody> = legacy::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -95,7 +99,7 @@ where
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
-        .map_request(|request: Request<Body>| request.map(|body| body.boxed_unsync()))
+        .map_request(|request: Request<Body>| proof::guarded(request.map(|body| body.boxed_unsync())))
         .service(connections);
-    Ok(Transport::new(service))
+    Ok(Transport::numbering(service))
 }

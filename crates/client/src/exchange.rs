@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use http::{Method, Request, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
 
 use crate::failure::Error;
 use crate::limit;
+use crate::proof;
 use crate::transport::{AnswerBody, Transport};
 
 /// Accept header for whole objects.
@@ -24,8 +25,8 @@ pub(crate) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=m
 pub(crate) const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
-/// A request.
-#[derive(Debug)]
+/// A request. A copy of it shares the body.
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) method: Method,
     /// Path and query.
@@ -43,8 +44,8 @@ impl Ask {
     }
 }
 
-/// Sends a request and reads the head of the answer; a failure is read to its end. The caller sets the deadline.
-pub(crate) async fn open(transport: &Transport, ask: Ask) -> Result<(StatusCode, AnswerBody), Error> {
+/// A request of what is asked.
+pub(crate) fn request(ask: Ask) -> Result<Request<Body>, Error> {
     let mut request = Request::builder()
         .method(ask.method)
         .uri(&ask.path)
@@ -59,11 +60,25 @@ pub(crate) async fn open(transport: &Transport, ask: Ask) -> Result<(StatusCode,
         }
         None => Body::empty(),
     };
-    let request = request.body(body).map_err(|e| Error::Request(e.to_string()))?;
-    let answer = transport.send(request).await.map_err(Error::transport)?;
+    request.body(body).map_err(|e| Error::Request(e.to_string()))
+}
+
+/// Sends a request and reads the head of the answer; a failure is read to its end. The caller sets the deadline.
+pub(crate) async fn open(transport: &Transport, ask: Ask) -> Result<(StatusCode, AnswerBody), Error> {
+    let answer = match transport.proof() {
+        // Boxed: requests of other clients have no room for it.
+        Some(proof) => Box::pin(proof::send(proof, transport, ask)).await?,
+        None => transport.send(request(ask)?).await.map_err(Error::transport)?,
+    };
+    let answer = succeeded(answer).await?;
+    Ok((answer.status(), answer.into_body()))
+}
+
+/// An answer that is no failure.
+pub(crate) async fn succeeded(answer: Response<AnswerBody>) -> Result<Response<AnswerBody>, Error> {
     let status = answer.status();
     if status.is_success() {
-        return Ok((status, answer.into_body()));
+        return Ok(answer);
     }
     // A refusal is a few hundred bytes; one that is not says nothing that anybody could use.
     let body = collect(answer.into_body(), limit::REFUSAL_BYTES_MAX).await.unwrap_or_default();

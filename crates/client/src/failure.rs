@@ -51,6 +51,18 @@ pub enum Error {
     /// Something behind the server did not answer: an aggregated API, a webhook, a slow part of its store.
     #[error("{0}; the rest of it answers")]
     Unavailable(Box<Error>),
+    /// Another cluster answers than the one that the client insists on: nothing was written to it.
+    #[error("another cluster answers: its kube-system namespace has UID {found}, not {expected}")]
+    OtherCluster {
+        /// UID of the cluster's kube-system namespace that was there before.
+        expected: String,
+        /// The UID that answers.
+        found: String,
+    },
+    /// No connection came about of which it is known that it leads to the cluster that the client insists on: nothing was
+    /// written.
+    #[error("no connection leads to the same cluster for long enough")]
+    Unproven,
     /// The answer is larger than what is read.
     #[error("the answer is larger than {max} {of}")]
     TooLarge {
@@ -149,6 +161,7 @@ impl Error {
             Self::Refused { code: 401 | 502..=504, .. } | Self::Transport { .. } | Self::Deadline(_) => {
                 Class::Unreachable
             }
+            Self::OtherCluster { .. } | Self::Unproven => Class::Unreachable,
             Self::Refused { code: 408 | 429, .. } => Class::Retry,
             Self::Refused { code: 400..=499, .. } | Self::NoKind { .. } => Class::AwaitChange,
             Self::Refused { .. }
@@ -169,6 +182,8 @@ impl Error {
             Self::Refused { .. } => "ServerError",
             Self::Transport { .. } => "Unreachable",
             Self::Deadline(_) => "Timeout",
+            Self::OtherCluster { .. } => "OtherCluster",
+            Self::Unproven => "Unreachable",
             Self::Unavailable(_) => "Unavailable",
             Self::TooLarge { .. }
             | Self::Endless { .. }
@@ -223,7 +238,7 @@ impl Error {
         match self {
             Self::Refused { code, .. } => !matches!(code, 400..=407 | 409..=499),
             Self::Unavailable(inner) => inner.is_ambiguous(),
-            Self::NoKind { .. } | Self::Request(_) => false,
+            Self::NoKind { .. } | Self::Request(_) | Self::OtherCluster { .. } | Self::Unproven => false,
             _ => true,
         }
     }

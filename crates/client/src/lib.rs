@@ -4,6 +4,7 @@
 //! |---|---|
 //! | one request, one list | [`api`], [`Typed`] for Rust types, [`Raw`] by path |
 //! | how a request gets there | [`Transport`] |
+//! | whether it is still the same cluster | [`Api::identified`] |
 //! | where a kind is | [`resource`], [`discovery`] |
 //! | what changes | [`watch`]; [`store`] keeps the newest state |
 //! | what to do next, and when | [`queue`], [`retry`] |
@@ -29,6 +30,7 @@ mod fake;
 mod json;
 pub mod limit;
 pub mod metrics;
+mod proof;
 pub mod proxy;
 pub mod queue;
 mod raw;

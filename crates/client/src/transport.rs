@@ -15,12 +15,18 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
 use tower::{BoxError, Service, ServiceExt as _};
 
+use crate::proof::Proof;
+
 /// The body of an answer: its bytes as they come.
 pub type AnswerBody = UnsyncBoxBody<Bytes, kube::Error>;
 
 /// How requests reach one server. Cheap to clone; clones share connections.
 #[derive(Clone)]
-pub struct Transport(Arc<dyn Route>);
+pub struct Transport {
+    route: Arc<dyn Route>,
+    /// The cluster that it insists on.
+    proof: Option<Arc<Proof>>,
+}
 
 impl std::fmt::Debug for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,7 +35,12 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Transport {
+    fn of(route: impl Route + 'static) -> Self {
+        Self { route: Arc::new(route), proof: None }
+    }
+
     /// Sends through a service, which is cloned for each request: a clone must be a handle.
+    #[cfg(test)]
     pub(crate) fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
@@ -39,7 +50,30 @@ impl Transport {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self(Arc::new(Direct(service)))
+        Self::of(Direct { service, numbers_connections: false })
+    }
+
+    /// The same, of a service that numbers its connections, and lets no request through that insists on others.
+    pub(crate) fn numbering<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self::of(Direct { service, numbers_connections: true })
+    }
+
+    /// The same, which insists on one cluster.
+    pub(crate) fn insisting(&self, proof: Arc<Proof>) -> Self {
+        Self { route: Arc::clone(&self.route), proof: Some(proof) }
+    }
+
+    /// The cluster that it insists on, as far as it can tell connections from each other.
+    pub(crate) fn proof(&self) -> Option<&Arc<Proof>> {
+        self.proof.as_ref().filter(|_| self.route.numbers_connections())
     }
 
     /// Sends a request and reads the head of the answer. The caller sets the deadline.
@@ -48,13 +82,13 @@ impl Transport {
     /// No answer came; one that is a refusal is no error here.
     // No `async fn`: who awaits that has room for the request, which is in the future of the way already.
     pub fn send(&self, request: Request<Body>) -> Answering {
-        self.0.send(request)
+        self.route.send(request)
     }
 }
 
 impl From<kube::Client> for Transport {
     fn from(client: kube::Client) -> Self {
-        Self(Arc::new(client))
+        Self::of(client)
     }
 }
 
@@ -64,6 +98,11 @@ pub type Answering = BoxFuture<'static, Result<Response<AnswerBody>, kube::Error
 trait Route: Send + Sync {
     /// The future keeps the way there: a switch may be turned meanwhile.
     fn send(&self, request: Request<Body>) -> Answering;
+
+    /// Does an answer bear the number of its connection?
+    fn numbers_connections(&self) -> bool {
+        false
+    }
 }
 
 impl Route for kube::Client {
@@ -91,7 +130,7 @@ impl Switch {
 
     /// The way for clients, which this turns.
     pub(crate) fn transport(&self) -> Transport {
-        Transport(Arc::new(self.clone()))
+        Transport::of(self.clone())
     }
 
     /// Turns to the way that another client takes.
@@ -104,9 +143,16 @@ impl Route for Switch {
     fn send(&self, request: Request<Body>) -> Answering {
         self.0.read().unwrap_or_else(PoisonError::into_inner).send(request)
     }
+
+    fn numbers_connections(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).route.numbers_connections()
+    }
 }
 
-struct Direct<S>(S);
+struct Direct<S> {
+    service: S,
+    numbers_connections: bool,
+}
 
 impl<S, B> Route for Direct<S>
 where
@@ -122,7 +168,11 @@ where
             Ok(answer) => Ok(answer.map(|body| body.map_err(|error| sort(error.into())).boxed_unsync())),
             Err(error) => Err(sort(error.into())),
         };
-        self.0.clone().oneshot(request).map(answered).boxed()
+        self.service.clone().oneshot(request).map(answered).boxed()
+    }
+
+    fn numbers_connections(&self) -> bool {
+        self.numbers_connections
     }
 }
 

@@ -56,7 +56,7 @@ pub struct MemberFacts {
 /// and its applier, which applies and watches. Only when both get through is its last report current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing<'a> {
-    /// It is: changes would have been seen.
+    /// It is: changes would have been seen. What was not listed yet since the connection came about is said of the unit itself.
     Current,
     /// It is as far as the applier sees, and the member says of itself that it is not well.
     NotReady,

@@ -22,9 +22,11 @@ use crate::pool::Pool;
 use crate::prune::WaitingOn;
 use crate::rights::{Lack, OUTSIDE_RIGHTS};
 
+mod overdue;
 mod unready;
 mod waits;
 
+pub use overdue::{How, NOT_ANSWERED, Overdue, Unmet, overdue};
 pub use waits::Waits;
 
 /// Reason of an object that was adopted with our label on it, when nothing else is to be said of it.

@@ -103,6 +103,7 @@ impl Pass {
             return Ok(None);
         }
         self.note_ended();
+        self.note_unmet(objects.iter());
         self.doubt(objects.iter());
         self.apply(objects.iter()).await?;
         let Ok(bundle) = self.bundle.clone() else { return Ok(None) };

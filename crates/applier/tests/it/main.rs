@@ -11,6 +11,7 @@ mod leave;
 mod lie;
 mod link;
 mod object;
+mod overdue;
 mod own;
 mod part;
 mod proof;

@@ -205,6 +205,8 @@ pub(crate) fn hub_key() -> HubKey {
 struct Heard {
     /// Reasons of all reports of a unit that failed, in the order in which they came.
     failures: Vec<String>,
+    /// Reasons of all reports.
+    reasons: Vec<String>,
     /// The last report of each unit that has left.
     removed: BTreeMap<UnitId, Arc<UnitReport>>,
     /// What a hub has stored of each unit.
@@ -229,6 +231,7 @@ fn feed(hub: &HubId, failures: &Failures) -> Arc<PushFeed> {
                 }
                 FeedReport::Member(_) => continue,
             };
+            heard.reasons.push(report.reason.clone());
             let before = heard.stored.get(&report.unit);
             if let Some(merged) = plan::unit::merge_report(&report, before, Timestamp::UNIX_EPOCH) {
                 heard.stored.insert(report.unit.clone(), merged);
@@ -603,6 +606,16 @@ impl World {
     /// Reasons of all reports so far of a unit that failed.
     pub(crate) fn failures(&self) -> Vec<String> {
         self.failures.lock().unwrap().failures.clone()
+    }
+
+    /// Reasons of all reports so far.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.failures.lock().unwrap().reasons.clone()
+    }
+
+    /// What a hub has stored of a unit.
+    pub(crate) fn stored(&self, unit: &UnitId) -> Option<UnitStatus> {
+        self.failures.lock().unwrap().stored.get(unit).cloned()
     }
 
     /// Inventories that were gone and written again: how many objects they had, and how many are the unit's own and adopted.

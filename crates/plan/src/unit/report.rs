@@ -10,7 +10,7 @@ use api::feed::UnitReport;
 use api::reason;
 use model::{ObjectKey, Timestamp, words};
 
-use crate::report::NOT_VISIBLE;
+use crate::report::{NOT_ANSWERED, NOT_VISIBLE};
 
 /// A report as it is stored, beside what was stored before. `None` when it says nothing: the applier only looks again at
 /// what it had delivered already. After a restart, a lost connection or a revert it passes through the same phases; what
@@ -18,6 +18,12 @@ use crate::report::NOT_VISIBLE;
 pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Timestamp) -> Option<UnitStatus> {
     if let (UnitPhase::Unknown, Some(before)) = (report.phase, before) {
         return out_of_reach(report, before, now);
+    }
+    // Neither says how a unit is of which nothing was known.
+    match (report.phase, before) {
+        (_, before) if report.reason == NOT_ANSWERED => return unanswered(report, before?, now),
+        (UnitPhase::Unknown, None) if report.reason == NOT_VISIBLE => return None,
+        _ => {}
     }
     if before.is_some_and(|before| is_on_the_way(report, before)) {
         return None;
@@ -140,19 +146,41 @@ pub const DETAILS_LEFT_OUT: &str =
     "the hub could not store the details of this report; its log says why, and `kurator tree` shows the objects";
 
 /// What becomes of a unit whose member cannot be asked. What the report says besides that is what its applier had seen,
-/// which is nothing when the hub has just started; so all that is known stays as it is stored.
+/// which is nothing when the hub has just started; so all that is known stays as it is stored. What is applied stays so: that the member
+/// cannot be asked is said of the member. Of one that is reached and does not show what it has, nothing else says it.
 fn out_of_reach(report: &UnitReport, before: &UnitStatus, now: Timestamp) -> Option<UnitStatus> {
     match before.phase {
-        UnitPhase::Applied | UnitPhase::DeletionsHeld => None,
-        phase => Some(UnitStatus {
-            phase: report.phase,
-            health: report.health,
-            since: if phase == report.phase { before.since } else { now },
-            reason: words::bounded(&report.reason, UnitStatus::REASON_MAX),
-            message: words::bounded(&report.message, UnitStatus::MESSAGE_MAX),
-            ..before.clone()
-        }),
+        UnitPhase::Applied | UnitPhase::DeletionsHeld if report.reason != NOT_VISIBLE => None,
+        phase => {
+            let (reason, message) = (
+                words::bounded(&report.reason, UnitStatus::REASON_MAX),
+                words::bounded(&report.message, UnitStatus::MESSAGE_MAX),
+            );
+            // After how many seconds it was given up is nothing new.
+            let is_new = before.reason != reason || without_numbers(&before.message) != without_numbers(&message);
+            Some(UnitStatus {
+                phase: report.phase,
+                health: report.health,
+                since: if phase == report.phase { before.since } else { now },
+                message: if is_new { message } else { before.message.clone() },
+                reason,
+                ..before.clone()
+            })
+        }
     }
+}
+
+/// What becomes of a unit that was well, when an object of it is known to be otherwise and the member does not answer. All else stays
+/// as it is stored, and what was not well says more.
+fn unanswered(report: &UnitReport, before: &UnitStatus, now: Timestamp) -> Option<UnitStatus> {
+    let was_well = before.phase == UnitPhase::Applied && asks_the_same(report, before);
+    was_well.then(|| UnitStatus {
+        phase: report.phase,
+        since: now,
+        reason: words::bounded(&report.reason, UnitStatus::REASON_MAX),
+        message: words::bounded(&report.message, UnitStatus::MESSAGE_MAX),
+        ..before.clone()
+    })
 }
 
 /// All reverts that were ever counted, and how many of them are of the applier that reports now. An applier counts from its
@@ -172,8 +200,10 @@ fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
     let passing = matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting);
     passing
         && ![NOT_VISIBLE, reason::BEING_DELETED].contains(&report.reason.as_str())
-        // The object is gone: what is stored of that is over.
-        && before.reason != reason::BEING_DELETED
+        // What is stored of an object that was on its way out, or that no answer came about, is over.
+        && ![reason::BEING_DELETED, NOT_ANSWERED].contains(&before.reason.as_str())
+        // Nothing was known, and now something is.
+        && before.phase != UnitPhase::Unknown
         && asks_the_same(report, before)
         && report.deletions.is_none()
 }

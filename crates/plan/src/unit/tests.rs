@@ -20,6 +20,7 @@ mod empty;
 mod handover;
 mod news;
 mod on_the_way;
+mod overdue;
 mod remote;
 
 fn later() -> Timestamp {

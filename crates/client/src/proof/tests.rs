@@ -1,0 +1,225 @@
+//! Real sockets: an address that leads to another cluster.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU16, AtomicUsize};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::{Api, Credential, Document, Trust};
+
+/// What a cluster was asked.
+#[derive(Default)]
+struct Asked {
+    /// Writes whose body came as a whole.
+    writes: AtomicUsize,
+    identity: AtomicUsize,
+}
+
+/// A cluster; its port and what it was asked.
+async fn cluster(uid: &'static str, acceptor: &TlsAcceptor) -> (u16, Arc<Asked>) {
+    let (listener, asked) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::<Asked>::default());
+    let (port, acceptor, seen) = (listener.local_addr().unwrap().port(), acceptor.clone(), asked.clone());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, seen) = (acceptor.clone(), seen.clone());
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let service = hyper::service::service_fn(move |request| answer(uid, request, seen.clone()));
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (port, asked)
+}
+
+async fn answer(
+    uid: &'static str,
+    request: Request<hyper::body::Incoming>,
+    asked: Arc<Asked>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let is_whole = body.collect().await.is_ok();
+    let said = if head.uri.path().ends_with("/kube-system") {
+        asked.identity.fetch_add(1, Ordering::SeqCst);
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": uid}})
+    } else {
+        let is_write = head.method != Method::GET && is_whole;
+        asked.writes.fetch_add(usize::from(is_write), Ordering::SeqCst);
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n", "uid": "u"}})
+    };
+    Ok(Response::new(Full::from(said.to_string())))
+}
+
+/// An address that leads to one cluster after the other.
+struct Address {
+    port: u16,
+    to: Arc<AtomicU16>,
+    cut: watch::Sender<()>,
+}
+
+impl Address {
+    async fn leading_to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (cut, to) = (watch::channel(()).0, Arc::new(AtomicU16::new(port)));
+        let address = Self { port: listener.local_addr().unwrap().port(), to: to.clone(), cut: cut.clone() };
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (port, mut cut) = (to.load(Ordering::SeqCst), cut.subscribe());
+                tokio::spawn(async move {
+                    let mut there = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut stream, &mut there) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    /// Moves, and breaks the connections that there are.
+    fn lead_to(&self, port: u16) {
+        self.to.store(port, Ordering::SeqCst);
+        self.cut.send_replace(());
+    }
+}
+
+/// Two clusters with one certificate, and an address that leads to the first.
+struct Moving {
+    ports: [u16; 2],
+    asked: [Arc<Asked>; 2],
+    address: Address,
+    api: Api,
+}
+
+impl Moving {
+    async fn new(protocol: &[u8]) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder().with_no_client_auth();
+        let mut config = config.with_single_cert(vec![certificate.der().clone()], private).unwrap();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (first, second) = (cluster("a", &acceptor).await, cluster("b", &acceptor).await);
+        let address = Address::leading_to(first.0).await;
+        let kubeconfig = format!(
+            "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n\
+             clusters: [{{name: k, cluster: {{server: 'https://127.0.0.1:{}', certificate-authority-data: {}}}}}]\n\
+             users: [{{name: u, user: {{token: x}}}}]\n",
+            address.port,
+            STANDARD.encode(certificate.pem())
+        );
+        let credential = Credential::parse(kubeconfig.as_bytes(), Trust { loopback: true }).unwrap();
+        let api = credential.api("test").await.unwrap();
+        Self { ports: [first.0, second.0], asked: [first.1, second.1], address, api }
+    }
+
+    fn writes(&self) -> [usize; 2] {
+        [0, 1].map(|index| self.asked[index].writes.load(Ordering::SeqCst))
+    }
+
+    fn questions(&self) -> [usize; 2] {
+        [0, 1].map(|index| self.asked[index].identity.load(Ordering::SeqCst))
+    }
+}
+
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+fn config_maps() -> Resource {
+    Resource::core("ConfigMap", "configmaps", true)
+}
+
+async fn write(api: &Api) -> Result<(), Error> {
+    let (kind, document) = (config_maps(), Document::from_bytes("{}".into()));
+    api.apply(&kind.target("n", "c"), document).await.map(drop)
+}
+
+/// What comes of it, but for requests that a connection took along that broke just then.
+async fn settled<T>(mut ask: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..100 {
+        match ask().await {
+            Err(Error::Transport { .. }) => {}
+            settled => return settled,
+        }
+    }
+    panic!("nothing but broken connections");
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_another_cluster_at_the_same_address() {
+    for protocol in PROTOCOLS {
+        let moving = Moving::new(protocol).await;
+        let (uid, certain) = moving.api.identified().await.unwrap();
+        assert_eq!(uid, "a");
+        write(&certain).await.unwrap();
+        moving.address.lead_to(moving.ports[1]);
+        // Whoever does not insist writes there.
+        settled(async || write(&moving.api).await).await.unwrap();
+        assert_eq!(moving.writes(), [1, 1]);
+        // Over the connection that has come about since, and over a new one.
+        for _ in 0..2 {
+            let refused = settled(async || write(&certain).await).await;
+            assert!(
+                matches!(&refused, Err(Error::OtherCluster { expected, found }) if expected == "a" && found == "b")
+            );
+            assert_eq!(moving.writes(), [1, 1]);
+            moving.address.lead_to(moving.ports[1]);
+        }
+        moving.address.lead_to(moving.ports[0]);
+        settled(async || write(&certain).await).await.unwrap();
+        assert_eq!(moving.writes()[1], 1);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_read_from_another_cluster_at_the_same_address() {
+    for protocol in PROTOCOLS {
+        let moving = Moving::new(protocol).await;
+        let (_, certain) = moving.api.identified().await.unwrap();
+        let read = async || certain.get(&config_maps().target("n", "c")).await.map(drop);
+        read().await.unwrap();
+        moving.address.lead_to(moving.ports[1]);
+        let refused = settled(read).await;
+        assert!(matches!(refused, Err(Error::OtherCluster { .. })), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_asked_once() {
+    let moving = Moving::new(PROTOCOLS[0]).await;
+    let (_, certain) = moving.api.identified().await.unwrap();
+    for _ in 0..3 {
+        write(&certain).await.unwrap();
+        certain.get(&config_maps().target("n", "c")).await.unwrap();
+    }
+    assert_eq!(moving.questions(), [1, 0]);
+    moving.address.lead_to(moving.ports[0]);
+    for _ in 0..3 {
+        settled(async || write(&certain).await).await.unwrap();
+    }
+    assert_eq!(moving.questions(), [2, 0]);
+}
+
+#[tokio::test]
+async fn many_writes_at_once_find_connections_that_were_asked() {
+    for protocol in PROTOCOLS {
+        let moving = Moving::new(protocol).await;
+        let (_, certain) = moving.api.identified().await.unwrap();
+        let all = futures::future::join_all((0..8).map(|_| write(&certain))).await;
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+        assert_eq!(moving.writes(), [8, 0]);
+    }
+}

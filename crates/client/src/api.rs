@@ -169,7 +169,7 @@ impl Api {
     /// # Errors
     /// See [`Error`].
     pub async fn identified(&self) -> Result<(String, Self), Error> {
-        let (asked, limits) = (proof::ask(&self.transport, self.limits.object_bytes), &self.limits);
+        let (asked, limits) = (proof::ask_identity(&self.transport, self.limits.object_bytes), &self.limits);
         let (uid, connection) = match exchange::within(limits.request, asked).await {
             Ok(found) => found,
             Err(error) => return Err(self.judge(error).await),

@@ -88,32 +88,32 @@ impl Proof {
         Self { cluster, bytes_max, known: Mutex::new(known), asking: tokio::sync::Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         // Every change is one insertion or removal: a panic elsewhere leaves nothing half done.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_proven(&self, id: ConnectionId) -> bool {
-        self.known().proven.contains(&id)
+        self.lock().proven.contains(&id)
     }
 
     fn is_looked_at(&self, id: ConnectionId) -> bool {
-        let known = self.known();
+        let known = self.lock();
         known.proven.contains(&id) || known.looked.contains(&id)
     }
 
     /// Asks again which cluster answers. Who finds the question on its way takes its answer.
     async fn ask_again(&self, transport: &Transport) -> Result<(), Error> {
-        let before = self.known().answers;
+        let before = self.lock().answers;
         let _one = self.asking.lock().await;
-        if self.known().answers != before {
+        if self.lock().answers != before {
             return Ok(());
         }
-        let (found, connection) = ask(transport, self.bytes_max).await?;
+        let (found, connection) = ask_identity(transport, self.bytes_max).await?;
         if found != self.cluster {
             return Err(Error::OtherCluster { expected: self.cluster.clone(), found });
         }
-        let mut known = self.known();
+        let mut known = self.lock();
         known.answers += 1;
         if let Some(id) = connection {
             remember(&mut known.proven, id);
@@ -123,7 +123,10 @@ impl Proof {
 }
 
 /// Reads the UID of the kube-system namespace, and over which connection it came. The caller sets the deadline.
-pub(crate) async fn ask(transport: &Transport, bytes_max: usize) -> Result<(String, Option<ConnectionId>), Error> {
+pub(crate) async fn ask_identity(
+    transport: &Transport,
+    bytes_max: usize,
+) -> Result<(String, Option<ConnectionId>), Error> {
     let namespaces = Resource::core("Namespace", "namespaces", false);
     let target = namespaces.target("", "kube-system");
     let ask = Ask::get(target.path(), JSON, bytes_max);
@@ -146,7 +149,7 @@ pub(crate) async fn send(proof: &Arc<Proof>, transport: &Transport, ask: Ask) ->
         let new = ConnectionId::of(answer.extensions()).filter(|id| !proof.is_looked_at(*id));
         if let Some(id) = new.filter(|_| answer.status().is_success()) {
             proof.ask_again(transport).await?;
-            remember(&mut proof.known().looked, id);
+            remember(&mut proof.lock().looked, id);
         }
         return Ok(answer);
     }

@@ -1,8 +1,19 @@
 //! Units and objects that tests deliver.
 
+use std::io::Write as _;
+
 use api::delivery::{UnitId, WaitingCause};
-use api::feed::UnitReport;
+use api::feed::{ObjectReport, UnitReport};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use plan::authenticator::HubKey;
 use serde_json::{Value, json};
+
+pub(crate) fn hub_key() -> HubKey {
+    HubKey::from_random([9; 32])
+}
 
 pub(crate) fn unit(name: &str) -> UnitId {
     UnitId::new("apps.kurator.dev", "Application", "default", name, Some("base"))
@@ -34,4 +45,15 @@ pub(crate) fn deployment_path(name: &str) -> String {
 /// Why objects of a unit are not as wanted: cause, how many, the first of them, detail.
 pub(crate) fn waiting(report: &UnitReport) -> Vec<(WaitingCause, u32, &str, &str)> {
     report.waiting.iter().map(|w| (w.cause, w.count, w.first.as_str(), w.detail.as_str())).collect()
+}
+
+/// A shard as a Secret holds it.
+pub(crate) fn pack(json: &[u8]) -> String {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(json).unwrap();
+    STANDARD.encode(encoder.finish().unwrap())
+}
+
+pub(crate) fn detail<'a>(report: &'a UnitReport, name: &str) -> &'a ObjectReport {
+    report.details.iter().find(|d| d.key.name == name).unwrap_or_else(|| panic!("no {name} in {report:#?}"))
 }

@@ -1,7 +1,7 @@
 //! One member in process, a hub that feeds it, and hands that reach into it.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,16 +12,13 @@ use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, Jso
 use applier::{Applier, Ctx, FeedReport, Limits, PushFeed, Restored};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::{Method, Request};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use kube::client::Body;
 use model::{Clock, Digest, GroupResource, MemberName, ObjectKey, Timestamp};
-use plan::authenticator::HubKey;
 use plan::guard::{self, MemberScope};
 use plan::inventory::shard::{Place, Sealed, decode_own};
 use plan::inventory::{Entry, Recollection};
@@ -33,7 +30,9 @@ use tower::BoxError;
 
 use crate::fault::{Act, Faults, answer, endless, whole};
 use crate::rights::Gate;
-pub(crate) use crate::sample::{config_map, config_map_path, config_maps, deployment, deployment_path, unit, waiting};
+pub(crate) use crate::sample::{
+    config_map, config_map_path, config_maps, deployment, deployment_path, detail, hub_key, pack, unit, waiting,
+};
 
 /// How long a state is waited for, in paused time: long enough for the longest pause before something is tried again.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -194,10 +193,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-pub(crate) fn hub_key() -> HubKey {
-    HubKey::from_random([9; 32])
 }
 
 /// What is remembered of reports that others replace.
@@ -801,15 +796,4 @@ impl World {
         tokio::time::sleep(QUIET).await;
         self.counts.mutations.load(Ordering::SeqCst)
     }
-}
-
-/// A shard as a Secret holds it.
-pub(crate) fn pack(json: &[u8]) -> String {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(json).unwrap();
-    STANDARD.encode(encoder.finish().unwrap())
-}
-
-pub(crate) fn detail<'a>(report: &'a UnitReport, name: &str) -> &'a ObjectReport {
-    report.details.iter().find(|d| d.key.name == name).unwrap_or_else(|| panic!("no {name} in {report:#?}"))
 }

@@ -166,7 +166,7 @@ async fn nothing_is_written_to_another_cluster_at_the_same_address() {
         assert_eq!(uid, "a");
         write(&certain).await.unwrap();
         moving.address.lead_to(moving.ports[1]);
-        // Whoever does not insist writes there.
+        // A client that does not insist writes there.
         settled(async || write(&moving.api).await).await.unwrap();
         assert_eq!(moving.writes(), [1, 1]);
         // Over the connection that has come about since, and over a new one.

@@ -48,4 +48,5 @@ pub use applier::look_at_hubs;
 pub use connection::Connect;
 pub use deps::{Controller, Controllers, Deps, Options};
 pub use metrics::Metrics;
+pub use state::{MemberState, is_settled};
 pub use write::WriteError;

@@ -12,8 +12,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use api::delivery::WaitingCause;
+use api::feed::ObjectReport;
 use api::reason;
-use model::{Digest, Uid};
+use model::{Digest, Uid, words};
 use serde_json::Value;
 
 use crate::drift;
@@ -50,6 +51,8 @@ pub struct SeenState {
     pub asked: Option<Asked>,
     /// It asks not to be deleted.
     pub stays: bool,
+    /// What annotations on it ask for in vain, as they are misspelt: hardly ever anything.
+    pub misspelt: Box<[String]>,
     /// Its health.
     pub reading: Reading,
 }
@@ -67,6 +70,7 @@ impl SeenState {
             ended: interpret::ended(object),
             asked: instruction::asked(object),
             stays: keep::asks_to_stay(object),
+            misspelt: misspelt(object),
             reading: health::read(object),
         }
     }
@@ -76,6 +80,17 @@ impl SeenState {
         if scaled { self.projection_scaled } else { self.projection }
     }
 }
+
+/// What annotations on an object in a member ask for in vain. The rest would not be said of it.
+fn misspelt(object: &Value) -> Box<[String]> {
+    let mut all = instruction::misspelt(object);
+    all.truncate(MISSPELT_MAX);
+    all.iter_mut().for_each(|said| words::bound(said, ObjectReport::NOTE_CHARS_MAX));
+    all.into()
+}
+
+/// Most of them that are kept of an object: they are one note in its row.
+const MISSPELT_MAX: usize = 3;
 
 fn is_established(object: &Value) -> bool {
     let conditions = model::object::get(object, &["status", "conditions"]).and_then(Value::as_array);
@@ -377,6 +392,7 @@ mod tests {
             ended: None,
             asked: None,
             stays: false,
+            misspelt: Box::default(),
             reading: Reading::default(),
         };
         Seen { uid: "u".into(), state: Arc::new(state) }

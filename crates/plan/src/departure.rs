@@ -11,7 +11,7 @@ use api::delivery::{ExpectedDeletions, ObjectSet, Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::kurator::annotation::ON_DELETE;
 use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, SentObject, UnnamedMembers};
-use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
+use model::{Digest, HashedKey, KeySet, MemberName, ObjectKey, Uid};
 
 use crate::adopt;
 use crate::difference::{going, whole};
@@ -98,12 +98,31 @@ impl Objects {
     /// What becomes of the objects that a member reported, when the unit leaves it like this. `None`: the report does not say what
     /// is there. That is not the same as nothing.
     pub fn of_report(report: &UnitReport, removal: Removal) -> Option<Self> {
+        Self::of_rows(report, removal, |_| true)
+    }
+
+    /// What becomes of what a member has of a unit that stays there and does not want it any more, when the unit begins to prune or is
+    /// resumed. `None`: the report does not say what is there.
+    pub fn of_unwanted(report: &UnitReport, wanted: &KeySet) -> Option<Self> {
+        let mut out = Self::of_rows(report, Removal::Prune, |row| !wanted.contains(&row.key))?;
+        let names: BTreeSet<&str> = wanted.iter().map(|key| key.namespace.as_str()).collect();
+        let holds = |key: &&ObjectKey| phase::is_namespace(key) && names.contains(key.name.as_str());
+        let containers: Vec<ObjectKey> = out.goes.iter().filter(holds).cloned().collect();
+        for key in containers {
+            out.goes.remove(&key);
+            out.stays.insert(key, Stays::Holds);
+        }
+        Some(out)
+    }
+
+    /// The same of some of the objects.
+    fn of_rows(report: &UnitReport, removal: Removal, is_meant: impl Fn(&ObjectReport) -> bool) -> Option<Self> {
         if !says_what_is_there(report) {
             return None;
         }
         let rows = report.details.iter().enumerate().filter(|(index, row)| {
             let is_recorded = report.uids.get(*index).is_some_and(Option::is_some);
-            is_recorded || is_there(row)
+            is_meant(row) && (is_recorded || is_there(row))
         });
         let of_row = |(_, row): (usize, &'_ Arc<ObjectReport>)| Row {
             lack: row.outside.then(|| Lack::of(&row.key)),

@@ -16,8 +16,10 @@ pub mod placing;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use api::delivery::{DeletionState, Deletions};
+use api::delivery::{DeletionState, Deletions, Health, Withheld};
+use api::feed::{SyncState, UnitReport};
 use api::view::{ObjectChange, ObjectDifference};
 use model::{Digest, HashedKey, MemberName, ObjectKey};
 
@@ -69,6 +71,22 @@ pub fn spare(objects: &[ObjectDifference], stays: &BTreeMap<String, Stays>) -> V
     out
 }
 
+/// What is not applied while a unit is suspended, said of an object. What it was before is not known here.
+const NOT_APPLIED: &str =
+    "it was not applied while its policy was suspended; `kurator diff` of the Application compares its fields";
+
+/// What is done to the objects that a unit wants when it is resumed, by what its member said of them while it was only observed: what
+/// was not sent is, and what others changed or deleted is as it was again.
+pub fn resumed(report: &UnitReport, bundle: &Bundle) -> Vec<ObjectDifference> {
+    let differs = |sync| matches!(sync, SyncState::Pending | SyncState::Waiting | SyncState::Drifted);
+    let rows = report.details.iter().filter(|row| differs(row.sync) && bundle.get(&row.key).is_some());
+    rows.map(|row| match row.unmade || row.health == Health::Missing {
+        true => whole(&row.key, ObjectChange::Add),
+        false => ObjectDifference { note: NOT_APPLIED.to_owned(), ..whole(&row.key, ObjectChange::Change) },
+    })
+    .collect()
+}
+
 /// An object that differs as a whole.
 pub fn whole(key: &ObjectKey, change: ObjectChange) -> ObjectDifference {
     ObjectDifference { object: key.to_string(), change, fields: Vec::new(), left_out: 0, note: String::new() }
@@ -108,8 +126,12 @@ pub struct Loss<'a> {
     pub inventory: u64,
     /// How many the new payload has.
     pub desired: u64,
-    /// Those that would be deleted.
-    pub deleted: Vec<&'a HashedKey>,
+    /// Those that would be deleted, together with those whose deletion waits already.
+    pub deleted: Vec<Arc<HashedKey>>,
+    /// The epoch that the unit would have there.
+    pub epoch: u64,
+    /// Its list that is held already.
+    pub withheld: Option<Withheld>,
 }
 
 /// Why deletions in members would wait for an approval, as the guard would say when all members had reported them.
@@ -129,7 +151,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
         };
         MemberScope {
             member: loss.member.clone(),
-            epoch: 0,
+            epoch: loss.epoch,
             placed: None,
             inventory: loss.inventory,
             desired: loss.desired,
@@ -138,7 +160,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             away: false,
             leaving: false,
             carried_out: 0,
-            withheld: None,
+            withheld: loss.withheld,
         }
     };
     let scopes: Vec<MemberScope> = losses.iter().map(scope).collect();

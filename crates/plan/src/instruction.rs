@@ -134,14 +134,20 @@ fn mistaken(object: &Value) -> impl Iterator<Item = String> {
         .map(|name| format!("{} means nothing: known are {ADOPT}, {ON_DELETE}, {RECONCILE}", model::words::cut(name)))
 }
 
-/// The annotations that ask for something that is not done: a value with those that are known, or `NAME: VALUE`.
-pub fn unhonoured(object: &Value) -> Vec<String> {
+/// What a person means to ask by annotations that the applier reads, and that ask for nothing as they are written: an unknown value with
+/// those that are known, or a name that means nothing.
+pub fn misspelt(object: &Value) -> Vec<String> {
     let unknown = KNOWN.iter().filter_map(|(name, known)| unknown(name, known, value(object, name)?));
+    unknown.chain(mistaken(object)).collect()
+}
+
+/// The annotations that ask for something that is not done: those that are [`misspelt`], and those of other tools as `NAME: VALUE`.
+pub fn unhonoured(object: &Value) -> Vec<String> {
     let others = OTHERS.into_iter().filter_map(|name| Some((name, object::annotation(object, name)?)));
     let options = object::annotation(object, ARGO_OPTIONS).unwrap_or_default().split(',').map(str::trim);
     let options = options.filter(|option| !option.is_empty() && !ARGO_USUAL.contains(option));
     let others = others.chain(options.map(|option| (ARGO_OPTIONS, option)));
-    unknown.chain(mistaken(object)).chain(others.map(|(name, value)| format!("{name}: {value}"))).collect()
+    misspelt(object).into_iter().chain(others.map(|(name, value)| format!("{name}: {value}"))).collect()
 }
 
 #[cfg(test)]

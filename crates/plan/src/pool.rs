@@ -120,7 +120,8 @@ impl Pools {
 
 impl Weigh for SeenState {
     fn weight(&self) -> usize {
-        self.reading.reason.weight() + self.reading.message.weight()
+        let misspelt = self.misspelt.iter().map(|said| size_of_val(said) + said.weight());
+        self.reading.reason.weight() + self.reading.message.weight() + misspelt.sum::<usize>()
     }
 }
 

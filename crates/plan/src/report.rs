@@ -143,8 +143,10 @@ pub struct Facts<'a> {
     pub drift: &'a [DriftRecord],
     /// Paths that were not sent, since only servers set them.
     pub unsent: &'a [String],
-    /// Annotations that ask for something that is not done.
+    /// Annotations in the source that ask for something that is not done.
     pub unhonoured: &'a [String],
+    /// The same of those on the object in the member, as far as they are misspelt.
+    pub misspelt: &'a [String],
     /// Fields that its adoption changed.
     pub adoption: &'a [String],
     /// Another unit delivers it, and it is as this one has it: it serves both.
@@ -167,13 +169,16 @@ fn notes_of(facts: &Facts<'_>) -> Vec<String> {
         Standing::Wanted(Step::LeftAlone(asked)) => Some(left_alone_words(asked)),
         _ => None,
     };
+    // What the source says is on the object as well.
+    let in_member = facts.misspelt.iter().filter(|said| !facts.unhonoured.contains(said));
+    let unhonoured: Vec<String> = facts.unhonoured.iter().chain(in_member).cloned().collect();
     let all = [
         owner,
         left_alone,
         list(facts.adoption, "its adoption changed ", ""),
         list(left, "left to the manager that filled it: ", "; take it out of the source"),
         list(facts.unsent, "not sent, since only a server sets it: ", ""),
-        list(facts.unhonoured, "asked for by annotation, and not done: ", ""),
+        list(&unhonoured, "asked for by annotation, and not done: ", ""),
     ];
     all.into_iter().flatten().map(|note| words::bounded(&note, ObjectReport::NOTE_CHARS_MAX)).collect()
 }

@@ -282,6 +282,7 @@ impl Pass {
             drift: memory.map_or(&[], |m| &m.drift),
             unsent: &[],
             unhonoured: &[],
+            misspelt: view.observations.get(key).map_or(&[], |observation| &observation.seen.state.misspelt),
             adoption: self.unit.past.adoptions.get(key).map_or(&[], Vec::as_slice),
             serves_both: false,
             stays: view.observations.get(key).is_some_and(|observation| observation.seen.state.stays),

@@ -234,6 +234,50 @@ async fn a_change_that_is_refused_is_told_by_whatever_words_and_forced_where_tha
     assert!(world.get(&deployment_path("web")).await.is_some());
 }
 
+/// A person who annotates the object in the cluster looks at its row to see whether that is understood.
+#[tokio::test(start_paused = true)]
+async fn what_a_misspelt_annotation_in_the_member_asks_for_is_said_to_be_not_done() {
+    let mut world = World::new().await;
+    let in_source = annotated(config_map("odd", "1"), "kurator.dev/on-delete", "orphn");
+    let unit = world.set("a", 1, vec![config_map("live", "1"), in_source]);
+    let orphan = "kurator.dev/on-delete is \"orphn\": known are \"orphan\", \"prune\"";
+    let flux = "kustomize.toolkit.fluxcd.io/prune is \"false\": known are \"disabled\", \"enabled\"";
+    let said = |what: &str| vec![format!("asked for by annotation, and not done: {what}")];
+    let report = world.applied(&unit).await;
+    // The source's is on the object as well, and said once.
+    assert_eq!((&detail(&report, "live").notes, &detail(&report, "odd").notes), (&Vec::new(), &said(orphan)));
+    for (name, value, what) in [
+        ("kurator.dev/on-delete", "orphn", orphan),
+        (
+            "kurator.dev/reconcile",
+            "disable",
+            "kurator.dev/reconcile is \"disable\": known are \"disabled\", \"enabled\"",
+        ),
+        ("kustomize.toolkit.fluxcd.io/prune", "false", flux),
+        (
+            "kurator.dev/on-delte",
+            "orphan",
+            "kurator.dev/on-delte means nothing: known are kurator.dev/adopt, kurator.dev/on-delete, kurator.dev/reconcile",
+        ),
+    ] {
+        let annotate = |value: Value| json!({"metadata": {"annotations": {name: value}}});
+        world.edit(&config_map_path("live"), "kubectl", annotate(json!(value))).await;
+        world.until(&unit, what, |r| detail(r, "live").notes == said(what)).await;
+        world.edit(&config_map_path("live"), "kubectl", annotate(Value::Null)).await;
+        world.until(&unit, "nothing to be said", |r| detail(r, "live").notes.is_empty()).await;
+    }
+    // Also of one that the source has lost.
+    world
+        .edit(
+            &config_map_path("live"),
+            "kubectl",
+            json!({"metadata": {"annotations": {"kurator.dev/on-delete": "orphn"}}}),
+        )
+        .await;
+    world.set_with("a", 2, vec![config_map("odd", "1")], |entry| entry.prune = false);
+    world.until(&unit, orphan, |r| r.epoch == 2 && detail(r, "live").notes == said(orphan)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn objects_that_ask_for_it_are_left_alone_made_once_or_kept() {
     let mut world = World::new().await;

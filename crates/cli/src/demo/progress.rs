@@ -1,13 +1,15 @@
 //! How the demo converges, and how it is from then on: a table that is drawn again on a terminal, and one line for each
-//! change elsewhere.
+//! change elsewhere. What has not converged after a few seconds is shown as it is: it may never converge.
+//!
+//! [`Story`] decides what is said of what was read; nothing is read or written there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::condition;
-use api::delivery::Health;
-use api::feed::{SyncState, UnitReport};
+use api::feed::SyncState;
 use client::NamespacedName;
+use controllers::MemberState;
 use hub::Hub;
 use model::clock::format_seconds;
 use model::{Clock, MemberName};
@@ -18,15 +20,15 @@ use tokio::time::Instant;
 use super::{APPLICATION, Demo};
 use crate::args::Format;
 use crate::duration::tenths;
-use crate::output::{self, Cell, Line, Screen, Tone};
+use crate::output::{self, Cell, Line, Screen, Tone, WriteError};
 use crate::status;
 use crate::sync::short_revision;
-use crate::up::settled::{InTheWay, STUCK_FOR, Stuck, hindrance, is_settled, source_is_newest};
+use crate::up::settled::{InTheWay, SAID_EVERY, STUCK_FOR, Stuck, hindrance, source_is_newest};
 
 /// How often the table is drawn again: fast enough to watch, slow enough to read.
 const DRAW_EVERY: Duration = Duration::from_millis(50);
 
-/// The same once everything has converged: a person sees no difference, and a settled demo costs nothing.
+/// The same once everything has converged, or has not for a while: a person sees no difference, and a settled demo costs nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// One row: a member, or the Application.
@@ -37,46 +39,35 @@ struct Row {
     pods: (u32, u32),
     objects: u32,
     drift: u64,
-    state: State,
-    /// Why, in one word.
-    reason: String,
-    /// Why, in words.
-    message: String,
-    /// What this process was told says so, too: what was stored before it started counts for nothing.
-    is_settled: bool,
+    said: MemberState,
     /// When it was ready for the first time, while it is.
     took: Option<Duration>,
 }
 
 impl Row {
     fn is_ready(&self) -> bool {
-        self.state == State::Ready && self.is_settled
+        self.said.is_ready()
     }
 
     /// The state with its cause.
     fn words(&self) -> String {
-        match (self.state, &self.took) {
+        let MemberState { state, reason, message, is_settled } = &self.said;
+        match (*state, &self.took) {
             (State::Ready, Some(took)) => format!("Ready {}", tenths(*took)),
-            (State::Ready, None) if !self.is_settled => "joining".to_owned(),
+            (State::Ready, None) if !is_settled => "joining".to_owned(),
             (State::Ready, None) => "Ready".to_owned(),
-            (state, _) if self.reason.is_empty() || self.reason == state.as_str() => {
-                format!("{state}: {}", self.message)
-            }
-            (state, _) => format!("{state}, {}: {}", self.reason, self.message),
+            (state, _) if reason.is_empty() || reason == state.as_str() => format!("{state}: {message}"),
+            (state, _) => format!("{state}, {reason}: {message}"),
         }
     }
 
     fn tone(&self) -> Tone {
-        if self.state == State::Ready && !self.is_settled { Tone::Waiting } else { status::tone(self.state) }
-    }
-
-    fn set_state(&mut self, said: &Said<'_>) {
-        self.state = said.state;
-        (self.reason, self.message) = (said.reason.to_owned(), said.message.to_owned());
+        let MemberState { state, is_settled, .. } = self.said;
+        if state == State::Ready && !is_settled { Tone::Waiting } else { status::tone(state) }
     }
 }
 
-/// Draws until everything has converged, or until the limit; says whether it has. Without a limit it goes on for ever: what
+/// Shows until everything has converged, or until the limit; says whether it has. Without a limit it goes on for ever: what
 /// is shown stays true.
 pub(crate) async fn show(
     hub: &Hub,
@@ -86,39 +77,28 @@ pub(crate) async fn show(
     format: Format,
 ) -> anyhow::Result<bool> {
     let mut screen = Screen::new(output::is_drawn_over());
-    let mut took: BTreeMap<String, Duration> = BTreeMap::new();
+    let mut story = Story::new(screen.is_terminal(), format, limit.is_some());
     let mut stuck = Stuck::default();
     loop {
-        let Seen { commit, mut members, application } = read(hub, demo);
-        for (name, row) in &mut members {
-            row.took = row.is_ready().then(|| *took.entry(name.clone()).or_insert_with(|| begun.elapsed()));
-            if row.took.is_none() {
-                took.remove(name);
-            }
-        }
-        let done = members.values().all(Row::is_ready)
-            && has_converged(&application)
+        let seen = read(hub, demo);
+        let done = seen.members.values().all(Row::is_ready)
+            && has_converged(&seen.application)
             && source_is_newest(hub.controllers(), &shop());
-        let hopeless = !done && limit.is_some() && stuck.is_stuck(in_the_way(hub), begun.elapsed());
-        let over = hopeless || limit.is_some_and(|limit| begun.elapsed() >= limit);
-        let footer = if done { footer(&members, begun.elapsed()) } else { Vec::new() };
-        if format == Format::Text {
-            output::unread(screen.draw(&table(&commit, &members), &footer, done || over))?;
-        } else if done || over {
-            output::unread(output::print_event(format, &value(&commit, &members, done, begun.elapsed())))?;
+        let took = begun.elapsed();
+        let hopeless = !done && limit.is_some() && stuck.is_stuck(in_the_way(hub), took);
+        let over = hopeless || limit.is_some_and(|limit| took >= limit);
+        for part in story.tell_news(&seen, done, over, took) {
+            output::unread(part.print(&mut screen, format))?;
         }
-        if done && limit.is_none() {
-            return follow(hub, demo, screen, Seen { commit, members, application }, footer, format).await;
-        }
-        if done {
+        if done && limit.is_some() {
             return Ok(true);
         }
         if over {
-            let waiting = members.iter().filter(|(_, row)| !row.is_ready());
-            let (said, silent): (Vec<_>, Vec<_>) = waiting.partition(|(_, row)| row.state != State::Ready);
-            let mut why: Vec<String> = said.iter().map(|(name, row)| format!("{name}: {}", row.message)).collect();
+            let waiting = seen.members.iter().filter(|(_, row)| !row.is_ready());
+            let (said, silent): (Vec<_>, Vec<_>) = waiting.partition(|(_, row)| row.said.state != State::Ready);
+            let mut why: Vec<String> = said.iter().map(|(name, row)| format!("{name}: {}", row.said.message)).collect();
             // A member of which nothing is wrong waits for what comes before it; what only a person can mend is said first.
-            if hopeless || why.is_empty() || !silent.is_empty() || application.state == State::NotReady {
+            if hopeless || why.is_empty() || !silent.is_empty() || seen.application.said.state == State::NotReady {
                 why.insert(0, application_reason(hub));
             }
             let why = why.join("; ");
@@ -129,61 +109,125 @@ pub(crate) async fn show(
             ));
             return Ok(false);
         }
-        tokio::time::sleep(DRAW_EVERY).await;
+        tokio::time::sleep(story.pause()).await;
     }
 }
 
-/// Goes on after everything has converged. On a terminal the table stays true; elsewhere each change is one line.
-async fn follow(
-    hub: &Hub,
-    demo: &Demo,
-    mut screen: Screen,
-    first: Seen,
-    footer: Vec<Line>,
-    format: Format,
-) -> anyhow::Result<bool> {
-    let took: BTreeMap<String, Option<Duration>> =
-        first.members.iter().map(|(name, row)| (name.clone(), row.took)).collect();
-    let mut known = first;
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let mut seen = read(hub, demo);
+/// Something to say.
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    /// The table, and what stands below it.
+    Table(Vec<Vec<Cell>>, Vec<Line>),
+    /// The same for programs.
+    Whole(Value),
+    /// What is another one than before.
+    Changed(String, Row),
+}
+
+impl Part {
+    fn print(&self, screen: &mut Screen, format: Format) -> Result<(), WriteError> {
+        let at = || format_seconds(hub::SystemClock.now());
+        match (self, format) {
+            (Self::Table(rows, footer), _) => screen.draw(rows, footer),
+            (Self::Whole(value), _) => output::print_event(format, value),
+            (Self::Changed(object, row), Format::Text) => {
+                output::print(&[format!("{}  {object}  {}", at(), row.words()).into()])
+            }
+            (Self::Changed(object, Row { said, .. }), _) => {
+                let event = json!({"event": "changed", "time": at(), "object": object, "state": said.state.as_str(),
+                    "reason": said.reason, "message": said.message});
+                output::print_event(format, &event)
+            }
+        }
+    }
+}
+
+/// What was said so far, and so what there is to say of what is read next.
+struct Story {
+    /// The table is drawn again and again: on a terminal, for people.
+    is_drawn: bool,
+    is_text: bool,
+    /// It ends when everything has converged, and says nothing before it ends.
+    ends: bool,
+    /// When members that are ready were so for the first time.
+    took: BTreeMap<String, Duration>,
+    /// What stands below the table once everything has converged.
+    footer: Option<Vec<Line>>,
+    /// What was said last, as far as it was said whole.
+    known: Option<Seen>,
+}
+
+impl Story {
+    fn new(is_terminal: bool, format: Format, ends: bool) -> Self {
+        let is_text = format == Format::Text;
+        Self { is_drawn: is_terminal && is_text, is_text, ends, took: BTreeMap::new(), footer: None, known: None }
+    }
+
+    /// What there is to say of this. `done`: everything has converged now; `over`: that is not waited for any more.
+    fn tell_news(&mut self, seen: &Seen, done: bool, over: bool, elapsed: Duration) -> Vec<Part> {
+        let mut seen = seen.clone();
+        self.note_times(&mut seen, elapsed);
+        let is_first = done && self.footer.is_none();
+        if is_first {
+            self.footer = Some(footer(&seen.members, elapsed));
+        }
+        let is_late = !self.ends && elapsed >= SAID_EVERY;
+        let parts = match &self.known {
+            _ if self.is_drawn => vec![self.table(&seen, is_late)],
+            _ if is_first || over => match self.is_text {
+                true => vec![self.table(&seen, over)],
+                false => vec![Part::Whole(value(&seen.commit, &seen.members, done, elapsed))],
+            },
+            Some(before) => changes(before, &seen, self.footer.is_none()),
+            None if is_late && self.is_text => vec![self.table(&seen, true)],
+            None if is_late => seen.rows().map(|(object, row)| Part::Changed(object, row.clone())).collect(),
+            None => Vec::new(),
+        };
+        if is_first || is_late || self.known.is_some() {
+            self.known = Some(seen);
+        }
+        parts
+    }
+
+    /// Notes since when members are ready. Once everything had converged and one was not ready since, how long it took at first is
+    /// of no interest.
+    fn note_times(&mut self, seen: &mut Seen, elapsed: Duration) {
         for (name, row) in &mut seen.members {
-            // Once it was not ready, how long it took at first is of no interest.
-            let was_ready = known.members.get(name).is_some_and(|before| before.took.is_some());
-            row.took = took.get(name).copied().flatten().filter(|_| was_ready && row.is_ready());
-        }
-        if format == Format::Text && screen.is_terminal() {
-            let mut lines = footer.clone();
-            if seen.application.state != State::Ready {
-                lines = vec![format!("app/{APPLICATION} {}", seen.application.words()).into()];
+            match (row.is_ready(), self.footer.is_some()) {
+                (false, _) => drop(self.took.remove(name)),
+                (true, false) => drop(self.took.entry(name.clone()).or_insert(elapsed)),
+                (true, true) => {}
             }
-            output::unread(screen.draw(&table(&seen.commit, &seen.members), &lines, true))?;
-        } else {
-            for (object, row) in changes(&known, &seen) {
-                let at = format_seconds(hub::SystemClock.now());
-                let event = json!({"event": "changed", "time": at, "object": object, "state": row.state.as_str(),
-                    "reason": row.reason, "message": row.message});
-                output::unread(match format {
-                    Format::Text => output::print(&[format!("{at}  {object}  {}", row.words()).into()]),
-                    _ => output::print_event(format, &event),
-                })?;
-            }
+            row.took = self.took.get(name).copied();
         }
-        known = seen;
+    }
+
+    /// The table of what was read. An application that is not where it is meant to be is below it, once there was time to get there.
+    fn table(&self, seen: &Seen, is_late: bool) -> Part {
+        let is_due = self.footer.is_some() || is_late;
+        let below = match &self.footer {
+            _ if is_due && seen.application.said.state != State::Ready => {
+                vec![format!("app/{APPLICATION} {}", seen.application.words()).into()]
+            }
+            Some(footer) => footer.clone(),
+            None => Vec::new(),
+        };
+        Part::Table(table(&seen.commit, &seen.members), below)
+    }
+
+    /// How long until the next look. Once there is something to follow, a person sees no difference, and a demo at rest costs nothing.
+    fn pause(&self) -> Duration {
+        if self.known.is_some() { LOOK_EVERY } else { DRAW_EVERY }
     }
 }
 
-/// Rows whose state or cause is another one. A message alone may hold a number that grows.
-fn changes<'a>(before: &Seen, now: &'a Seen) -> Vec<(String, &'a Row)> {
-    let differs =
-        |was: Option<&Row>, is: &Row| was.is_none_or(|was| (was.state, &was.reason) != (is.state, &is.reason));
-    let members = now.members.iter().filter(|(name, row)| differs(before.members.get(*name), row));
-    let mut out: Vec<_> = members.map(|(name, row)| (format!("member/{name}"), row)).collect();
-    if differs(Some(&before.application), &now.application) {
-        out.push((format!("app/{APPLICATION}"), &now.application));
-    }
-    out
+/// Rows whose state or cause is another one. A message alone may hold a number that grows. `joins`: not everything has converged yet, and
+/// that a member has come is one too.
+fn changes(before: &Seen, now: &Seen, joins: bool) -> Vec<Part> {
+    let what = |row: &Row| (row.said.state, row.said.reason.clone(), joins && row.said.is_settled);
+    let known: BTreeMap<String, &Row> = before.rows().collect();
+    let differs = |(object, row): &(String, &Row)| known.get(object).is_none_or(|was| what(was) != what(row));
+    now.rows().filter(differs).map(|(object, row)| Part::Changed(object, row.clone())).collect()
 }
 
 /// What is said when everything has converged.
@@ -200,7 +244,7 @@ fn footer(members: &BTreeMap<String, Row>, took: Duration) -> Vec<Line> {
 
 /// Is the Application where it is meant to be? One that a person suspended stays as it is.
 fn has_converged(application: &Row) -> bool {
-    matches!(application.state, State::Ready | State::Suspended)
+    matches!(application.said.state, State::Ready | State::Suspended)
 }
 
 /// The demo's Application.
@@ -234,10 +278,19 @@ fn conditions(hub: &Hub) -> Vec<api::Condition> {
 }
 
 /// What is shown at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seen {
     commit: String,
     members: BTreeMap<String, Row>,
     application: Row,
+}
+
+impl Seen {
+    /// Everything, by its name.
+    fn rows(&self) -> impl Iterator<Item = (String, &Row)> {
+        let members = self.members.iter().map(|(name, row)| (format!("member/{name}"), row));
+        members.chain([(format!("app/{APPLICATION}"), &self.application)])
+    }
 }
 
 /// The newest state.
@@ -247,9 +300,10 @@ fn read(hub: &Hub, demo: &Demo) -> Seen {
     let git = app.as_ref().and_then(|a| a.status.clone()?.source_status?.git_repo_status?.artifact);
     let commit = git.map(|a| short_revision(&a.revision)).unwrap_or_default();
     let commit = commit.rsplit_once('@').map_or(commit.clone(), |(_, sha)| sha.to_owned());
-    let mut application = Row { is_settled: true, ..Row::default() };
+    let mut application = Row::default();
+    application.said.is_settled = true;
     let generation = app.as_ref().and_then(|app| app.metadata.generation);
-    application.set_state(&Said::of_object(&conditions(hub), generation));
+    application.said.set(&Said::of_object(&conditions(hub), generation));
     let members = demo.names().into_iter().map(|name| {
         let row = read_member(ctx, &name);
         (name, row)
@@ -257,34 +311,21 @@ fn read(hub: &Hub, demo: &Demo) -> Seen {
     Seen { commit, members: members.collect(), application }
 }
 
-/// One member: its own state, or the worst of its units if it is ready.
+/// One member. Its state is what a test compares with all other places that show one.
 fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
-    let mut row = Row { message: "joining".to_owned(), ..Row::default() };
+    let mut row = Row::default();
     let Ok(member) = name.parse::<MemberName>() else { return row };
-    let Some(cluster) = ctx.stores.clusters.get(&NamespacedName::new("", name)) else { return row };
-    let status = cluster.status.clone().unwrap_or_default();
-    row.region = cluster.spec.region.clone().unwrap_or_default();
-    row.nodes = status.node_summary.map(|n| n.total_num.to_string()).unwrap_or_default();
-    let link = ctx.member_link(&member);
-    row.set_state(&Said::of_member(&status.conditions, link.as_ref()));
-    let reports = ctx.feed.reports_in(&member);
-    row.is_settled = !reports.is_empty();
-    for report in &reports {
+    row.said = ctx.member_state(&member);
+    if let Some(cluster) = ctx.stores.clusters.get(&NamespacedName::new("", name)) {
+        row.region = cluster.spec.region.clone().unwrap_or_default();
+        let nodes = cluster.status.as_ref().and_then(|status| status.node_summary.as_ref());
+        row.nodes = nodes.map(|nodes| nodes.total_num.to_string()).unwrap_or_default();
+    }
+    for report in ctx.feed.reports_in(&member) {
         row.pods.0 += report.pods.ready;
         row.pods.1 += report.pods.desired;
         row.objects += report.objects.desired;
         row.drift += report.details.iter().filter(|d| is_drift(d.sync)).count() as u64;
-        let is_settled = is_settled(report) && is_newest(ctx, report);
-        row.is_settled &= is_settled;
-        let ready = ctx.unit_ready(&report.unit, &member);
-        let state = State::of_reason(ready.reason);
-        if state > row.state {
-            let worst = unsettled(report);
-            let message = if worst.is_empty() { ready.message.as_str() } else { worst.as_str() };
-            row.set_state(&Said { state, reason: ready.reason, message, since: None });
-        } else if row.state == State::Ready && !is_settled {
-            row.message = unsettled(report);
-        }
     }
     row
 }
@@ -292,26 +333,6 @@ fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
 /// Is an object changed by others? One that waits, or is left alone, is not.
 fn is_drift(sync: SyncState) -> bool {
     matches!(sync, SyncState::Drifted | SyncState::Contested)
-}
-
-/// What keeps a unit from being settled: its own message, else its worst object.
-fn unsettled(report: &UnitReport) -> String {
-    if !report.message.is_empty() {
-        return report.message.clone();
-    }
-    let delivered = report.details.iter().filter(|d| d.sync != SyncState::NotPruned);
-    let worst = delivered.max_by_key(|d| d.health).filter(|d| d.health > Health::Suspended);
-    worst.map_or_else(String::new, |d| {
-        let said = if d.message.is_empty() { String::new() } else { format!(", {}", d.message) };
-        format!("{} is {}{said}", d.key, d.health)
-    })
-}
-
-/// Does the report speak of the revision that is decided now?
-fn is_newest(ctx: &controllers::Controllers, report: &UnitReport) -> bool {
-    let decisions = ctx.stores.decisions_of(&report.unit);
-    let entry = decisions.iter().find_map(|d| d.spec.members.get(&report.member));
-    entry.is_some_and(|e| e.revision == report.revision)
 }
 
 fn table(commit: &str, rows: &BTreeMap<String, Row>) -> Vec<Vec<Cell>> {
@@ -333,7 +354,7 @@ fn table(commit: &str, rows: &BTreeMap<String, Row>) -> Vec<Vec<Cell>> {
 
 /// Pods of a row. How many are ready in a member that is Unknown is not known.
 fn pods(row: &Row) -> String {
-    match row.state {
+    match row.said.state {
         State::Unknown => format!("?/{}", row.pods.1),
         _ => format!("{}/{}", row.pods.0, row.pods.1),
     }
@@ -343,8 +364,8 @@ fn pods(row: &Row) -> String {
 fn value(commit: &str, rows: &BTreeMap<String, Row>, converged: bool, took: Duration) -> Value {
     let member = |(name, row): (&String, &Row)| {
         json!({"name": name, "region": row.region, "nodes": row.nodes, "pods": {"ready": row.pods.0, "desired": row.pods.1},
-            "objects": row.objects, "drift": row.drift, "ready": row.is_ready(), "state": row.state.as_str(),
-            "reason": row.reason, "message": row.message})
+            "objects": row.objects, "drift": row.drift, "ready": row.is_ready(), "state": row.said.state.as_str(),
+            "reason": row.said.reason, "message": row.said.message})
     };
     json!({"event": "converged", "converged": converged, "commit": commit, "seconds": took.as_secs_f64(),
         "members": rows.iter().map(member).collect::<Vec<_>>()})

@@ -21,15 +21,18 @@ impl Screen {
         self.terminal
     }
 
-    /// Draws over the last table on a terminal. Elsewhere prints the table once, at the end. The footer comes below it.
-    pub(crate) fn draw(&mut self, rows: &[Vec<Cell>], footer: &[Line], last: bool) -> Result<(), WriteError> {
-        if !self.terminal && !last {
-            return Ok(());
-        }
+    /// Draws over the last table on a terminal. Elsewhere prints the table below what was printed before. The footer comes below it.
+    pub(crate) fn draw(&mut self, rows: &[Vec<Cell>], footer: &[Line]) -> Result<(), WriteError> {
         match self.frame(rows, footer, super::colour(), super::columns()) {
             Some(frame) => super::raw(&frame),
             None => Ok(()),
         }
+    }
+
+    /// What is written elsewhere than on a terminal.
+    #[cfg(test)]
+    pub(crate) fn text(&mut self, rows: &[Vec<Cell>], footer: &[Line]) -> String {
+        self.frame(rows, footer, false, usize::MAX).unwrap_or_default()
     }
 
     /// What to write; `None` when it is on the screen already. A line that the terminal would break in two is cut: else
@@ -44,7 +47,7 @@ impl Screen {
         let cut = |line: &Line| if self.terminal { line.cut(columns) } else { line.clone() };
         lines.extend(footer.iter().map(cut));
         let mut out = String::new();
-        if self.height > 0 {
+        if self.terminal && self.height > 0 {
             out.push_str(&format!("\x1b[{}A", self.height));
         }
         for line in &lines {

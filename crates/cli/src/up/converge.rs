@@ -11,7 +11,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::reason;
 use client::NamespacedName;
-use controllers::Controllers;
+use controllers::{Controllers, is_settled};
 use hub::Hub;
 use kube::ResourceExt;
 use model::MemberName;
@@ -19,7 +19,7 @@ use plan::state::{Said, State};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::settled::{FAILING_FOR, InTheWay, STUCK_FOR, Stuck, is_settled, patience, source_is_newest};
+use super::settled::{FAILING_FOR, InTheWay, SAID_EVERY, STUCK_FOR, Stuck, patience, source_is_newest};
 use crate::args::Format;
 use crate::attach;
 use crate::duration::tenths;
@@ -28,8 +28,6 @@ use crate::status::{self, held::count};
 
 /// How often everything is looked at: a look at a thousand members takes milliseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How long it is silent, and the least time between two lines about what it waits for.
-const SAID_EVERY: Duration = Duration::from_secs(5);
 /// Things that one line names.
 const NAMED_MAX: usize = 5;
 

@@ -6,8 +6,6 @@
 use std::time::Duration;
 
 use api::condition;
-use api::delivery::{Health, UnitPhase};
-use api::feed::UnitReport;
 use api::reason;
 use client::NamespacedName;
 use controllers::Controllers;
@@ -17,6 +15,10 @@ use controllers::Controllers;
 pub(crate) const STUCK_FOR: Duration = Duration::from_secs(3);
 /// The same for what may still mend itself: an applier's first retries, a container's first restarts.
 pub(crate) const FAILING_FOR: Duration = Duration::from_secs(15);
+
+/// How long nothing is said of what has not converged yet: a start takes a few seconds. In `up` of a hub with members of its own also the
+/// least time between two lines about what it waits for.
+pub(crate) const SAID_EVERY: Duration = Duration::from_secs(5);
 
 /// What keeps something from converging, and for how long it has to before there is no hope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,11 +86,6 @@ pub(crate) fn source_is_newest(ctx: &Controllers, key: &NamespacedName) -> bool 
     heard.is_some_and(|facts| {
         facts.error.is_none() && facts.artifact.map(|a| a.revision) == shown.map(|artifact| artifact.revision)
     })
-}
-
-/// Is a unit where it is meant to be, as its member has said since this process started?
-pub(crate) fn is_settled(report: &UnitReport) -> bool {
-    report.phase == UnitPhase::Applied && matches!(report.health, Health::Healthy | Health::Suspended)
 }
 
 #[cfg(test)]

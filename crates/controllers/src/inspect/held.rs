@@ -186,7 +186,7 @@ impl Inspector {
     }
 
     /// A Namespace stays in which another Application has something. What another policy has in it may leave by the same edit.
-    fn spare_occupied(&self, report: &UnitReport, others: &[Arc<UnitReport>], objects: &mut Objects) {
+    pub(super) fn spare_occupied(&self, report: &UnitReport, others: &[Arc<UnitReport>], objects: &mut Objects) {
         for (namespace, units) in self.occupants_of(report, others) {
             if let Some(other) = units.iter().find(|other| other.owner() != report.unit.owner()) {
                 objects.spare_occupied(&namespace, &format!("app/{}", other.name));

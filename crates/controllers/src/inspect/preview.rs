@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::{Artifact, DecisionSpec, Inputs, MemberDecision, Removal, RevisionSpec, UnitId};
-use api::feed::UnitReport;
+use api::feed::{SyncState, UnitReport};
 use api::kurator::apps::v1alpha1::Application;
 use api::view::{Differences, ObjectChange, ObjectDifference, Placing, PreviewSpec};
 use client::NamespacedName;
@@ -31,6 +31,9 @@ use crate::record::{OWNER, owner_of_application};
 const APPLICATIONS_MAX: usize = 50;
 /// Longest time that one preview fetches: who asks waits, and so do others for its turn.
 pub(super) const FETCH_WITHIN: Duration = Duration::from_secs(30);
+/// Why it is not known what a policy that begins to prune, or is resumed, does in a member.
+const NOT_SAID: &str = "what it has that the source has no longer is not known: it has not said so since the hub started, or its \
+                        record cannot be read";
 /// What is said of deletions that an edit causes.
 const EDIT_HELD: &str = "an edit takes it out of members; it waits for `kurator approve`";
 
@@ -224,6 +227,7 @@ impl Inspector {
             bundles,
             hider: Hider { key: &self.key, owner: &owner },
             known: HashMap::new(),
+            set_off: Vec::new(),
         };
         let (before, after) = (placing::entries(&observed.decisions), placing::entries(&decided));
         let units: BTreeSet<&UnitId> = before.keys().chain(after.keys()).collect();
@@ -233,6 +237,33 @@ impl Inspector {
             preview.compare_unit(unit, before, after, only, (found, &mut *left)).await;
         }
     }
+}
+
+/// Both together. What the member said of what goes has more of what stays, and why; what two payloads say of what changes has
+/// the fields.
+fn joined(between: &[ObjectDifference], put_off: Vec<ObjectDifference>, set_off: SetOff) -> Vec<ObjectDifference> {
+    let goes = |object: &&ObjectDifference| matches!(object.change, ObjectChange::Delete | ObjectChange::Release);
+    let mut out: Vec<_> = between.iter().filter(|object| !(set_off.prunes && goes(object))).cloned().collect();
+    let known: BTreeSet<String> = out.iter().map(|object| object.object.clone()).collect();
+    out.extend(put_off.into_iter().filter(|object| !known.contains(&object.object)));
+    out
+}
+
+/// What a member would delete and nobody has agreed to: what a change says, and what is held there already.
+fn lost(change: Option<&Change>, report: Option<&UnitReport>) -> Vec<Arc<HashedKey>> {
+    let both = change.and_then(|change| change.both.as_ref());
+    let is_wanted = |key: &HashedKey| both.is_some_and(|(_, new)| new.get(key).is_some());
+    let rows = || report.into_iter().flat_map(|report| &report.details).filter(|row| !is_wanted(&row.key));
+    let held = rows().filter(|row| row.sync == SyncState::DeletionHeld).map(|row| &row.key);
+    let goes = |object: &&ObjectDifference| object.change == ObjectChange::Delete;
+    let named: BTreeSet<&str> =
+        change.iter().flat_map(|change| &*change.objects).filter(goes).map(|object| object.object.as_str()).collect();
+    let had = both.into_iter().flat_map(|(old, _)| old.objects()).map(|object| &object.key);
+    // What is being deleted was released before.
+    let kept = rows().filter(|row| row.sync != SyncState::Deleting).map(|row| &row.key);
+    let goes = had.chain(kept).filter(|key| !named.is_empty() && named.contains(key.to_string().as_str()));
+    let all: BTreeSet<&Arc<HashedKey>> = held.chain(goes).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// What a word for a commit may mean, most likely first.
@@ -267,6 +298,8 @@ struct Preview<'a> {
     hider: Hider<'a>,
     /// Differences between two payloads that are known: most members have the same.
     known: HashMap<(UnitId, Digest, Digest), Arc<Vec<ObjectDifference>>>,
+    /// What edits set off in members.
+    set_off: Vec<Arc<Vec<ObjectDifference>>>,
 }
 
 /// What a unit would be in one member.
@@ -280,6 +313,23 @@ struct Change {
     /// The payloads, when the unit stays there and they differ: the guard weighs what the new one lacks.
     both: Option<(Arc<Bundle>, Arc<Bundle>)>,
     held: bool,
+    /// Why not all of it is known.
+    unknown: Option<&'static str>,
+}
+
+/// What an edit of a policy sets off in a member in which the policy stays: what was put off until now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct SetOff {
+    /// What the unit does not want any more is counted and deleted from now on: it did not prune, was suspended, or was frozen.
+    prunes: bool,
+    /// What it wants is applied from now on: it was suspended.
+    resumes: bool,
+}
+
+impl SetOff {
+    fn is_any(self) -> bool {
+        self.prunes || self.resumes
+    }
 }
 
 impl Change {
@@ -290,15 +340,22 @@ impl Change {
             None => Some(object.clone()),
         };
         let objects: Vec<ObjectDifference> = self.objects.iter().filter_map(one).collect();
-        let same = [&self.objects].into_iter().chain(all.iter()).find(|known| ***known == objects).cloned();
-        self.objects = same.unwrap_or_else(|| {
-            let objects = Arc::new(objects);
-            if all.len() < group::GROUPS_MAX {
-                all.push(objects.clone());
-            }
-            objects
-        });
+        if *self.objects != objects {
+            self.objects = shared(objects, all);
+        }
     }
+}
+
+/// The same as one value for all members in which it is the same.
+fn shared(objects: Vec<ObjectDifference>, all: &mut Vec<Arc<Vec<ObjectDifference>>>) -> Arc<Vec<ObjectDifference>> {
+    if let Some(same) = all.iter().find(|known| ***known == objects) {
+        return same.clone();
+    }
+    let objects = Arc::new(objects);
+    if all.len() < group::GROUPS_MAX {
+        all.push(objects.clone());
+    }
+    objects
 }
 
 impl Preview<'_> {
@@ -325,13 +382,17 @@ impl Preview<'_> {
                 }
             }
             match self.change(unit, member, was, is, placing.map(|(change, _)| change)).await {
-                Ok(change) => changes.extend(change),
+                Ok(change) => {
+                    let unknown = change.as_ref().and_then(|change| change.unknown).filter(|_| is_meant);
+                    found.unknown.extend(unknown.map(|why| (member.clone(), why.to_owned())));
+                    changes.extend(change);
+                }
                 Err(why) if is_meant => drop(found.unknown.insert(member.clone(), why)),
                 Err(_) => {}
             }
         }
         // The guard weighs all members of a unit, whichever of them were asked for.
-        let guarded = self.guarded(unit, &changes);
+        let guarded = self.guarded(unit, after, &changes);
         changes.retain(|change| only.is_none_or(|only| *only == change.member));
         self.ask_members(unit, &mut changes, left).await;
         for change in changes {
@@ -364,7 +425,7 @@ impl Preview<'_> {
     ) -> Result<Option<Change>, String> {
         let change = |from: String, to: String, objects, held| {
             let objects = Arc::new(objects);
-            Some(Change { member: member.clone(), from, to, objects, new: None, both: None, held })
+            Some(Change { member: member.clone(), from, to, objects, new: None, both: None, held, unknown: None })
         };
         let (from, to) =
             (was.map(|e| self.named(e)).unwrap_or_default(), is.map(|e| self.named(e)).unwrap_or_default());
@@ -389,22 +450,73 @@ impl Preview<'_> {
                 let removal = if self.prunes(unit) { Removal::Prune } else { Removal::Release };
                 Ok(change(from, String::new(), self.leaving(unit, member, &bundle, removal).await, true))
             }
-            (_, Some(was), Some(is)) if was.removal.is_none() && is.removal.is_none() && was.digest != is.digest => {
+            (_, Some(was), Some(is)) if was.removal.is_none() && is.removal.is_none() => {
+                let set_off = self.set_off(unit, member, is);
+                if was.digest == is.digest && !set_off.is_any() {
+                    return Ok(None);
+                }
                 let (old, new) = (self.bundle(unit, was).await?, self.bundle(unit, is).await?);
-                let objects = self.difference(unit, &old, &new);
+                let mut objects = self.difference(unit, &old, &new);
                 let stays = self.staying(unit, member);
                 let is_spared = |object: &ObjectDifference| {
                     object.change == ObjectChange::Delete && stays.contains_key(&object.object)
                 };
-                let objects = match objects.iter().any(is_spared) {
-                    true => Arc::new(difference::spare(&objects, &stays)),
-                    false => objects,
-                };
+                if objects.iter().any(is_spared) {
+                    objects = Arc::new(difference::spare(&objects, &stays));
+                }
+                let mut unknown = None;
+                if set_off.is_any() {
+                    match self.put_off(unit, member, set_off, &new).await {
+                        Some(put_off) => objects = shared(joined(&objects, put_off, set_off), &mut self.set_off),
+                        None => unknown = Some(NOT_SAID),
+                    }
+                }
                 let (new, both) = (Some(new.clone()), Some((old, new)));
-                Ok(Some(Change { member: member.clone(), from, to, objects, new, both, held: false }))
+                Ok(Some(Change { member: member.clone(), from, to, objects, new, both, held: false, unknown }))
             }
             _ => Ok(None),
         }
+    }
+
+    /// What an edit sets off in a member in which the unit stays.
+    fn set_off(&self, unit: &UnitId, member: &MemberName, is: &MemberDecision) -> SetOff {
+        let slice = |decisions: &'_ BTreeMap<String, DecisionSpec>| {
+            let slice = decisions.values().find(|d| d.unit == *unit && d.members.contains_key(member));
+            slice.map(|slice| (slice.weighs(), slice.suspended))
+        };
+        match (slice(&self.observed.decisions), slice(self.decided)) {
+            (Some((weighed, was_suspended)), Some((weighs, is_suspended))) if is.kept().is_none() => {
+                SetOff { prunes: !weighed && weighs, resumes: was_suspended && !is_suspended }
+            }
+            _ => SetOff::default(),
+        }
+    }
+
+    /// What was put off until now in a member, by what that reported. `None`: it is not known what the member has.
+    async fn put_off(
+        &mut self,
+        unit: &UnitId,
+        member: &MemberName,
+        set_off: SetOff,
+        new: &Bundle,
+    ) -> Option<Vec<ObjectDifference>> {
+        let report = self.report(unit, member)?;
+        let mut unwanted = Objects::of_unwanted(&report, &new.keys)?;
+        let mut out = Vec::new();
+        if set_off.resumes {
+            out.extend(difference::resumed(&report, new));
+        }
+        if set_off.prunes {
+            self.hand_over(unit, member, &mut unwanted).await;
+            let others = self.inspector.feed.reports_in(member);
+            self.inspector.spare_occupied(&report, &others, &mut unwanted);
+            for (key, units) in self.inspector.heirs_of(&report, &others) {
+                let heir = units.first().map(|heir| format!("app/{}", heir.name)).unwrap_or_default();
+                unwanted.hand_over(|other| *other == key, &heir);
+            }
+            out.extend(unwanted.differences());
+        }
+        Some(out)
     }
 
     /// Asks members whether what would come to them is there already, for as long as is `left`.
@@ -484,6 +596,12 @@ impl Preview<'_> {
         let reported = self.report(unit, member).and_then(|report| Objects::of_report(&report, removal));
         let rights = self.inspector.rights(member);
         let mut objects = reported.unwrap_or_else(|| Objects::of_bundle(bundle, removal, &rights));
+        self.hand_over(unit, member, &mut objects).await;
+        objects.differences()
+    }
+
+    /// What another policy of the Application has in the member too is not deleted.
+    async fn hand_over(&mut self, unit: &UnitId, member: &MemberName, objects: &mut Objects) {
         let decided = self.decided;
         for decision in decided.values().filter(|decision| decision.unit != *unit) {
             let entry = decision.members.get(member);
@@ -493,7 +611,6 @@ impl Preview<'_> {
                 objects.hand_over(|key| held::has(&theirs, key), &format!("policy {policy}"));
             }
         }
-        objects.differences()
     }
 
     /// The objects of a unit in a member that would be given back, by the words for them, as far as the member said so.
@@ -509,31 +626,29 @@ impl Preview<'_> {
         known.or_insert_with(|| Arc::new(difference::bundles(old, new, prune, &hider))).clone()
     }
 
-    /// Why the guard would hold what members lose.
-    fn guarded(&self, unit: &UnitId, changes: &[Change]) -> Option<String> {
+    /// Why the guard would hold what members lose. All that the unit stays in count, also those that lose nothing.
+    fn guarded(&self, unit: &UnitId, after: &placing::Entries, changes: &[Change]) -> Option<String> {
         if !self.prunes(unit) {
             return None;
         }
-        let loss = |change: &'_ Change| -> Option<(MemberName, u64, u64, Vec<Arc<HashedKey>>)> {
-            let (old, new) = change.both.as_ref()?;
-            let stays = self.staying(unit, &change.member);
-            let gone = old.objects().filter(|object| new.get(&object.key).is_none() && !object.stays);
-            let gone = gone.filter(|object| !stays.contains_key(&object.key.to_string()));
-            let status = self.observed.statuses.get(&(unit.clone(), change.member.clone()));
-            let inventory = status.map_or(old.keys.len() as u64, |status| u64::from(status.objects.inventory));
-            Some((change.member.clone(), inventory, new.keys.len() as u64, gone.map(|o| o.key.clone()).collect()))
-        };
-        let losses: Vec<_> = changes.iter().filter_map(loss).collect();
-        let losses: Vec<Loss<'_>> = losses
-            .iter()
-            .map(|(member, inventory, desired, gone)| Loss {
+        let change_of = |member: &MemberName| changes.iter().find(|change| change.member == *member);
+        let stay = after.iter().filter(|(_, entry)| entry.removal.is_none() && entry.kept().is_none());
+        let losses = stay.map(|(member, entry)| {
+            let change = change_of(member);
+            let both = change.and_then(|change| change.both.as_ref());
+            let counts = self.observed.statuses.get(&(unit.clone(), member.clone())).map(|status| status.objects);
+            let had = || both.map_or(0, |(old, _)| old.keys.len() as u64);
+            let wants = || counts.map_or(0, |counts| u64::from(counts.desired));
+            Loss {
                 member,
-                inventory: *inventory,
-                desired: *desired,
-                deleted: gone.iter().map(Arc::as_ref).collect(),
-            })
-            .collect();
-        difference::held(&losses)
+                inventory: counts.map_or_else(had, |counts| u64::from(counts.inventory)),
+                desired: both.map_or_else(wants, |(_, new)| new.keys.len() as u64),
+                deleted: lost(change, self.report(unit, member).as_deref()),
+                epoch: entry.epoch,
+                withheld: entry.withheld,
+            }
+        });
+        difference::held(&losses.collect::<Vec<_>>())
     }
 
     fn prunes(&self, unit: &UnitId) -> bool {

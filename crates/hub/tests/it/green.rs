@@ -34,6 +34,9 @@ enum Place {
     ColumnOfAttachedCluster,
     StatusOfMember,
     TreeOfMember,
+    /// Its row in the table of `kurator up`, which has the worst of its units as well. The line of the application below it is
+    /// [`StatusOfApplication`].
+    RowOfUp,
     // Of its fleet
     ColumnOfFleet,
     PhaseOfFleet,
@@ -52,11 +55,11 @@ enum Place {
 
 use Place::*;
 
-const OF_MEMBER: &[Place] = &[ColumnOfCluster, ColumnOfAttachedCluster, StatusOfMember, TreeOfMember];
+const OF_MEMBER: &[Place] = &[ColumnOfCluster, ColumnOfAttachedCluster, StatusOfMember, TreeOfMember, RowOfUp];
 const OF_FLEET: &[Place] = &[ColumnOfFleet, PhaseOfFleet, CountOfFleet];
 const OF_APPLICATION: &[Place] =
     &[ColumnOfApplication, ReasonColumnOfApplication, StatusOfApplication, TreeOfApplication];
-const OF_UNIT: &[Place] = &[CountOfApplication, SyncStatus, StatusOfUnit, TreeOfUnit];
+const OF_UNIT: &[Place] = &[CountOfApplication, SyncStatus, StatusOfUnit, TreeOfUnit, RowOfUp];
 
 /// Every place of these groups.
 fn places(groups: &[&[Place]]) -> Vec<Place> {
@@ -123,6 +126,11 @@ async fn look(stage: &Stage, place: Place) -> String {
             Said::of_member(&record.conditions, link.as_ref()).state.to_string()
         }
         TreeOfMember => text(&tree(stage, "membertrees/a").await["state"]),
+        RowOfUp => {
+            let row = stage.hub.controllers().member_state(&name);
+            let is_on_its_way = row.state == State::Ready && !row.is_settled;
+            if is_on_its_way { "joining".to_owned() } else { row.state.to_string() }
+        }
         ColumnOfFleet => column(stage, &group("fleet.kurator.dev", "fleets"), "f", "Phase").await,
         PhaseOfFleet => fleet.phase.unwrap_or_default(),
         CountOfFleet => counted(fleet.ready_clusters, fleet.ready_clusters + fleet.un_ready_clusters),

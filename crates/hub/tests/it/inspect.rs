@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, settings, until};
+use crate::stage::{Stage, settings, start_hub, until};
 
 const VIEWS: &str = "/apis/view.kurator.dev/v1alpha1/namespaces/default";
 const SECRET: &str =
@@ -230,6 +230,142 @@ async fn a_preview_says_what_a_commit_or_an_edit_would_do_and_writes_nothing() {
     }
     assert_eq!(fleets.get("f").await.unwrap().metadata.resource_version, before.metadata.resource_version);
     stage.synced().await;
+}
+
+/// Waits until what members say of an object, by name, is this.
+async fn said_of(stage: &Stage, name: &str, sync: api::feed::SyncState) {
+    until(&format!("{name} to be {sync:?}"), async || {
+        let members = stage.members.iter().map(|member| member.name().parse().unwrap());
+        let reports: Vec<_> = members.flat_map(|m| stage.hub.controllers().feed.reports_in(&m)).collect();
+        let rows = reports.iter().flat_map(|report| &report.details).filter(|row| row.key.name == name);
+        let all: Vec<_> = rows.map(|row| row.sync).collect();
+        match all.len() == stage.members.len() && all.iter().all(|is| *is == sync) {
+            true => Ok(()),
+            false => Err(format!("{all:?}")),
+        }
+    })
+    .await;
+}
+
+fn map(name: &str, annotations: &Value) -> String {
+    json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "app", "annotations": annotations}})
+    .to_string()
+}
+
+/// The application with other settings of its policy.
+fn with_policy(stage: &Stage, settings: &Value) -> Value {
+    let mut application = stage.application();
+    let policy = application["spec"]["syncPolicies"][0]["kustomization"].as_object_mut().unwrap();
+    policy.extend(settings.as_object().unwrap().clone());
+    application
+}
+
+/// What was put off is done by the edit, and not by a commit: the payload stays the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_what_goes_when_a_policy_begins_to_prune() {
+    use api::feed::SyncState;
+    let stage = Stage::new(&["a", "b"]).await;
+    let (plain, keeps) = (json!({}), json!({"kurator.dev/on-delete": "orphan"}));
+    let names: Vec<String> = (1..=7).map(|n| format!("app/c{n}.yaml")).collect();
+    let texts: Vec<String> = (1..=7).map(|n| map(&format!("c{n}"), &plain)).collect();
+    let mut files: Vec<_> = names.iter().zip(&texts).map(|(name, text)| (name.as_str(), Some(text.as_str()))).collect();
+    let stays = map("stays", &keeps);
+    files.push(("app/stays.yaml", Some(&stays)));
+    stage.commit(&files);
+    stage.apply(with_policy(&stage, &json!({"prune": false}))).await.unwrap();
+    stage.synced().await;
+    let files = ["app/c1.yaml", "app/c2.yaml", "app/stays.yaml", "app/namespace.yaml"];
+    stage.commit(&files.map(|file| (file, None)));
+    for name in ["c1", "c2", "stays"] {
+        said_of(&stage, name, SyncState::NotPruned).await;
+    }
+    let prunes = json!({"objects": [with_policy(&stage, &json!({"prune": true}))]});
+    let edit = preview(&stage, prunes.clone()).await.unwrap();
+    let expect = "a b: - ConfigMap app/c1, - ConfigMap app/c2, o ConfigMap app/stays, o Namespace app";
+    assert_eq!(words(&edit), [expect], "{edit:?}");
+    assert_eq!((edit.summary.deleted, edit.summary.released, edit.summary.held), (4, 4, 0), "{edit:?}");
+    let notes: Vec<&str> = edit.groups[0].objects.iter().map(|object| object.note.as_str()).collect();
+    assert_eq!(notes, ["", "", "an annotation on it asks that it stays", "something in it stays"]);
+
+    // The guard weighs what all members lose, whichever of them were asked for.
+    stage.commit(&["app/c3.yaml", "app/c4.yaml", "app/c5.yaml", "app/c6.yaml"].map(|file| (file, None)));
+    said_of(&stage, "c6", SyncState::NotPruned).await;
+    let only = json!({"objects": prunes["objects"], "member": "a"});
+    for (spec, deleted) in [(prunes.clone(), 12), (only, 6)] {
+        let edit = preview(&stage, spec).await.unwrap();
+        assert_eq!((edit.summary.deleted, edit.summary.held), (deleted, deleted), "{edit:?}");
+        assert!(edit.groups[0].held.contains("more than a quarter"), "{edit:?}");
+    }
+    // One that does not answer has what it said last.
+    stage.member("b").unplug().await;
+    until("b to be lost", async || {
+        let cluster: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(stage.client());
+        let conditions = cluster.get("b").await.unwrap().status.unwrap_or_default().conditions;
+        match api::condition::find(&conditions, "Ready") {
+            Some(ready) if ready.status == "Unknown" => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    let edit = preview(&stage, prunes).await.unwrap();
+    assert_eq!((edit.summary.deleted, edit.summary.held, edit.summary.unknown), (12, 12, 0), "{edit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_what_is_done_when_a_policy_is_resumed_and_of_whom_that_is_not_known() {
+    use api::feed::SyncState;
+    let mut stage = Stage::new(&["a", "b"]).await;
+    let (one, gone) = (map("c1", &json!({})), map("gone", &json!({})));
+    stage.commit(&[("app/c1.yaml", Some(&one)), ("app/gone.yaml", Some(&gone))]);
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.apply(with_policy(&stage, &json!({"suspend": true}))).await.unwrap();
+    until("members to be only observed", async || {
+        let reports = ["a", "b"].map(|m| stage.hub.controllers().feed.reports_in(&m.parse().unwrap()));
+        let is_observed = |r: &std::sync::Arc<api::feed::UnitReport>| r.phase == api::delivery::UnitPhase::Suspended;
+        match reports.iter().all(|reports| reports.iter().any(is_observed)) {
+            true => Ok(()),
+            false => Err(format!("{reports:?}")),
+        }
+    })
+    .await;
+    let new = map("new", &json!({}));
+    let settings = settings("two");
+    stage.commit(&[("app/gone.yaml", None), ("app/new.yaml", Some(&new)), ("app/settings.yaml", Some(&settings))]);
+    said_of(&stage, "gone", SyncState::PrunePending).await;
+    for member in ["a", "b"] {
+        let maps: Api<ConfigMap> = Api::namespaced(stage.member(member).client(), "app");
+        maps.delete("c1", &DeleteParams::default()).await.unwrap();
+    }
+    said_of(&stage, "c1", SyncState::Drifted).await;
+    let resumed = json!({"objects": [with_policy(&stage, &json!({"suspend": false}))]});
+    let edit = preview(&stage, resumed.clone()).await.unwrap();
+    let expect = "a b: - ConfigMap app/gone, ~ ConfigMap app/settings, + ConfigMap app/c1, + ConfigMap app/new";
+    assert_eq!(words(&edit), [expect], "{edit:?}");
+    assert!(
+        edit.groups[0].objects[1].note.starts_with("it was not applied while its policy was suspended"),
+        "{edit:?}"
+    );
+    // As it is, nothing would change.
+    let same = preview(&stage, json!({"objects": [with_policy(&stage, &json!({"suspend": true}))]})).await.unwrap();
+    assert!(words(&same).is_empty() && same.summary.unknown == 0, "{same:?}");
+
+    // A hub that starts does not know what a member has that is silent.
+    stage.member("b").unplug().await;
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    until("a to have said what it has, and b not", async || {
+        let edit = preview(&stage, resumed.clone()).await.map_err(|error| error.to_string())?;
+        let unknown: Vec<_> = edit.unknown.iter().map(|u| (u.members.len(), u.message.as_str())).collect();
+        match (&words(&edit)[..], &unknown[..]) {
+            ([a], [(1, why)]) if *a == expect.replace("a b:", "a:") && why.contains("has not said so") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
 }
 
 /// Issue 8: adoption is said before and after.

@@ -317,6 +317,51 @@ fn others_that_stay_in_a_namespace_keep_it() {
     }
 }
 
+/// A policy that begins to prune, or is resumed: what waits with its member goes by the rules for everything that goes.
+#[test]
+fn what_a_unit_that_stays_does_not_want_any_more_goes_but_for_what_stays() {
+    let row = |kind: &str, namespace: &str, name: &str, more: Value| {
+        let mut row = json!({"key": {"kind": kind, "namespace": namespace, "name": name}, "version": "v1",
+            "sync": "NotPruned", "health": "Healthy"});
+        row.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        row
+    };
+    let plain = || json!({});
+    let rows = [
+        row("ConfigMap", "shop", "wanted", plain()),
+        row("ConfigMap", "shop", "gone", plain()),
+        row("ConfigMap", "shop", "theirs", json!({"adopted": true})),
+        row("ConfigMap", "shop", "asks", json!({"kept": true})),
+        row("ConfigMap", "old", "outside", json!({"reason": OUTSIDE_RIGHTS, "outside": true})),
+        row("ConfigMap", "shop", "never-made", json!({"unmade": true})),
+        row("Namespace", "", "shop", plain()),
+        row("Namespace", "", "old", plain()),
+        row("Namespace", "", "empty", plain()),
+    ];
+    let report: UnitReport =
+        serde_json::from_value(json!({"member": "a", "unit": "apps.kurator.dev/Application/default/shop/p",
+        "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": "Applied", "health": "Healthy",
+        "objects": {"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 8},
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+        .unwrap();
+    let wanted: KeySet = [Arc::new(HashedKey::new(key("ConfigMap", "shop", "wanted")))].into_iter().collect();
+    let expect = [
+        "- ConfigMap shop/gone",
+        "- Namespace empty",
+        "= ConfigMap old/outside: the member gives no rights in namespace old",
+        "= ConfigMap shop/asks: an annotation on it asks that it stays",
+        "= ConfigMap shop/theirs: it was there before Kurator",
+        "= Namespace old: something in it stays",
+        "= Namespace shop: something in it stays",
+    ];
+    assert_eq!(words(&Objects::of_unwanted(&report, &wanted).unwrap()), expect);
+    assert_eq!(Objects::of_unwanted(&report, &KeySet::default()).unwrap().goes.len(), 3, "what is wanted kept it");
+    // Fewer rows than it has objects say nothing of what it has.
+    let mut partly = report.clone();
+    partly.objects.inventory = 10;
+    assert_eq!(Objects::of_unwanted(&partly, &wanted), None);
+}
+
 /// The digest of a list of these.
 fn digest_of(keys: &[ObjectKey]) -> Digest {
     let keys: Vec<Arc<HashedKey>> = keys.iter().cloned().map(Arc::from).collect();

@@ -205,6 +205,42 @@ fn a_payload_is_compared_with_the_one_before_it() {
 }
 
 #[test]
+fn what_was_not_applied_while_a_unit_was_suspended_is_when_it_is_resumed() {
+    let map =
+        |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}});
+    let names = ["new", "changed", "edited", "deleted", "same", "left"];
+    let bundle = bundle(names.map(map).to_vec());
+    let row = |(name, sync, health, unmade): (&str, &str, &str, bool)| {
+        json!({"key": {"kind": "ConfigMap", "namespace": "n", "name": name}, "version": "v1", "sync": sync, "health": health,
+            "unmade": unmade})
+    };
+    let rows = [
+        ("new", "Pending", "Progressing", true),
+        ("changed", "Pending", "Healthy", false),
+        ("edited", "Drifted", "Healthy", false),
+        ("deleted", "Drifted", "Missing", false),
+        ("same", "Synced", "Healthy", false),
+        ("left", "LeftAlone", "Healthy", false),
+        ("lost", "PrunePending", "Healthy", false),
+    ];
+    let report: UnitReport =
+        serde_json::from_value(json!({"member": "a", "unit": "apps.kurator.dev/Application/default/shop/p",
+        "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": "Suspended", "health": "Healthy",
+        "objects": {"desired": 6, "applied": 2, "healthy": 2, "failed": 0, "inventory": 6},
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(),
+        "details": rows.map(row)}))
+        .unwrap();
+    let found: Vec<_> =
+        resumed(&report, &bundle).into_iter().map(|o| (o.object, o.change, !o.note.is_empty())).collect();
+    let is = |name: &str, change, noted| (format!("ConfigMap n/{name}"), change, noted);
+    use ObjectChange::{Add, Change};
+    assert_eq!(
+        found,
+        [is("new", Add, false), is("changed", Change, true), is("edited", Change, true), is("deleted", Add, false)]
+    );
+}
+
+#[test]
 fn deletions_are_held_as_the_guard_says() {
     let member: MemberName = "beijing".parse().unwrap();
     let named = |kind: &str, n: usize| {
@@ -216,13 +252,21 @@ fn deletions_are_held_as_the_guard_says() {
         })
     };
     let held = |kind: &str, gone: usize, inventory: u64, desired: u64| {
-        let keys: Vec<HashedKey> = (0..gone).map(|n| named(kind, n)).collect();
-        super::held(&[Loss { member: &member, inventory, desired, deleted: keys.iter().collect() }])
+        let deleted = (0..gone).map(|n| Arc::new(named(kind, n))).collect();
+        super::held(&[Loss { member: &member, inventory, desired, deleted, epoch: 2, withheld: None }])
     };
     assert_eq!(held("ConfigMap", 0, 10, 10), None);
     assert_eq!(held("ConfigMap", 2, 20, 18), None);
     assert_eq!(held("ConfigMap", 3, 3, 0).as_deref(), Some("nothing would be left of it"));
     assert!(held("ConfigMap", 11, 20, 9).unwrap().contains("more than a quarter"));
+    // What is held already stays so, however little it is by itself.
+    let before = Withheld { epoch: 1, count: 2 };
+    let loss = |count, withheld| {
+        let deleted = (0..count).map(|n| Arc::new(named("ConfigMap", n))).collect();
+        super::held(&[Loss { member: &member, inventory: 20, desired: 18, deleted, epoch: 2, withheld }])
+    };
+    assert_eq!((loss(1, Some(before)), loss(2, None)), (None, None));
+    assert!(loss(2, Some(before)).unwrap().starts_with("it was held when more members"));
     assert!(held("PersistentVolumeClaim", 1, 20, 19).unwrap().contains("PersistentVolumeClaim"));
 }
 

@@ -25,6 +25,7 @@ fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
         drift: &[],
         unsent: &[],
         unhonoured: &[],
+        misspelt: &[],
         adoption: &[],
         serves_both: false,
         stays: false,
@@ -83,10 +84,12 @@ fn what_else_there_is_to_know_is_noted() {
     let key = key();
     let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
     let (unsent, unhonoured, adoption) = (texts(&["metadata.uid", "status"]), texts(&["a: b"]), texts(&["spec.x"]));
+    let misspelt = texts(&["a: b", "c is \"d\""]);
     let accepted = Accepted { left: texts(&["spec.caBundle (cainjector)"]), ..Accepted::default() };
     let facts = Facts {
         unsent: &unsent,
         unhonoured: &unhonoured,
+        misspelt: &misspelt,
         adoption: &adoption,
         accepted: Some(&accepted),
         ..facts(&key, Standing::Wanted(Step::Skip))
@@ -97,7 +100,7 @@ fn what_else_there_is_to_know_is_noted() {
             "its adoption changed spec.x",
             "left to the manager that filled it: spec.caBundle (cainjector); take it out of the source",
             "not sent, since only a server sets it: metadata.uid, status",
-            "asked for by annotation, and not done: a: b",
+            "asked for by annotation, and not done: a: b, c is \"d\"",
         ]
     );
 }

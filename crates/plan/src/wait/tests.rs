@@ -12,6 +12,7 @@ fn seen_state(established: bool, health: Health) -> SeenState {
         ended: None,
         asked: None,
         stays: false,
+        misspelt: Box::default(),
         reading: Reading { part: Part { health, ..Part::default() }, ..Reading::default() },
     }
 }

@@ -108,6 +108,9 @@ pub struct HeldObject {
     /// Why it is left there; empty when it is deleted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stays: String,
+    /// Whose it is, when another unit has it that leaves the member too and waits for this one: `policy web`, or `app/web`. Empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub of: String,
 }
 
 /// Members of which it cannot be said by name what would go.
@@ -130,6 +133,19 @@ pub struct Sent {
     pub member: MemberName,
     /// What it was sent; nothing when nothing was ever sent to it.
     pub objects: Vec<SentObject>,
+    /// What others have that leave the member, and that goes with what this unit has there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goes_with: Vec<GoesWith>,
+}
+
+/// An object that goes with a unit which does not have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoesWith {
+    /// The object.
+    pub key: ObjectKey,
+    /// The units that have it.
+    pub units: Vec<UnitId>,
 }
 
 /// An object that a member was sent.

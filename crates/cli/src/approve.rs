@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::bail;
-use api::kurator::annotation::APPROVE;
+use api::kurator::annotation::{APPROVE, SHOWN};
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
+use api::kurator::consent::ShownList;
 use api::view::HeldList;
 use kube::api::Patch;
 use kube::{Client, ResourceExt};
@@ -82,12 +83,24 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
         let facts = || undone_facts(common, name, &chosen, named.as_ref());
         let command = command(common, name, &digests);
         ask::confirm_facts(common.output, &question(&numbered), "nothing was approved", &command, facts)?;
+        if let Some(named) = &named {
+            // The answer may have taken a while.
+            let (chosen, now) = listed_by_name(&client, common, name, &digests).await?;
+            refuse_more(name, &chosen, now.as_ref(), named)?;
+        }
     }
+    let shown = named.as_ref().map(|named| list::shown(&chosen, named));
+    if shown == Some(None) {
+        output::print_stderr(
+            "the list is too long to be written down object by object: what those members have when it is done goes",
+        );
+    }
+    let shown = shown.flatten().unwrap_or_default();
     let apps = BTreeSet::from([name.to_owned()]);
     let left = Left::before(&client, &common.namespace, &apps).await;
     let place = Place { client: &client, namespace: &common.namespace, name };
     let before = if what.ask.wait.no_wait { None } else { Some(place.before(chosen.clone()).await) };
-    write(&Api::namespaced(client.clone(), &common.namespace), name, &digests).await?;
+    write(&Api::namespaced(client.clone(), &common.namespace), name, &digests, &shown).await?;
     let began = tokio::time::Instant::now();
     let end = match before {
         None => None,
@@ -183,6 +196,23 @@ fn refuse_unnamed(name: &str, chosen: &[HeldDeletions], named: Option<&HeldList>
     )
 }
 
+/// Refuses when more would go than was shown a moment ago: the digest of what an edit causes is of members.
+fn refuse_more(name: &str, chosen: &[HeldDeletions], now: Option<&HeldList>, shown: &HeldList) -> anyhow::Result<()> {
+    for list in chosen {
+        let (Some(now), Some(shown)) = (now.and_then(|now| list::find(now, list)), list::find(shown, list)) else {
+            continue;
+        };
+        if let Some(member) = list::more(now, shown) {
+            bail!(
+                "app/{name}: the list has changed since you looked: policy {} has more in member {member} than was shown, and \
+                 nothing was approved; look again with the same command",
+                list.policy
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Where every object is named: a hub of an earlier version says it nowhere else.
 fn every_object(common: &Common, name: &str) -> String {
     format!("every object by name, in each member: `{}`", ask::command(common, &["tree", &format!("app/{name}")]))
@@ -226,12 +256,12 @@ fn values(chosen: &[HeldDeletions], named: Option<&HeldList>) -> Vec<Value> {
     chosen.iter().map(|list| list::value(list, named.and_then(|named| list::find(named, list)))).collect()
 }
 
-/// Writes an approval beside those that the Application holds, and of these leaves out what no longer waits. None is lost
-/// that another hand writes at the same time.
+/// Writes an approval beside those that the Application holds, together with what was shown of it, and of these leaves out what no longer
+/// waits. None is lost that another hand writes at the same time.
 ///
 /// # Errors
 /// A list that is to be approved does not wait any longer, or the hub refuses.
-async fn write(api: &Api<Application>, name: &str, digests: &[String]) -> anyhow::Result<()> {
+async fn write(api: &Api<Application>, name: &str, digests: &[String], shown: &[ShownList]) -> anyhow::Result<()> {
     for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let held = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
@@ -243,14 +273,39 @@ async fn write(api: &Api<Application>, name: &str, digests: &[String]) -> anyhow
         let mut all: Vec<&str> = known.split([',', ' ']).filter(|digest| waits(digest)).collect();
         let new: Vec<&str> = digests.iter().map(String::as_str).filter(|digest| !all.contains(digest)).collect();
         all.extend(new);
-        let patch = json!({"metadata": {
-            "resourceVersion": app.resource_version(), "annotations": {APPROVE: all.join(",")}}});
+        let mut annotations = json!({APPROVE: all.join(",")});
+        if let Some(shown) = shown_beside(app.annotations().get(SHOWN).map(String::as_str), shown, digests, waits) {
+            annotations[SHOWN] = shown;
+        }
+        let patch = json!({"metadata": {"resourceVersion": app.resource_version(), "annotations": annotations}});
         match api.patch(name, &params(), &Patch::Merge(&patch)).await {
             Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
             other => return other.map(drop).map_err(asked(&format!("cannot approve app/{name}"))),
         }
     }
     Ok(())
+}
+
+/// What becomes of the annotation that says what was shown: that of other lists that still wait stays, and what is approved by its digest
+/// alone is not bound by an earlier look. `None`: it stays as it is.
+fn shown_beside(
+    known: Option<&str>,
+    new: &[ShownList],
+    digests: &[String],
+    waits: impl Fn(&str) -> bool,
+) -> Option<Value> {
+    let before = known.map(ShownList::read).unwrap_or_default();
+    let is_other = |list: &ShownList| {
+        let digest = list.digest.to_string();
+        waits(&digest) && !digests.contains(&digest)
+    };
+    let mut all: Vec<ShownList> = before.into_iter().filter(is_other).collect();
+    all.extend(new.iter().cloned());
+    match (all.is_empty(), known) {
+        (true, None) => None,
+        (true, Some(_)) => Some(Value::Null),
+        (false, _) => Some(json!(ShownList::write(&all))),
+    }
 }
 
 /// Why nothing is approved that was shown.

@@ -29,12 +29,7 @@ pub(crate) fn members(members: &[MemberName]) -> String {
 
 /// What goes and what stays, in the shape of the hub's view.
 pub(crate) fn listed(objects: &Objects) -> Vec<HeldObject> {
-    let named = |key: &ObjectKey, stays: String| {
-        let ObjectKey { group, kind, namespace, name } = key.clone();
-        HeldObject { group, kind, namespace, name, stays }
-    };
-    let goes = objects.goes.iter().map(|key| named(key, String::new()));
-    goes.chain(objects.stays.iter().map(|(key, why)| named(key, why.in_words()))).collect()
+    objects.listed()
 }
 
 /// Objects of a list, by what becomes of them.
@@ -102,7 +97,7 @@ pub(crate) fn lines(objects: &[HeldObject], looked: Looked, all: bool) -> Vec<St
     let shown = if all { objects.len() } else { SHOWN_MAX };
     let unless = |key: &ObjectKey| unless(key).filter(|_| looked == Looked::Later);
     let line = |object: &HeldObject| match (object.stays.as_str(), key(object)) {
-        ("", key) => format!("  - {key}{}", unless(&key).map_or_else(String::new, |unless| format!(" ({unless})"))),
+        ("", key) => format!("  - {key}{}", besides(object, unless(&key))),
         (why, key) => format!("  = {key} stays: {why}"),
     };
     let mut lines: Vec<String> = objects.iter().take(shown).map(line).collect();
@@ -112,9 +107,16 @@ pub(crate) fn lines(objects: &[HeldObject], looked: Looked, all: bool) -> Vec<St
     lines
 }
 
+/// What else there is to say of an object that goes: whose it is, if it is another one's, and what keeps it there.
+fn besides(object: &HeldObject, unless: Option<&str>) -> String {
+    let whose = (!object.of.is_empty()).then(|| format!("of {}, which waits for this", object.of));
+    let all: Vec<String> = whose.into_iter().chain(unless.map(str::to_owned)).collect();
+    if all.is_empty() { String::new() } else { format!(" ({})", all.join("; ")) }
+}
+
 /// What names it.
 pub(crate) fn key(object: &HeldObject) -> ObjectKey {
-    let HeldObject { group, kind, namespace, name, stays: _ } = object.clone();
+    let HeldObject { group, kind, namespace, name, stays: _, of: _ } = object.clone();
     ObjectKey { group, kind, namespace, name }
 }
 
@@ -131,8 +133,12 @@ pub(crate) const STRANGERS: &str =
 pub(crate) fn value(member: &MemberName, away: bool, object: &HeldObject, uid: Option<&str>) -> Value {
     let uid = uid.filter(|uid| !uid.is_empty());
     let why = Some(&object.stays).filter(|why| !why.is_empty());
-    json!({"member": member, "away": away, "group": object.group, "kind": object.kind, "namespace": object.namespace,
-        "name": object.name, "uid": uid, "deleted": why.is_none(), "why": why})
+    let mut value = json!({"member": member, "away": away, "group": object.group, "kind": object.kind,
+        "namespace": object.namespace, "name": object.name, "uid": uid, "deleted": why.is_none(), "why": why});
+    if !object.of.is_empty() {
+        value["of"] = json!(object.of);
+    }
+    value
 }
 
 #[cfg(test)]
@@ -179,6 +185,26 @@ mod tests {
         assert_eq!(into[0], "  - Namespace a");
         assert_eq!(into[1], later[1]);
         assert_eq!(into[2], "  - CustomResourceDefinition.apiextensions.k8s.io a");
+    }
+
+    #[test]
+    fn what_is_of_another_one_says_whose_it_is() {
+        let object = |kind: &str| HeldObject {
+            kind: kind.into(),
+            name: "n1".into(),
+            of: "app/a".into(),
+            ..HeldObject::default()
+        };
+        let all = [object("Namespace"), object("ConfigMap")];
+        assert_eq!(
+            lines(&all, Looked::Later, false),
+            [
+                "  - Namespace n1 (of app/a, which waits for this; stays if others have something in it)",
+                "  - ConfigMap n1 (of app/a, which waits for this)",
+            ]
+        );
+        assert_eq!(lines(&all, Looked::Into, false)[0], "  - Namespace n1 (of app/a, which waits for this)");
+        assert_eq!(value(&"m".parse().unwrap(), false, &all[0], None)["of"], "app/a");
     }
 
     #[test]

@@ -12,11 +12,12 @@
 
 pub(crate) mod question;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock, Weak};
 
 use api::condition::{self, Condition, Statement};
 use api::feed::UnitReport;
-use api::view::Sent;
+use api::view::{GoesWith, Sent};
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
 use applier::Link;
@@ -24,7 +25,7 @@ use client::NamespacedName;
 use controllers::Controllers;
 use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
-use model::{GroupResource, MemberName, Reason, Status};
+use model::{GroupResource, MemberName, ObjectKey, Reason, Status};
 use plan::state::{Said, State};
 use serde_json::{Value, json};
 use store::BoxFuture;
@@ -74,10 +75,19 @@ fn unit(ctx: &Controllers, report: &UnitReport, others: &[Arc<UnitReport>]) -> V
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
+    let along = ctx.inspector.goes_along_with(report, others);
+    // What the unit does not have itself has no row.
+    let rows: BTreeSet<&ObjectKey> = report.details.iter().map(|row| &**row.key).collect();
+    let (along, more): (BTreeMap<_, _>, BTreeMap<_, _>) = along.into_iter().partition(|(key, _)| rows.contains(key));
+    let more = more.into_iter().map(|(key, units)| GoesWith { key, units: units.into_iter().collect() });
+    let more: Vec<GoesWith> = more.collect();
+    if !more.is_empty() {
+        value["goesWith"] = json!(more);
+    }
     let beside = [
         ("wantedBy", ctx.inspector.heirs_of(report, others)),
         ("occupiedBy", ctx.inspector.occupants_of(report, others)),
-        ("goesWith", ctx.inspector.goes_along_with(report, others)),
+        ("goesWith", along),
     ];
     for (row, known) in value["details"].as_array_mut().into_iter().flatten().zip(&report.details) {
         for (field, units) in &beside {

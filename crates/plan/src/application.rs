@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use api::delivery::{Artifact, ArtifactInputs, Inputs, Missing, Owner, RemoteInput, Removal, UnitId, WaitingOn};
 use api::kurator::annotation;
 use api::kurator::apps::v1alpha1::{Application, Destination, Kustomization, SyncPolicy};
-use api::kurator::consent::Consent;
+use api::kurator::consent::{Consent, ShownList};
 use api::kurator::fleet::v1alpha1::Fleet;
 use model::{Digest, Timestamp};
 use place::{Candidate, Rules};
@@ -101,6 +101,7 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
             has_finalizer: false,
             approved: Vec::new(),
             consents: Vec::new(),
+            shown: Vec::new(),
             removals: 0,
             edited_by: None,
         };
@@ -121,6 +122,7 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
         has_finalizer: metadata.finalizers.iter().flatten().any(|f| f == annotation::APPLICATION_FINALIZER),
         approved: approved.filter_map(|text| text.parse::<Digest>().ok()).collect(),
         consents: of_edits(annotation(annotation::CONSENT).map(Consent::read).unwrap_or_default(), fleet),
+        shown: annotation(annotation::SHOWN).map(ShownList::read).unwrap_or_default(),
         removals,
         edited_by: serde_json::to_value(&metadata.managed_fields).ok().and_then(|fields| editor(&fields)),
     }

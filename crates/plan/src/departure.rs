@@ -2,7 +2,10 @@
 //!
 //! Every list that a person agrees to is made here: of what a member reported, or, of one that has not reported, of what it was
 //! sent. What goes by a list of objects never has more in it than the list: the applier looks again, and asks about the rest. An edit that
-//! is approved as a list of members goes with what is there then.
+//! is approved by the digest of its list alone, as with kubectl, goes with what is there then.
+//!
+//! Where another unit leaves the member and has not done so yet, since it waits for this one, its list said that things stay which this
+//! one keeps there. They go with this one, and are in its list, too ([`goes_along`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +31,8 @@ pub struct Objects {
     pub goes: BTreeSet<ObjectKey>,
     /// What is left there, with the reason.
     pub stays: BTreeMap<ObjectKey, Stays>,
+    /// Of what goes, what another unit has that leaves the member too and waits for this one: `policy web`, or `app/web`.
+    pub along: BTreeMap<ObjectKey, String>,
 }
 
 /// Why an object stays.
@@ -167,7 +172,7 @@ impl Objects {
     /// A list that a member made itself.
     pub fn of_list<'a>(keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> Self {
         let goes = keys.into_iter().map(|key| ObjectKey::clone(key)).collect();
-        Self { goes, stays: BTreeMap::new() }
+        Self { goes, ..Self::default() }
     }
 
     /// The list of this digest, of a member that has not reported it by name: out of `lost`, what its unit has no longer. `heir`: who
@@ -274,10 +279,29 @@ impl Objects {
         self.spare_containers();
     }
 
-    /// Another unit leaves with this object, and takes it along when this unit leaves as well.
-    pub fn go_along(&mut self, key: ObjectKey) {
+    /// Another unit leaves with this object, and takes it along when this unit leaves as well: unless that lets go of all that it has,
+    /// and of something in it.
+    pub fn go_along(&mut self, key: ObjectKey, whose: &str) {
+        let is_let_go = |why: &Stays| matches!(why, Stays::NotPruned | Stays::OwnerAsks);
+        let mut inside = self.stays.iter().filter(|(inside, _)| is_within(&key, inside));
+        if inside.any(|(_, why)| is_let_go(why)) {
+            return;
+        }
         self.stays.remove(&key);
-        self.goes.insert(key);
+        self.goes.insert(key.clone());
+        self.along.insert(key, whose.to_owned());
+    }
+
+    /// Adds the Namespaces and definitions that other units take along which leave, and that only what goes here keeps there: of a
+    /// list of what a unit has lost, which has more in the member. `report`: all that it has there.
+    pub fn empty_along(&mut self, report: &UnitReport, containers: &BTreeMap<ObjectKey, BTreeSet<UnitId>>) {
+        for (container, units) in containers.iter().filter(|(container, _)| phase::is_container(container)) {
+            let mut inside = report.details.iter().filter(|row| is_within(container, &row.key));
+            let is_emptied = inside.all(|row| self.goes.contains(&**row.key));
+            if let Some(other) = units.first().filter(|_| is_emptied) {
+                self.go_along(container.clone(), &called(other, &report.unit));
+            }
+        }
     }
 
     /// Another unit has something in this Namespace, and stays.
@@ -289,13 +313,27 @@ impl Objects {
 
     /// A Namespace in which something stays is not deleted.
     fn spare_containers(&mut self) {
-        let holds =
-            |key: &&ObjectKey| phase::is_namespace(key) && self.stays.keys().any(|inside| inside.namespace == key.name);
+        // What is another unit's is not this one's to judge.
+        let holds = |key: &&ObjectKey| {
+            let is_own = phase::is_namespace(key) && !self.along.contains_key(*key);
+            is_own && self.stays.keys().any(|inside| inside.namespace == key.name)
+        };
         let containers: Vec<ObjectKey> = self.goes.iter().filter(holds).cloned().collect();
         for key in containers {
             self.goes.remove(&key);
             self.stays.insert(key, Stays::Holds);
         }
+    }
+
+    /// All of them as views say them: first what goes.
+    pub fn listed(&self) -> Vec<HeldObject> {
+        let named = |key: &ObjectKey, stays: String, of: String| {
+            let ObjectKey { group, kind, namespace, name } = key.clone();
+            HeldObject { group, kind, namespace, name, stays, of }
+        };
+        let of = |key: &ObjectKey| self.along.get(key).cloned().unwrap_or_default();
+        let goes = self.goes.iter().map(|key| named(key, String::new(), of(key)));
+        goes.chain(self.stays.iter().map(|(key, why)| named(key, why.in_words(), String::new()))).collect()
     }
 
     /// Is a Namespace or definition among what goes?
@@ -380,25 +418,46 @@ pub fn heirs<'a>(
     out
 }
 
-/// What a unit waits for, by who has it. Where that one leaves the member with what it has and this one leaves too, nobody takes the
-/// object over, and it goes: a list of the other one that was made before said that it stays, so this one's has it.
+/// What a unit is called beside another one: `policy web` of the same owner, else `app/web`.
+pub fn called(unit: &UnitId, beside: &UnitId) -> String {
+    match unit.policy.as_deref() {
+        Some(policy) if unit.owner() == beside.owner() => format!("policy {policy}"),
+        _ if unit.namespace == beside.namespace => format!("app/{}", unit.name),
+        _ => format!("app/{} in namespace {}", unit.name, unit.namespace),
+    }
+}
+
+/// What other units have that this one keeps in the member, by who has it: what it waits for, and the Namespaces and definitions in which
+/// it has something. Where such a unit leaves the member with what it has and this one leaves too, nobody takes the object over, and it
+/// goes: a list of the other one that was made before said that it stays, so this one's has it.
 pub fn goes_along<'a>(
     unit: &UnitReport,
     others: impl IntoIterator<Item = &'a UnitReport>,
 ) -> BTreeMap<ObjectKey, BTreeSet<UnitId>> {
-    let awaited: BTreeSet<&Arc<HashedKey>> =
-        unit.details.iter().filter(|row| is_of_another(row)).map(|row| &row.key).collect();
+    let awaited: BTreeSet<&ObjectKey> =
+        unit.details.iter().filter(|row| is_of_another(row)).map(|row| &**row.key).collect();
+    let all: BTreeSet<&ObjectKey> = unit.details.iter().map(|row| &**row.key).collect();
     let mut out: BTreeMap<ObjectKey, BTreeSet<UnitId>> = BTreeMap::new();
-    if awaited.is_empty() {
+    if all.is_empty() {
         return out;
     }
     for other in others.into_iter().filter(|other| other.unit != unit.unit) {
-        let rows = other.details.iter().filter(|row| awaited.contains(&row.key));
-        for row in rows.filter(|row| is_there(row) && !row.outside && why_it_stays(row).is_none()) {
-            out.entry(ObjectKey::clone(&row.key)).or_default().insert(other.unit.clone());
+        for key in going_keys(other).filter(|key| is_kept_by(key, &awaited, &all)) {
+            out.entry(key.clone()).or_default().insert(other.unit.clone());
         }
     }
     out
+}
+
+/// What a unit that leaves takes along as far as others let it go: all that it has but for what it gives back.
+pub fn going_keys(report: &UnitReport) -> impl Iterator<Item = &ObjectKey> {
+    let rows = report.details.iter().filter(|row| is_there(row) && !row.outside && why_it_stays(row).is_none());
+    rows.map(|row| &**row.key)
+}
+
+/// Does a unit keep an object of another one there, that waits for the object (`awaited`) or has these?
+pub fn is_kept_by(key: &ObjectKey, awaited: &BTreeSet<&ObjectKey>, has: &BTreeSet<&ObjectKey>) -> bool {
+    awaited.contains(key) || phase::is_container(key) && has.iter().any(|inside| is_within(key, inside))
 }
 
 /// In which Namespaces of a unit other units of the member have something that is not on its way out: they stay, as
@@ -466,9 +525,7 @@ pub fn grouped(all: Vec<Known>, with_uids: bool) -> (Vec<HeldGroup>, Vec<Unnamed
         }
     }
     let group = |((away, objects), members): ((bool, Objects), Vec<MemberUids>)| {
-        let stays = |why: &Stays| why.in_words();
-        let goes = objects.goes.iter().map(|key| named(key, String::new()));
-        let listed = goes.chain(objects.stays.iter().map(|(key, why)| named(key, stays(why))));
+        let listed = objects.listed();
         let keys = || objects.goes.iter().chain(objects.stays.keys());
         let ids = |known: &BTreeMap<ObjectKey, Uid>| -> Vec<String> {
             keys().map(|key| known.get(key).map(ToString::to_string).unwrap_or_default()).collect()
@@ -478,7 +535,7 @@ pub fn grouped(all: Vec<Known>, with_uids: bool) -> (Vec<HeldGroup>, Vec<Unnamed
             uids: uids.collect(),
             members: members.iter().map(|(member, _)| member.clone()).collect(),
             away,
-            objects: listed.collect(),
+            objects: listed,
         }
     };
     let mut groups: Vec<HeldGroup> = groups.into_iter().map(group).collect();
@@ -486,11 +543,6 @@ pub fn grouped(all: Vec<Known>, with_uids: bool) -> (Vec<HeldGroup>, Vec<Unnamed
     groups.sort_by_key(|group| (group.away, std::cmp::Reverse(group.members.len())));
     let unnamed = unnamed.into_iter().map(|(why, members)| UnnamedMembers { members, why });
     (groups, unnamed.collect())
-}
-
-fn named(key: &ObjectKey, stays: String) -> HeldObject {
-    let ObjectKey { group, kind, namespace, name } = key.clone();
-    HeldObject { group, kind, namespace, name, stays }
 }
 
 #[cfg(test)]

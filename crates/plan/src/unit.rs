@@ -43,7 +43,7 @@ use std::sync::Arc;
 use api::delivery::{
     DecisionSpec, HubId, Inputs, Owner, RemoteInput, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn,
 };
-use api::kurator::consent::Consent;
+use api::kurator::consent::{Consent, ShownList};
 use model::{Digest, HashedKey, MemberName, Timestamp};
 use place::{Candidate, Rules};
 
@@ -123,6 +123,8 @@ pub struct OwnerFacts {
     pub approved: Vec<Digest>,
     /// What a person agreed to before making an edit.
     pub consents: Vec<Consent>,
+    /// Which objects were shown of lists that a person approved.
+    pub shown: Vec<ShownList>,
     /// How many members edits may take units out of at once without approval.
     pub removals: u32,
     /// The field manager that last edited its spec, if it is known.

@@ -14,6 +14,10 @@ pub const APPROVE: &str = "kurator.dev/approve";
 /// ([`super::consent::Consent`]). Written by commands that show the list and make the edit, such as `kurator fleet remove`.
 pub const CONSENT: &str = "kurator.dev/consent";
 
+/// On an Application: which objects were shown as going when a list of [`APPROVE`] was approved that an edit causes, as JSON
+/// ([`super::consent::ShownList`]). Nothing else is deleted by that approval. Written by `kurator approve`, together with the approval.
+pub const SHOWN: &str = "kurator.dev/shown";
+
 /// On an Application, or on the Fleet that it names: how many members an edit may take its units out of at once without
 /// approval. A number; none is 0. Of two the larger counts.
 pub const REMOVALS: &str = "kurator.dev/removals";
@@ -91,7 +95,7 @@ pub const APPLICATION_FINALIZER: &str = "apps.kurator.dev";
 pub const PREFIX: &str = "kurator.dev/";
 
 /// Every name under [`PREFIX`] that an object can have for a reason, sorted. Another one is a mistake of its writer.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 27] = [
     ADOPT,
     label::APPLIED,
     APPROVE,
@@ -114,6 +118,7 @@ const KNOWN: [&str; 26] = [
     REPORT_OF,
     RESTRICTED,
     label::SHARD,
+    SHOWN,
     SYNC,
     TAKE_OVER,
     super::minted::TAKEN_BACK,

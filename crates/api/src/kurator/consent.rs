@@ -4,6 +4,9 @@
 //! the edit itself writes a consent instead: a set of members and objects, and which kind of edit takes them out. What is
 //! released by it is a part of that set, and only by that edit: it says which entry is taken out of which list, and what the list
 //! is without it.
+//!
+//! An approval of a list that an edit causes names members and no objects. What was shown of these to the person who approved stands
+//! beside it ([`ShownList`]), so that what is deleted by it is a part of that, too.
 
 use std::time::Duration;
 
@@ -105,6 +108,45 @@ impl Consent {
     }
 }
 
+/// What was shown of one list that a person approved: which objects go. The annotation ([`super::annotation::SHOWN`]) holds a JSON list
+/// of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownList {
+    /// The digest of the list, as the approval says it.
+    pub digest: Digest,
+    /// What goes, by members in which it is the same.
+    pub groups: Vec<ShownGroup>,
+}
+
+/// What goes from these members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownGroup {
+    /// The members.
+    pub members: Vec<MemberName>,
+    /// The objects that may be deleted in each.
+    pub objects: ObjectSet,
+}
+
+impl ShownList {
+    /// Reads the annotation. What is no such list counts as none: its approval is then as one that names a digest alone.
+    pub fn read(annotation: &str) -> Vec<Self> {
+        serde_json::from_str(annotation).unwrap_or_default()
+    }
+
+    /// As it is written into the annotation.
+    pub fn write(all: &[Self]) -> String {
+        serde_json::to_string(all).expect("a list has string keys and no foreign serializers")
+    }
+
+    /// What may be deleted in a member: nothing in one that was not shown.
+    pub fn of(&self, member: &MemberName) -> ObjectSet {
+        let group = self.groups.iter().find(|group| group.members.contains(member));
+        group.map(|group| group.objects.clone()).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +187,19 @@ mod tests {
         for text in ["", "{}", "yes", "[{\"given\": \"now\"}]", "sha256:00"] {
             assert_eq!(Consent::read(text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_member_that_was_not_shown_nothing_goes() {
+        let key = model::ObjectKey { kind: "ConfigMap".into(), name: "x".into(), ..model::ObjectKey::default() };
+        let objects = ObjectSet::new([&key]);
+        let list = ShownList {
+            digest: Digest::of(b"list"),
+            groups: vec![ShownGroup { members: vec!["a".parse().unwrap()], objects: objects.clone() }],
+        };
+        assert_eq!(ShownList::read(&ShownList::write(std::slice::from_ref(&list))), [list.clone()]);
+        assert_eq!(ShownList::read("sha256:00"), []);
+        assert_eq!(list.of(&"a".parse().unwrap()), objects);
+        assert_eq!(list.of(&"b".parse().unwrap()), ObjectSet::default());
     }
 }

@@ -1,10 +1,15 @@
 //! The list of an approval, object by object, from the hub's `heldlists`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::delivery::{DecisionSpec, ObjectSet};
 use api::kurator::apps::v1alpha1::HeldDeletions;
+use api::kurator::consent::{ShownGroup, ShownList};
 use api::reason::EDIT_REMOVES_MEMBERS;
 use api::view::{HeldGroup, HeldList, HeldObjects};
 use http::Request;
 use kube::Client;
+use model::{Digest, MemberName, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::connect::{asked, is_no_hub};
@@ -58,6 +63,56 @@ pub(super) fn numbered(list: &HeldDeletions, named: Option<&HeldObjects>) -> Hel
         cause.objects = list.object_count;
     }
     list
+}
+
+/// Bytes of what was shown as it is written into the annotation, at most. Consents take up to 200 KiB of the 256 that Kubernetes allows
+/// for all annotations of an object.
+pub(super) const SHOWN_BYTES_MAX: usize = 50 * 1024;
+
+/// Objects that the sets of the members of one slice of a Decision have together, at most: eight bytes each, as text below 400 kB. A
+/// slice is one object of the hub's API.
+const SLICE_OBJECTS_MAX: usize = 35_000;
+
+/// What was shown of the lists that an edit causes, to be written beside their approval. `None`: it is too much for that.
+pub(super) fn shown(chosen: &[HeldDeletions], named: &HeldList) -> Option<Vec<ShownList>> {
+    let edits = chosen.iter().filter(|list| held::is_edit(list));
+    let known = edits.filter_map(|list| Some((list.digest.parse().ok()?, find(named, list)?)));
+    let lists: Vec<ShownList> = known.map(|(digest, named)| shown_of(digest, named)).collect();
+    let is_short = lists.iter().all(|list| {
+        let each = list.groups.iter().flat_map(|group| group.members.iter().map(|_| group.objects.len()));
+        let mut sizes: Vec<usize> = each.collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let largest: usize = sizes.iter().take(DecisionSpec::MEMBERS_MAX).sum();
+        sizes.first().is_none_or(|most| *most <= ObjectSet::OBJECTS_MAX) && largest <= SLICE_OBJECTS_MAX
+    });
+    (is_short && ShownList::write(&lists).len() <= SHOWN_BYTES_MAX).then_some(lists)
+}
+
+fn shown_of(digest: Digest, named: &HeldObjects) -> ShownList {
+    let group = |group: &HeldGroup| {
+        let goes: Vec<ObjectKey> =
+            group.objects.iter().filter(|object| object.stays.is_empty()).map(objects::key).collect();
+        ShownGroup { members: group.members.clone(), objects: ObjectSet::new(&goes) }
+    };
+    ShownList { digest, groups: named.groups.iter().map(group).collect() }
+}
+
+/// A member from which more would go now than was shown, or of which it is not known any more what would.
+pub(super) fn more<'a>(now: &'a HeldObjects, shown: &HeldObjects) -> Option<&'a MemberName> {
+    type Goes<'a> = BTreeMap<&'a MemberName, BTreeSet<ObjectKey>>;
+    fn goes(list: &HeldObjects) -> Goes<'_> {
+        let mut all = Goes::new();
+        for group in &list.groups {
+            let keys = || group.objects.iter().filter(|object| object.stays.is_empty()).map(objects::key);
+            group.members.iter().for_each(|member| all.entry(member).or_default().extend(keys()));
+        }
+        all
+    }
+    let before = goes(shown);
+    let unnamed = now.unnamed.iter().flat_map(|unnamed| &unnamed.members).find(|member| before.contains_key(member));
+    let grown =
+        goes(now).into_iter().find(|(member, keys)| before.get(member).is_none_or(|shown| !keys.is_subset(shown)));
+    grown.map(|(member, _)| member).or(unnamed)
 }
 
 /// A list in full: what, why, and every object in each member.

@@ -67,7 +67,7 @@ async fn an_approval_is_written_beside_others_and_at_the_version_that_was_read()
         (200, shop("2", "old,d1,d3", &["d1", "d2", "d3"])),
         (200, shop("3", "", &[])),
     ]);
-    write(&Api::namespaced(hub.client(), "default"), "shop", &digests).await.unwrap();
+    write(&Api::namespaced(hub.client(), "default"), "shop", &digests, &[]).await.unwrap();
     let asked = hub.asked.lock().unwrap();
     let patches: Vec<&Value> =
         asked.iter().filter(|(what, _)| what.starts_with("PATCH")).map(|(_, body)| body).collect();
@@ -75,11 +75,98 @@ async fn an_approval_is_written_beside_others_and_at_the_version_that_was_read()
     assert_eq!(patches, [&patch("1", "d1,d2"), &patch("2", "d1,d3,d2")]);
 }
 
+/// What a list shows of members `a` and `b`, with one more in `b`: what goes, and what stays.
+fn seen(digest: &str, goes: &[&str], stays: &[&str]) -> HeldList {
+    let object =
+        |name: &str, stays: &str| json!({"kind": "ConfigMap", "namespace": "n1", "name": name, "stays": stays});
+    let objects: Vec<Value> = goes
+        .iter()
+        .map(|name| object(name, ""))
+        .chain(stays.iter().map(|name| object(name, "an annotation")))
+        .collect();
+    let groups = json!([{"members": ["a"], "objects": [object("y", "")]}, {"members": ["b"], "objects": objects}]);
+    serde_json::from_value(
+        json!({"application": "shop", "lists": [{"policy": "p", "digest": digest, "groups": groups}]}),
+    )
+    .unwrap()
+}
+
+fn held(digest: &str, reason: &str) -> HeldDeletions {
+    HeldDeletions { policy: "p".into(), digest: digest.into(), reason: reason.into(), ..HeldDeletions::default() }
+}
+
+#[test]
+fn an_edit_of_which_more_goes_than_was_shown_is_not_approved() {
+    let shown = seen("d1", &["x", "y"], &["z"]);
+    let chosen = [held("d1", "EditRemovesMembers")];
+    for (now, is_refused) in [
+        (seen("d1", &["x", "y"], &["z"]), false),
+        (seen("d1", &["y"], &["x", "z"]), false),
+        // The annotation was taken off while it was asked.
+        (seen("d1", &["x", "y", "z"], &[]), true),
+        (seen("d1", &["x", "new"], &["z"]), true),
+    ] {
+        let said = refuse_more("shop", &chosen, Some(&now), &shown);
+        assert_eq!(said.is_err(), is_refused, "{now:?}");
+        if let Err(why) = said {
+            assert!(why.to_string().contains("more in member b than was shown, and nothing was approved"), "{why}");
+        }
+    }
+    let mut now = seen("d1", &["x", "y"], &["z"]);
+    now.lists[0].groups.pop();
+    now.lists[0].unnamed = serde_json::from_value(json!([{"members": ["b"], "why": "not known"}])).unwrap();
+    assert!(refuse_more("shop", &chosen, Some(&now), &shown).is_err());
+}
+
+#[tokio::test]
+async fn what_was_shown_of_an_edit_is_written_with_its_approval() {
+    let digest = |text: &str| model::Digest::of(text.as_bytes()).to_string();
+    let (edit, other, old) = (digest("edit"), digest("other"), digest("old"));
+    let shown = list::shown(&[held(&edit, "EditRemovesMembers")], &seen(&edit, &["x", "y"], &["z"])).unwrap();
+    let key = |name: &str| model::ObjectKey {
+        kind: "ConfigMap".into(),
+        namespace: "n1".into(),
+        name: name.into(),
+        ..Default::default()
+    };
+    let of_b = shown[0].of(&"b".parse().unwrap());
+    assert!(of_b.contains(&key("x")) && of_b.contains(&key("y")) && of_b.len() == 2);
+    assert_eq!(shown[0].of(&"a".parse().unwrap()).len(), 1);
+    // What a source causes has its objects in the digest.
+    assert_eq!(list::shown(&[held(&edit, "SourceRemovesObjects")], &seen(&edit, &["x"], &[])), Some(Vec::new()));
+    let many: Vec<String> = (0..6_000).map(|n| format!("c{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(list::shown(&[held(&edit, "EditRemovesMembers")], &seen(&edit, &many, &[])), None, "it is too much");
+
+    let of = |digest: &str| ShownList { digest: digest.parse().unwrap(), groups: Vec::new() };
+    for (known, new, expect) in [
+        (vec![], shown.as_slice(), json!(ShownList::write(&shown))),
+        // That of a list that waits stays, and of one that does not it goes.
+        (
+            vec![of(&other), of(&old), of(&edit)],
+            &shown,
+            json!(ShownList::write(&[&[of(&other)], shown.as_slice()].concat())),
+        ),
+        // Approved by its digest alone.
+        (vec![of(&edit)], &[], Value::Null),
+    ] {
+        let mut app = shop("1", "", &[edit.as_str(), other.as_str()]);
+        if !known.is_empty() {
+            app["metadata"]["annotations"][SHOWN] = json!(ShownList::write(&known));
+        }
+        let hub = Hub::new([(200, app), (200, shop("2", "", &[]))]);
+        write(&Api::namespaced(hub.client(), "default"), "shop", std::slice::from_ref(&edit), new).await.unwrap();
+        let asked = hub.asked.lock().unwrap();
+        assert_eq!(asked[1].1["metadata"]["annotations"], json!({APPROVE: edit.as_str(), SHOWN: expect}));
+    }
+}
+
 #[tokio::test]
 async fn a_list_that_changed_while_it_was_asked_about_is_not_approved() {
     for (held, now) in [(&["d2"][..], "it is now d2"), (&[], "nothing waits")] {
         let hub = Hub::new([(200, shop("1", "", held))]);
-        let refused = write(&Api::namespaced(hub.client(), "default"), "shop", &["d1".to_owned()]).await.unwrap_err();
+        let refused =
+            write(&Api::namespaced(hub.client(), "default"), "shop", &["d1".to_owned()], &[]).await.unwrap_err();
         assert!(refused.to_string().contains(now) && refused.to_string().contains("nothing was approved"), "{refused}");
         assert_eq!(hub.asked.lock().unwrap().len(), 1, "nothing is written");
     }

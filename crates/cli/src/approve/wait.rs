@@ -7,7 +7,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::bail;
-use api::delivery::{Decision, DecisionSpec, MemberLink, MemberStatus, Owner, UnitId, UnitStatus};
+use api::delivery::{
+    Decision, DecisionSpec, DeletionState, Deletions, MemberLink, MemberStatus, Owner, UnitId, UnitStatus,
+};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
@@ -22,6 +24,7 @@ use super::verdict::{Approved, Heard, Released};
 use crate::connect::{Api, asked};
 use crate::duration::tenths;
 use crate::reach;
+use crate::status::held;
 use crate::sync::LOOK_EVERY;
 
 /// Members that a message names.
@@ -186,9 +189,22 @@ impl Place<'_> {
         let records: BTreeMap<MemberName, Cluster> = self.records(&left).await?;
         let (members, away): (BTreeSet<_>, _) =
             left.into_iter().partition(|member| reach::answers(records.get(member), link(member)));
+        let asks = |member: &MemberName| {
+            let report = reports.get(member).or_else(|| more.get(member));
+            let edits = lists.iter().map(Approved::list).filter(|list| held::is_edit(list));
+            edits.filter_map(|list| report?.status_of(&list.policy)).any(asks_about_more)
+        };
+        // What was released elsewhere goes first.
+        let asking: BTreeSet<MemberName> = match members.iter().all(asks) {
+            true => members.clone(),
+            false => BTreeSet::new(),
+        };
         match overtaken {
-            // What was released elsewhere goes first.
             Some(how) if members.is_empty() => Ok(Seen::Changed(how)),
+            _ if !asking.is_empty() => Ok(Seen::Changed(format!(
+                "what was shown goes, and more is there in {}, which waits for an approval of its own",
+                named(&asking)
+            ))),
             _ => Ok(Seen::Left { members, away }),
         }
     }
@@ -294,6 +310,12 @@ impl Place<'_> {
         let records = read(&api, names, "cannot read members").await?;
         Ok(records.into_iter().filter_map(|record| Some((record.name_any().parse().ok()?, record))).collect())
     }
+}
+
+/// Does a member that deletes what was shown have more, and ask about that?
+fn asks_about_more(status: &UnitStatus) -> bool {
+    let waits = |list: &Deletions| list.unshown && list.state == DeletionState::Waiting && list.count > 0;
+    status.held.as_ref().is_some_and(waits)
 }
 
 /// What a member reports of the Application's units.

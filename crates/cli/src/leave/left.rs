@@ -167,7 +167,7 @@ mod tests {
     fn only_what_the_list_said_would_go_is_counted_as_having_stayed() {
         let object = |kind: &str, namespace: &str, name: &str, stays: &str| {
             let (kind, namespace, name) = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-            HeldObject { group: String::new(), kind, namespace, name, stays: stays.to_owned() }
+            HeldObject { kind, namespace, name, stays: stays.to_owned(), ..HeldObject::default() }
         };
         let (beijing, paris) = ("beijing".parse().unwrap(), "paris".parse().unwrap());
         let mut listed = Listed::default();

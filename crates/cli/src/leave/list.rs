@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use api::delivery::{DecisionSpec, Removal, UnitId, UnitPhase};
 use api::feed::UnitReport;
-use api::view::{Sent, SentObject};
+use api::view::{GoesWith, Sent};
 use http::Request;
 use kube::Client;
 use model::{MemberName, ObjectKey, Timestamp, Uid};
-use plan::departure::Objects;
+use plan::departure::{Objects, called};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -122,21 +122,17 @@ fn heirs(tree: &Value) -> Heirs {
             let key = serde_json::from_value::<ObjectKey>(row["key"].clone()).ok().filter(|_| is_known)?;
             Some((key, others))
         });
-        let wanted: BTreeMap<ObjectKey, Others> = wanted.collect();
+        let mut wanted: BTreeMap<ObjectKey, Others> = wanted.collect();
+        // What the unit does not have itself.
+        let along: Vec<GoesWith> = serde_json::from_value(unit["goesWith"].clone()).unwrap_or_default();
+        for GoesWith { key, units } in along {
+            wanted.entry(key).or_default().along = units;
+        }
         if !wanted.is_empty() {
             out.insert((id, member), wanted);
         }
     }
     out
-}
-
-/// What a unit is called beside another one.
-fn called(heir: &UnitId, beside: &UnitId) -> String {
-    match heir.policy.as_deref() {
-        Some(policy) if heir.owner() == beside.owner() => format!("policy {policy}"),
-        _ if heir.namespace == beside.namespace => format!("app/{}", heir.name),
-        _ => format!("app/{} in namespace {}", heir.name, heir.namespace),
-    }
 }
 
 /// How much this user may see of a member.
@@ -270,8 +266,8 @@ pub(super) fn parts(
 ) -> Vec<Part> {
     let known: BTreeMap<(&UnitId, &MemberName), &UnitReport> =
         all.units.iter().map(|report| ((&report.unit, &report.member), report)).collect();
-    let sent: BTreeMap<(&UnitId, &MemberName), &[SentObject]> =
-        all.sent.iter().map(|sent| ((&sent.unit, &sent.member), sent.objects.as_slice())).collect();
+    let sent: BTreeMap<(&UnitId, &MemberName), &Sent> =
+        all.sent.iter().map(|sent| ((&sent.unit, &sent.member), sent)).collect();
     let mut out = Vec::new();
     // What leaves too takes nothing over.
     let leaves = |other: &UnitId| decisions.iter().any(|decision| decision.unit == *other);
@@ -284,12 +280,22 @@ pub(super) fn parts(
             let said = report.and_then(|report| Objects::of_report(report, removal));
             // What cannot be read in the member may be more than it was sent.
             let sent = sent.get(&(&decision.unit, member)).filter(|_| !report.is_some_and(|report| report.unreadable));
-            let mut objects = said.or_else(|| Some(Objects::of_sent(sent?, removal)));
+            // Where the other one is in the list too, the object is among its own.
+            let taken = |along: &[UnitId]| {
+                let is_elsewhere = along.iter().any(leaves);
+                along.first().filter(|_| !is_elsewhere).map(|other| called(other, &decision.unit))
+            };
+            let mut objects = said.or_else(|| {
+                let mut objects = Objects::of_sent(&sent?.objects, removal);
+                for GoesWith { key, units } in &sent?.goes_with {
+                    taken(units).into_iter().for_each(|whose| objects.go_along(key.clone(), &whose));
+                }
+                Some(objects)
+            });
             let others = all.heirs.get(&(decision.unit.clone(), member.clone())).into_iter().flatten();
             for (key, Others { heirs, occupants, along }) in others {
-                // Where the other one is in the list too, the object is among its own.
-                if !along.is_empty() && !along.iter().any(leaves) {
-                    objects.iter_mut().for_each(|all| all.go_along(key.clone()));
+                if let Some(whose) = taken(along) {
+                    objects.iter_mut().for_each(|all| all.go_along(key.clone(), &whose));
                 }
                 if let Some(heir) = heirs.iter().find(|heir| !leaves(heir)) {
                     let whose = called(heir, &decision.unit);

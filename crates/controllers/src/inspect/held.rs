@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use api::delivery::{DecisionSpec, MemberDecision, Owner, Removal, UnitId, UnitPhase, UnitStatus};
 use api::feed::UnitReport;
-use api::view::{HeldList, HeldObjects};
+use api::view::{GoesWith, HeldList, HeldObjects};
 use client::NamespacedName;
 use kube::ResourceExt;
 use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
-use plan::departure::{Known, Objects, Stored, grouped};
+use plan::departure::{Known, Objects, Stored, called, grouped};
 use plan::prepare::Bundle;
 use plan::unit;
 
@@ -104,7 +104,14 @@ impl Inspector {
             let going = report.and_then(|report| report.going.as_ref());
             let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {
                 // The report of exactly this list.
-                (Some(going), _) => Ok(Objects::of_list(&going.objects).with_report(report.map(Arc::as_ref))),
+                (Some(going), _) => {
+                    let mut objects = Objects::of_list(&going.objects).with_report(report.map(Arc::as_ref));
+                    if let Some(report) = report {
+                        let along = self.goes_along_with(report, &self.feed.reports_in(member));
+                        objects.empty_along(report, &along);
+                    }
+                    Ok(objects)
+                }
                 // It says otherwise by now. One that has not come to its list since the hub started says nothing of it.
                 (None, _) if list.is_some() && !away && !report.is_some_and(|report| waits(report)) => return None,
                 (None, Some(digest)) => {
@@ -158,22 +165,23 @@ impl Inspector {
         for (placed, member, entry) in world.entries(unit).filter(|(_, _, entry)| entry.kept().is_some()) {
             let removal = removal(&placed.decision.spec);
             let report = world.report(unit, member);
-            let known = match report.and_then(|report| Objects::of_report(report, removal)) {
-                Some(objects) => Some(objects),
+            let others = self.feed.reports_in(member);
+            let known = match report.and_then(|report| Some((report, Objects::of_report(report, removal)?))) {
+                Some((report, mut objects)) => {
+                    for (key, units) in self.goes_along_with(report, &others) {
+                        units.first().into_iter().for_each(|other| objects.go_along(key.clone(), &called(other, unit)));
+                    }
+                    Some(objects)
+                }
                 // An inventory that cannot be read may have more than was sent.
                 None if report.is_some_and(|report| report.unreadable) => None,
                 None => {
                     let status = world.statuses.get(&(unit.clone(), member.clone()));
-                    let sent = self.sent_to(placed, member, entry, status).await;
-                    sent.map(|sent| Objects::of_sent(&sent, removal))
+                    self.objects_of_sent(placed, member, entry, status).await
                 }
             };
             let mut objects = known.ok_or_else(|| UNNAMED.to_owned());
             if let Ok(objects) = &mut objects {
-                let others = self.feed.reports_in(member);
-                if let Some(report) = report {
-                    self.goes_along_with(report, &others).into_keys().for_each(|key| objects.go_along(key));
-                }
                 for Heir { name, bundle } in self.heirs(world, unit, member).await {
                     objects.hand_over(|key| has(&bundle, key), &name);
                 }
@@ -183,6 +191,22 @@ impl Inspector {
             out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
         }
         (!out.is_empty()).then_some((digest, out))
+    }
+
+    /// What a member was sent that has said nothing, with what goes along.
+    async fn objects_of_sent(
+        &self,
+        placed: &Placed,
+        member: &MemberName,
+        entry: &MemberDecision,
+        status: Option<&UnitStatus>,
+    ) -> Option<Objects> {
+        let sent = self.sent_to(placed, member, entry, status).await?;
+        let mut objects = Objects::of_sent(&sent, removal(&placed.decision.spec));
+        for GoesWith { key, units } in self.goes_along_with_sent(placed.unit(), member, &sent).await? {
+            units.first().into_iter().for_each(|other| objects.go_along(key.clone(), &called(other, placed.unit())));
+        }
+        Some(objects)
     }
 
     /// A Namespace stays in which another Application has something. What another policy has in it may leave by the same edit.

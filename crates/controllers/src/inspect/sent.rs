@@ -81,7 +81,10 @@ impl Inspector {
                     None if self.was_never_open(member) => Some(Vec::new()),
                     _ => self.sent_to(placed, member, entry, status).await,
                 };
-                out.extend(objects.map(|objects| Sent { unit: unit.clone(), member: member.clone(), objects }));
+                let Some(objects) = objects else { continue };
+                let along = self.goes_along_with_sent(unit, member, &objects).await;
+                let sent = |goes_with| Sent { unit: unit.clone(), member: member.clone(), objects, goes_with };
+                out.extend(along.map(sent));
             }
         }
         out

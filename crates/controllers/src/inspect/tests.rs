@@ -1,10 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use api::delivery::{Health, PodCounts, UnitCounts, UnitPhase};
 use api::feed::UnitReport;
+use model::ObjectKey;
 use plan::authenticator::HubKey;
 use plan::reach::{MemberFacts, Reach};
 
@@ -214,7 +215,12 @@ impl Away {
     fn revision(&self, policy: &str, epoch: u64, names: &[&str]) -> String {
         let object = |name: &&str| {
             let asks = (*name == "if-not-present").then(|| json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}));
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop", "annotations": asks}})
+            match name.strip_prefix("namespace/") {
+                Some(name) => json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+                None => {
+                    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop", "annotations": asks}})
+                }
+            }
         };
         let (objects, unit): (Vec<Value>, _) = (names.iter().map(object).collect(), Self::unit(policy));
         let short = unit.short(&self.hub);
@@ -424,8 +430,8 @@ async fn who_leaves_a_member_too_takes_nothing_over_and_keeps_nothing_there() {
         // In no snapshot.
         (Some("None"), None, (0, 0, 0)),
         // What was said to be taken over goes with the one that leaves first.
-        (Some("Prune"), Some("None"), (1, 1, 1)),
-        (Some("Prune"), Some("Prune"), (0, 0, 1)),
+        (Some("Prune"), Some("None"), (1, 1, 2)),
+        (Some("Prune"), Some("Prune"), (0, 0, 2)),
         (Some("Release"), Some("None"), (1, 1, 0)),
     ] {
         let (_cache, controllers) = crate::deps::tests::idle();
@@ -445,5 +451,61 @@ async fn who_leaves_a_member_too_takes_nothing_over_and_keeps_nothing_there() {
             inspector.goes_along_with(&b, &others).len(),
         );
         assert_eq!(found, expect, "{of_a:?} {of_b:?}");
+    }
+    // What was shown when it was approved that it leaves: all else it asks about. And a deletion that is not decided yet.
+    let map =
+        ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "x".into(), ..ObjectKey::default() };
+    let leaving = json!({"cause": "NotListed", "message": "m", "shown": api::delivery::ObjectSet::new([&map])});
+    for (entry, is_deleted, expect) in [
+        (
+            json!({"revision": "r", "epoch": 1, "reason": "", "removal": "Prune", "leaving": leaving}),
+            false,
+            "ConfigMap shop/x",
+        ),
+        (json!({"revision": "r", "epoch": 1, "reason": ""}), false, ""),
+        (json!({"revision": "r", "epoch": 1, "reason": ""}), true, "Namespace shop ConfigMap shop/x"),
+    ] {
+        let (_cache, controllers) = crate::deps::tests::idle();
+        let spec = json!({"unit": owner("a"), "slice": 0, "prune": true, "members": {"a": entry}});
+        let mut decision = api::delivery::Decision::new("a", serde_json::from_value(spec).unwrap());
+        decision.metadata.namespace = Some("default".into());
+        decision.metadata.resource_version = Some("20".into());
+        controllers.stores.decisions.learn(decision);
+        let at = is_deleted.then_some("2026-01-01T00:00:00Z");
+        let application = json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+            "spec": {"source": {}, "syncPolicies": []},
+            "metadata": {"name": "a", "namespace": "default", "resourceVersion": "1", "deletionTimestamp": at}});
+        controllers.stores.applications.learn(serde_json::from_value(application).unwrap());
+        let found = controllers.inspector.goes_along_with(&b, &others);
+        let found: Vec<String> = found.keys().map(ToString::to_string).collect();
+        let mut expect: Vec<&str> = if is_deleted { vec!["Namespace shop", "ConfigMap shop/x"] } else { vec![expect] };
+        expect.retain(|one| !one.is_empty());
+        let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+        assert_eq!(found, expect.into_iter().collect(), "{is_deleted}");
+    }
+}
+
+/// The hub was started again while the member is away, and neither has said anything since. One leaves, and has a Namespace with what
+/// the other one has in it.
+#[tokio::test]
+async fn what_a_silent_member_takes_along_with_a_unit_that_it_was_sent_is_in_its_list() {
+    let leaving = json!({"cause": "NotListed", "message": "fleet f does not list it"});
+    let held = json!({"prune": true, "held": format!("sha256:{}", "1".repeat(64))});
+    for (removal, shown, expect) in [
+        ("Prune", None, ("b shop", 0)),
+        ("Prune", Some(api::delivery::ObjectSet::default()), ("b", 0)),
+        ("Release", None, ("b", 0)),
+        ("None", None, ("b", 0)),
+    ] {
+        let away = Away::new();
+        let of_p = away.revision("p", 1, &["b"]);
+        let of_q = away.revision("q", 1, &["namespace/shop"]);
+        away.decide_more("p", &json!({"revision": of_p, "epoch": 1, "reason": "", "leaving": leaving}), &held);
+        let why = json!({"cause": "UnitRemoved", "message": "m", "shown": shown});
+        away.decide("q", &json!({"revision": of_q, "epoch": 1, "reason": "", "removal": removal, "leaving": why}));
+        let (goes, _, unnamed) = away.held().await;
+        let mut goes: Vec<&str> = goes.split(' ').collect();
+        goes.sort_unstable();
+        assert_eq!((goes.join(" ").as_str(), unnamed), expect, "{removal} {shown:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! Members that leave a fleet or the hub, as commands make them.
 
 use api::delivery::{Decision, LeavingCause, ObjectSet, label};
-use api::kurator::annotation::{CONSENT, DETACH_FINALIZER, ON_DETACH, RELEASE, REMOVE};
-use api::kurator::apps::v1alpha1::Application;
+use api::kurator::annotation::{APPROVE, CONSENT, DETACH_FINALIZER, ON_DETACH, RELEASE, REMOVE, SHOWN};
+use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::consent::{Consent, ConsentScope, FleetEdit};
+use api::kurator::consent::{Consent, ConsentScope, FleetEdit, ShownGroup, ShownList};
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -25,12 +25,8 @@ where
     api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
 }
 
-/// A person agrees that the application leaves a member with these ConfigMaps and all else that it has there.
-async fn agree(stage: &Stage, member: &str, maps: &[&str]) {
-    let decisions: Api<Decision> = Api::namespaced(stage.client(), "default");
-    let member: MemberName = member.parse().unwrap();
-    let all = decisions.list(&ListParams::default()).await.unwrap().items;
-    let placed = all.iter().find_map(|decision| decision.spec.members.get(&member)).unwrap().placed;
+/// These ConfigMaps, and all else that the application has in a member.
+fn all_with(maps: &[&str]) -> ObjectSet {
     let key = |group: &str, kind: &str, namespace: &str, name: &str| ObjectKey {
         group: group.into(),
         kind: kind.into(),
@@ -39,11 +35,20 @@ async fn agree(stage: &Stage, member: &str, maps: &[&str]) {
     };
     let mut keys = vec![key("", "Namespace", "", "app"), key("apps", "Deployment", "app", "web")];
     keys.extend(maps.iter().map(|name| key("", "ConfigMap", "app", name)));
+    ObjectSet::new(&keys)
+}
+
+/// A person agrees that the application leaves a member with these ConfigMaps and all else that it has there.
+async fn agree(stage: &Stage, member: &str, maps: &[&str]) {
+    let decisions: Api<Decision> = Api::namespaced(stage.client(), "default");
+    let member: MemberName = member.parse().unwrap();
+    let all = decisions.list(&ListParams::default()).await.unwrap().items;
+    let placed = all.iter().find_map(|decision| decision.spec.members.get(&member)).unwrap().placed;
     let fleets: Api<Fleet> = Api::namespaced(stage.client(), "default");
     let fleet = fleets.get("f").await.unwrap();
     let entry = ClusterRef { kind: "AttachedCluster".into(), name: member.to_string() };
     let edit = Some(FleetEdit::new("f", entry, &fleet.spec.clusters));
-    let scope = ConsentScope { policy: "p".into(), member, placed, objects: ObjectSet::new(&keys) };
+    let scope = ConsentScope { policy: "p".into(), member, placed, objects: all_with(maps) };
     let given = hub::SystemClock.now();
     let consent = Consent { given, cause: LeavingCause::NotListed, edit, scopes: vec![scope] };
     let app: Api<Application> = Api::namespaced(stage.client(), "default");
@@ -84,6 +89,41 @@ async fn what_was_agreed_to_before_the_edit_goes_at_once_and_what_was_not_shown_
     .await;
     merge(&app, "app", json!({"metadata": {"annotations": {api::kurator::annotation::APPROVE: held.digest}}})).await;
     until("the rest to go", async || match maps(&stage, "c").get_opt("later").await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is still there".to_owned()),
+    })
+    .await;
+}
+
+/// As when an annotation that keeps an object is taken off while `kurator approve` asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approved_edit_deletes_what_was_shown_and_asks_about_the_rest() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.commit(&[("app/later.yaml", Some(&settings("one").replace("name: settings", "name: later")))]);
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.fleet(&["a"]).await;
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    let held = async |is: &dyn Fn(&HeldDeletions) -> bool| {
+        until("it to be held", async || {
+            let status = app.get("app").await.unwrap().status.unwrap_or_default();
+            status.held.iter().find(|held| is(held)).cloned().ok_or(format!("{:?}", status.held))
+        })
+        .await
+    };
+    let edit = held(&|held| held.reason == api::reason::EDIT_REMOVES_MEMBERS).await;
+    let groups = vec![ShownGroup { members: vec!["b".parse().unwrap()], objects: all_with(&["settings"]) }];
+    let shown = ShownList::write(&[ShownList { digest: edit.digest.parse().unwrap(), groups }]);
+    merge(&app, "app", json!({"metadata": {"annotations": {APPROVE: edit.digest, SHOWN: shown}}})).await;
+    until("what was shown to go", async || match maps(&stage, "b").get_opt("settings").await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is still there".to_owned()),
+    })
+    .await;
+    let rest = held(&|held| held.causes.iter().any(|cause| cause.cause == "Unshown")).await;
+    assert!(maps(&stage, "b").get_opt("later").await.unwrap().is_some(), "nobody has seen it");
+    merge(&app, "app", json!({"metadata": {"annotations": {APPROVE: rest.digest}}})).await;
+    until("the rest to go", async || match maps(&stage, "b").get_opt("later").await.unwrap() {
         None => Ok(()),
         Some(_) => Err("it is still there".to_owned()),
     })

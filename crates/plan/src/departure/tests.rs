@@ -72,7 +72,7 @@ fn members_with_the_same_objects_are_one_group_and_those_away_another() {
         let goes = names.iter().map(|name| key("ConfigMap", "shop", name)).collect();
         let uids =
             names.iter().map(|name| (key("ConfigMap", "shop", name), Uid::from(format!("{member}-{name}")))).collect();
-        Known { member: member.parse().unwrap(), away, objects: Ok(Objects { goes, stays: BTreeMap::new() }), uids }
+        Known { member: member.parse().unwrap(), away, objects: Ok(Objects { goes, ..Objects::default() }), uids }
     };
     let lost = Known { objects: Err("it has said nothing yet".into()), ..known("z", true, &[]) };
     let all = vec![
@@ -189,7 +189,7 @@ fn what_was_adopted_is_in_no_list_as_something_that_goes_also_where_only_its_key
 #[test]
 fn a_container_that_goes_says_that_it_stays_if_others_have_something_in_it() {
     let of = |objects: &[ObjectKey]| -> Vec<(ObjectChange, String)> {
-        let objects = Objects { goes: objects.iter().cloned().collect(), stays: BTreeMap::new() };
+        let objects = Objects { goes: objects.iter().cloned().collect(), ..Objects::default() };
         objects.differences().into_iter().map(|difference| (difference.change, difference.note)).collect()
     };
     let definition =
@@ -360,6 +360,60 @@ fn what_a_unit_that_stays_does_not_want_any_more_goes_but_for_what_stays() {
     let mut partly = report.clone();
     partly.objects.inventory = 10;
     assert_eq!(Objects::of_unwanted(&partly, &wanted), None);
+}
+
+/// It was said to stay as long as this one has something in it.
+#[test]
+fn a_container_of_an_application_that_leaves_goes_with_what_is_in_it() {
+    let crd = ("apiextensions.k8s.io", "CustomResourceDefinition", "", "things.example.com");
+    let (namespace, thing) = (("", "Namespace", "", "n1"), ("example.com", "Thing", "other", "t"));
+    let (map, elsewhere) = (("", "ConfigMap", "n1", "b"), ("", "ConfigMap", "n2", "b"));
+    let unit = |app: &str, rows: &[(&str, &str, &str, &str)], extra: &Value| -> UnitReport {
+        let row = |(group, kind, namespace, name): &(&str, &str, &str, &str)| {
+            let mut row = json!({"key": {"group": group, "kind": kind, "namespace": namespace, "name": name}, "version": "v1",
+                "sync": "Synced", "health": "Healthy"});
+            row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+            row
+        };
+        let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+        serde_json::from_value(json!({"member": "a", "unit": format!("apps.kurator.dev/Application/default/{app}/p"),
+            "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": "Applied", "health": "Healthy", "objects": counts,
+            "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(),
+            "details": rows.iter().map(row).collect::<Vec<_>>()}))
+        .unwrap()
+    };
+    let plain = json!({});
+    let a = unit("a", &[namespace, crd], &plain);
+    let named = |report: &UnitReport| {
+        let mut objects = Objects::of_report(report, Removal::Prune).unwrap();
+        for (key, units) in goes_along(report, [&a, report]) {
+            objects.go_along(key, &called(units.first().unwrap(), &report.unit));
+        }
+        objects.listed().into_iter().map(|object| (object.kind, object.of)).collect::<Vec<_>>()
+    };
+    let (own, along) =
+        (|kind: &str| (kind.to_owned(), String::new()), |kind: &str| (kind.to_owned(), "app/a".to_owned()));
+    let definition = along("CustomResourceDefinition");
+    assert_eq!(named(&unit("b", &[map], &plain)), [own("ConfigMap"), along("Namespace")]);
+    assert_eq!(named(&unit("b", &[thing], &plain)), [definition, own("Thing")]);
+    assert_eq!(named(&unit("b", &[elsewhere], &plain)), [own("ConfigMap")]);
+    // What a leaving unit gives back goes with nobody.
+    let b = unit("b", &[map], &plain);
+    let kept = unit("a", &[namespace], &json!({"adopted": true}));
+    assert_eq!(goes_along(&b, [&kept]), BTreeMap::new());
+    // All that it has stays there, so the Namespace does.
+    let key = ObjectKey { kind: "Namespace".into(), name: "n1".into(), ..ObjectKey::default() };
+    let mut objects = Objects::of_report(&b, Removal::Release).unwrap();
+    objects.go_along(key.clone(), "app/a");
+    assert_eq!(objects.goes, BTreeSet::new());
+    // Of what it has lost, as long as the rest stays there.
+    let two = unit("b", &[map, ("", "ConfigMap", "n1", "c")], &plain);
+    let found = goes_along(&two, [&a]);
+    for (lost, is_emptied) in [(&two.details[..1], false), (&two.details[..], true)] {
+        let mut objects = Objects::of_list(lost.iter().map(|row| &row.key));
+        objects.empty_along(&two, &found);
+        assert_eq!(objects.goes.contains(&key), is_emptied);
+    }
 }
 
 /// The digest of a list of these.

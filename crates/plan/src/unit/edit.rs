@@ -5,6 +5,9 @@
 //! members at once without approval (`kurator.dev/removals`). It is counted over all units of the owner: each member once,
 //! those that are leaving already by that number included. When there are more, none of the new ones leaves.
 //!
+//! The list names members. Which objects a person saw of it stands beside the approval, when a command wrote that: the removals carry it,
+//! and whatever else a member has waits for a word of its own ([`prune`](crate::prune)).
+//!
 //! A command that shows the list and makes the edit itself writes a consent first ([`consent`]): members in it leave, and are
 //! part of no list that is held.
 //!
@@ -17,6 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{LabelDifference, Leaving, LeavingCause, MemberDecision, Removal, UnitId};
+use api::kurator::consent::ShownList;
 use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Reason, Rules};
 
@@ -31,6 +35,8 @@ pub(super) struct Edit {
     /// Those that leave since a person agreed to it before the edit was made, or since nothing is deleted: another unit takes
     /// over what is there, or there is nothing.
     agreed: BTreeMap<MemberName, Leaving>,
+    /// What was shown of the list by which they leave, when the approval says so.
+    shown: Option<ShownList>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,7 +64,8 @@ impl Edit {
             Verdict::Held(_) => (None, entry.removal),
             Verdict::Goes(digest) => (digest, removal),
         };
-        let leaving = Some(Box::new(Leaving { approval, ..why.clone() }));
+        let shown = self.shown.as_ref().filter(|_| approval.is_some()).map(|list| list.of(member));
+        let leaving = Some(Box::new(Leaving { approval, shown, ..why.clone() }));
         Some(MemberDecision { removal, leaving, ..entry.clone() })
     }
 
@@ -114,7 +121,11 @@ pub(super) fn edits(
         if let Verdict::Held(_) = verdict {
             counted.extend(leaving.keys().cloned());
         }
-        out.insert(unit.clone(), Edit { leaving, verdict, agreed });
+        let shown = match verdict {
+            Verdict::Goes(Some(digest)) => shown(observed, unit, digest),
+            Verdict::Goes(None) | Verdict::Held(_) => None,
+        };
+        out.insert(unit.clone(), Edit { leaving, verdict, agreed, shown });
     }
     if counted.len() <= usize::try_from(observed.facts.removals).unwrap_or(usize::MAX) {
         for edit in out.values_mut().filter(|edit| edit.held().is_some()) {
@@ -122,6 +133,18 @@ pub(super) fn edits(
         }
     }
     out
+}
+
+/// What was shown of an approved list. `None`: the approval names a digest alone, and what is there goes. While a list goes slice by
+/// slice its annotation may be written anew: of the rest nothing is known to be shown then.
+fn shown(observed: &Observed<'_>, unit: &UnitId, digest: Digest) -> Option<ShownList> {
+    let said = observed.facts.shown.iter().find(|list| list.digest == digest).cloned();
+    let is_bound = || {
+        let entries = observed.slices(unit).flat_map(|(_, decision)| decision.members.values());
+        let mut gone = entries.filter(|entry| !entry.removal.is_none()).filter_map(|entry| entry.leaving.as_ref());
+        gone.any(|why| why.approval == Some(digest) && why.shown.is_some())
+    };
+    said.or_else(|| is_bound().then(|| ShownList { digest, groups: Vec::new() }))
 }
 
 /// The members that a unit is to leave, though it is placed there, and why. None of one that is not decided now.

@@ -109,6 +109,7 @@ impl World {
             has_finalizer: true,
             approved: Vec::new(),
             consents: Vec::new(),
+            shown: Vec::new(),
             // What is held is the matter of `edit`; here units leave members at once.
             removals: u32::MAX,
             edited_by: Some("kubectl".into()),

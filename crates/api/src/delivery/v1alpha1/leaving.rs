@@ -29,7 +29,7 @@ pub struct Leaving {
     /// number of members that the owner allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
-    /// The only objects that may be deleted by that approval, when it was given before the edit was made. Others wait for an
+    /// The only objects that may be deleted by that approval, when they were shown to the person who gave it. Others wait for an
     /// approval of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<ObjectSet>,

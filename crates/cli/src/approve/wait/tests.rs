@@ -124,3 +124,27 @@ async fn what_the_hub_does_not_take_up_ends_with_the_time() {
     let error = end.unwrap_err().to_string();
     assert!(error.contains("approved, and after 60.0s the hub has not taken it up"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_has_more_than_was_shown_is_not_waited_for_and_is_named() {
+    let names = json!([{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "a-0"}}]);
+    let names =
+        json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": names});
+    let key = model::ObjectKey { kind: "ConfigMap".into(), name: "x".into(), ..Default::default() };
+    let mut list = plan::prune::deletions(&[key.into()], 0, false);
+    list.unshown = true;
+    let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 1});
+    let mut report = report("a", "Connected");
+    report["status"]["units"] = json!({"apps.kurator.dev/Application/default/shop/p": {"revision": "r", "epoch": 1,
+        "phase": "DeletionsHeld", "health": "Healthy", "objects": counts, "since": "2026-01-01T00:00:00Z", "held": list}});
+    let (end, _) = wait([
+        (200, shop("1", "", &[])),
+        (200, decisions(json!({"a": entry("Prune", Some(DIGEST))}))),
+        (200, names),
+        (200, report),
+        (200, record("a")),
+    ])
+    .await;
+    let error = end.unwrap_err().to_string();
+    assert!(error.contains("more is there in a, which waits for an approval of its own"), "{error}");
+}

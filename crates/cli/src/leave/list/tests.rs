@@ -194,7 +194,7 @@ fn what_an_application_that_leaves_already_takes_along_is_in_the_list() {
     let reports = [report("web", "beijing", &rows()[5..6])];
     let tree = |row: &Value| json!({"units": [{"unit": "apps.kurator.dev/Application/default/shop/web", "member": "beijing", "details": [row]}]});
     let (shop, bad8, zoo) = ("default/shop/web", "default/bad8/web", "default/zoo/web");
-    let goes = ["  - ConfigMap shop/of-another"];
+    let goes = ["  - ConfigMap shop/of-another (of app/bad8, which waits for this)"];
     let stays = ["  = ConfigMap shop/of-another stays: app/zoo takes it over"];
     for (along, heirs, expect) in [
         (&[bad8][..], &[][..], &goes[..]),
@@ -212,6 +212,32 @@ fn what_an_application_that_leaves_already_takes_along_is_in_the_list() {
         let parts = parts(&decisions, &known, |_| true, by_prune);
         let lines = lines(&parts, &Away::new(), false);
         assert_eq!(lines[1..], *expect, "{along:?} {heirs:?}");
+    }
+}
+
+/// A unit that leaves waits for what this one has in its Namespace, which this one does not have itself.
+#[test]
+fn what_an_application_that_leaves_already_has_this_one_in_is_in_the_list() {
+    let decisions = [decision("web", true, &["beijing"])];
+    let key = json!({"kind": "Namespace", "name": "n1", "namespace": ""});
+    let web = "apps.kurator.dev/Application/default/shop/web";
+    let goes = [
+        "  - Namespace n1 (of app/a, which waits for this; stays if others have something in it)",
+        "  - ConfigMap shop/settings",
+    ];
+    for (along, expect) in [("default/a/p", &goes[..]), ("default/shop/web", &goes[1..])] {
+        let along = json!([{"key": key, "units": [format!("apps.kurator.dev/Application/{along}")]}]);
+        let reports = [report("web", "beijing", &rows()[1..2])];
+        let tree = json!({"units": [{"unit": web, "member": "beijing", "details": [], "goesWith": along}]});
+        let said = Known { heirs: super::heirs(&tree), ..known(&reports) };
+        let sent = json!({"sent": [{"unit": web, "member": "beijing", "goesWith": along,
+            "objects": [{"key": {"kind": "ConfigMap", "namespace": "shop", "name": "settings"}}]}]});
+        for known in [said, Known::of(&sent, Sight::All).unwrap()] {
+            let parts = parts(&decisions, &known, |_| true, by_prune);
+            let mut found = lines(&parts, &Away::new(), false).split_off(1);
+            found.sort_by_key(|line| line.contains("ConfigMap"));
+            assert_eq!(found, *expect);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a person agreed to before the edit: it is released without another word, and nothing else is.
 
 use api::delivery::{LeavingCause, ObjectSet, Removal};
-use api::kurator::consent::{Consent, ConsentScope, FleetEdit};
+use api::kurator::consent::{Consent, ConsentScope, FleetEdit, ShownGroup, ShownList};
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use model::ObjectKey;
 use proptest::prelude::*;
@@ -85,6 +85,60 @@ fn what_was_not_agreed_to_is_held_beside_it_as_a_list_of_its_own() {
     world.step();
     assert_eq!(world.released(), ["b", "c", "d"]);
     assert_eq!(world.entry("c").leaving.clone().unwrap().shown, None);
+}
+
+/// What was shown of a list, in these members.
+fn shown(digest: Digest, members: &[&str]) -> ShownList {
+    let group = ShownGroup { members: members.iter().map(|member| name(member)).collect(), objects: objects() };
+    ShownList { digest, groups: vec![group] }
+}
+
+#[test]
+fn what_is_approved_of_an_edit_goes_with_the_objects_that_were_shown_and_no_others() {
+    let nothing = || Some(ObjectSet::default());
+    for (about, of, expect) in [
+        ("shown", Some(&["b", "c", "d"][..]), [Some(objects()), Some(objects()), Some(objects())]),
+        ("one of them not", Some(&["b", "c"]), [Some(objects()), Some(objects()), nothing()]),
+        ("approved by the digest alone", None, [None, None, None]),
+    ] {
+        let mut world = placed();
+        world.place(&["a"]);
+        world.step();
+        let held = world.first_slice().held.unwrap();
+        let another = Digest::of(b"another list");
+        world.facts.shown = vec![shown(another, &["b", "c", "d"])];
+        world.facts.shown.extend(of.map(|members| shown(held, members)));
+        assert!(world.step().is_settled(), "{about}: nothing is approved by what was shown");
+        world.facts.approved = vec![held];
+        world.step();
+        let left = ["b", "c", "d"].map(|member| world.entry(member).leaving.clone().unwrap());
+        assert!(left.iter().all(|why| why.approval == Some(held)), "{about}");
+        assert_eq!(left.map(|why| why.shown), expect, "{about}");
+        // Whatever becomes of the annotations.
+        (world.facts.shown, world.facts.approved) = (vec![], vec![]);
+        world.step();
+        assert_eq!(["b", "c", "d"].map(|member| world.entry(member).leaving.clone().unwrap().shown), expect, "{about}");
+    }
+}
+
+/// The hub ends between two slices, and the annotation is written anew before it is started again.
+#[test]
+fn the_rest_of_a_list_that_goes_in_parts_is_bound_as_its_first_part_is() {
+    let mut world = placed();
+    world.place(&["a"]);
+    world.step();
+    let held = world.first_slice().held.unwrap();
+    (world.facts.shown, world.facts.approved) = (vec![shown(held, &["b", "c", "d"])], vec![held]);
+    let before = world.entry("d").clone();
+    world.step();
+    let member = name("d");
+    for decision in world.decisions.values_mut() {
+        decision.members.insert(member.clone(), before.clone());
+    }
+    (world.facts.shown, world.facts.approved) = (vec![], vec![]);
+    world.step();
+    let why = world.entry("d").leaving.clone().unwrap();
+    assert_eq!((why.approval, why.shown), (Some(held), Some(ObjectSet::default())));
 }
 
 type Change = fn(&mut World, &mut Consent);

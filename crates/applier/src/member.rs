@@ -448,6 +448,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         waiting: Vec::new(),
         deletions: None,
         unweighed: false,
+        uncounted: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

@@ -76,10 +76,15 @@ impl Slot {
         self.is_unreported || self.unit.is_none() || matches!(&self.dirty, Due::Objects(keys) if !keys.is_empty())
     }
 
-    /// When it is to be said that no report came.
-    fn overdue_at(&self) -> Option<Instant> {
+    /// When it is to be said that no report came. `is_queueing`: lists wait for their turn, and the member may not have been asked yet.
+    fn overdue_at(&self, is_queueing: bool) -> Option<Instant> {
         let Open::Since(since) = self.open else { return None };
-        Some(since + if self.is_unreported { limit::REPORTED_WITHIN } else { limit::CHANGED_WITHIN })
+        let within = match (self.is_unreported, is_queueing) {
+            (true, true) => limit::LISTED_WITHIN,
+            (true, false) => limit::REPORTED_WITHIN,
+            (false, _) => limit::CHANGED_WITHIN,
+        };
+        Some(since + within)
     }
 
     /// What is known of it while no report comes. `unmet`: what the pass that has it is about to change.
@@ -512,16 +517,18 @@ impl Session {
 
     /// When it is to be said next of a unit that no report came.
     pub(crate) fn next_overdue(&self) -> Option<Instant> {
-        self.slots.values().filter_map(|slot| slot.overdue_at()).min()
+        let is_queueing = self.connection.ctx.shared.is_queueing();
+        self.slots.values().filter_map(|slot| slot.overdue_at(is_queueing)).min()
     }
 
     /// The units of which no report came in time, and what is known of them. Each is told once, until there is a report; one of which
     /// nothing is to be told yet is looked at again.
     pub(crate) fn overdue(&mut self, now: Instant) -> Vec<(UnitId, Overdue)> {
+        let is_queueing = self.connection.ctx.shared.is_queueing();
         let view = self.connection.view();
         let mut out = Vec::new();
         for (id, slot) in &mut self.slots {
-            if slot.overdue_at().is_none_or(|at| at > now) {
+            if slot.overdue_at(is_queueing).is_none_or(|at| at > now) {
                 continue;
             }
             let overdue = slot.overdue(&view, view.unmet.get(id));

@@ -1,7 +1,7 @@
 //! What the appliers of a hub share: values that their members have alike, and room for requests at the same time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use client::discovery::Documents;
@@ -39,6 +39,8 @@ pub struct Shared {
     lists: Arc<Semaphore>,
     /// How many turns were given so far.
     turns: AtomicU64,
+    /// How many lists wait for a turn.
+    queued: AtomicUsize,
 }
 
 impl Default for Shared {
@@ -51,6 +53,7 @@ impl Default for Shared {
             spare: Arc::new(Semaphore::new(SPARE_LANES)),
             lists: Arc::new(Semaphore::new(LISTS_MAX)),
             turns: AtomicU64::new(0),
+            queued: AtomicUsize::new(0),
         }
     }
 }
@@ -62,6 +65,22 @@ pub(crate) struct Lanes {
     _spare: Option<OwnedSemaphorePermit>,
 }
 
+/// A list that waits for its turn.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn new(number: &'a AtomicUsize) -> Self {
+        number.fetch_add(1, Ordering::Relaxed);
+        Self(number)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     /// Room for a unit's requests: for one always, and for as many more as are spare, up to `most`. It never waits, so
     /// that no member waits for a slow one.
@@ -71,9 +90,15 @@ impl Shared {
         Lanes { width: 1 + spare.as_ref().map_or(0, OwnedSemaphorePermit::num_permits), _spare: spare }
     }
 
+    /// Do lists wait for their turn? What members have not listed by then is not asked for yet.
+    pub(crate) fn is_queueing(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits until a list may be read, so that a start of the hub does not hold the lists of all members at the same time.
     /// `None` when the others make no progress: it may be read too.
     pub(crate) async fn list_turn(&self) -> Option<OwnedSemaphorePermit> {
+        let _queued = Queued::new(&self.queued);
         let mut turn = std::pin::pin!(Arc::clone(&self.lists).acquire_owned());
         let mut turns = self.turns.load(Ordering::Relaxed);
         loop {

@@ -170,6 +170,8 @@ struct Pass {
     /// Why objects that are no longer desired are still there.
     kept: Vec<WaitingOn>,
     deletions: Option<Deletions>,
+    /// It was counted what is to be deleted.
+    counted: bool,
     /// All objects of these, while they wait.
     going: Vec<Arc<HashedKey>>,
     /// Objects that it wants or has and to which the member gives no rights.
@@ -212,6 +214,7 @@ pub(crate) async fn pass(
         unit,
         kept: Vec::new(),
         deletions: None,
+        counted: false,
         going: Vec::new(),
         outside: KeyMap::default(),
         elsewhere: BTreeSet::new(),

@@ -47,8 +47,9 @@ const LISTS_AT_ONCE: usize = 8;
 /// Most other hubs that are named; a cluster has one or two.
 const HUBS_NAMED_MAX: usize = 3;
 
-/// Longest wait until it is seen that all is gone: a member's garbage collection needs a second or two.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
+/// Longest wait until it is seen that all is gone: a member's garbage collection needs a second or two, and an API server may
+/// believe a token for 10 s after it has looked at it last.
+const GONE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Between two looks: a handful of small requests.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

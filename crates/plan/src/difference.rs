@@ -159,6 +159,8 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             expected: true,
             away: false,
             leaving: false,
+            unweighed: false,
+            granted: false,
             carried_out: 0,
             withheld: loss.withheld,
         }

@@ -141,7 +141,7 @@ pub fn unit(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName
     let is_held = |status: &UnitStatus| status.phase == UnitPhase::Removing && status.reason == reason::BEING_DELETED;
     if is_held(after) && !before.is_some_and(is_held) {
         let note = format!("{member}: it does not leave: {}", after.message);
-        out.push(Event::new(Severity::Warning, reason::BEING_DELETED, "Remove", note));
+        out.push(Event::new(Severity::Normal, reason::BEING_DELETED, "Remove", note));
     }
     let adopted = after.objects.adopted.saturating_sub(before.map_or(0, |before| before.objects.adopted));
     if adopted > 0 && after.phase != UnitPhase::Removing {

@@ -52,6 +52,10 @@ pub struct MemberScope {
     pub away: bool,
     /// The unit is being taken out of it.
     pub leaving: bool,
+    /// Its report did not count what the unit no longer has.
+    pub unweighed: bool,
+    /// Its list was granted, and is not carried out yet.
+    pub granted: bool,
     /// Lists that it carried out at this epoch.
     pub carried_out: u32,
     /// Its list that was held at the last look.
@@ -150,9 +154,12 @@ fn lists_of<'a>(members: &[&'a MemberScope]) -> Lists<'a> {
 fn digest_of(lists: &[(&MemberScope, &Deletions)]) -> Digest {
     let placed = |m: &MemberScope| m.placed.map(|at| at.to_string()).unwrap_or_default();
     let text = |(m, d): &(&MemberScope, &Deletions)| {
-        // A list that comes back after it was carried out is another one.
-        let turn =
-            if waits(d) && m.carried_out > 0 { format!("{}.{}", m.epoch, m.carried_out) } else { m.epoch.to_string() };
+        // A list that comes back after it was carried out is another one. The one that was carried out last is still what it was.
+        let is_over = !waits(d) && !m.granted;
+        let turn = match m.carried_out.saturating_sub(u32::from(is_over)) {
+            0 => m.epoch.to_string(),
+            turn => format!("{}.{turn}", m.epoch),
+        };
         [m.member.to_string(), turn, placed(m), d.digest.to_string()]
     };
     Digest::of_texts(lists.iter().flat_map(text))

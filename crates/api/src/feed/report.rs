@@ -155,6 +155,10 @@ pub struct UnitReport {
     /// no `deletions` says nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unweighed: bool,
+    /// Whether the pass did not come to counting that for another reason: what another unit wants is not known, or something failed
+    /// before. What was counted of the same payload before is the best that is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncounted: bool,
     /// How often a change was reverted, as far as this applier counted; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RevertCount>,

@@ -129,6 +129,7 @@ impl Pass {
             Observed { entry: &entry, inventory, desired, claims, rights, inhabitants, settled, patient, awaits };
         let (plan, report) = prune::plan(&observed);
         drop(view);
+        self.counted = entry.frozen.is_none();
         self.waits_for_others |=
             report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_) | WaitingOn::Occupied(_)));
         self.kept = report.waiting;

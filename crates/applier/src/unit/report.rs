@@ -387,6 +387,7 @@ impl Pass {
             message: summary.message,
             waiting: rows.waiting(&self.kept, self.deletions.as_ref(), self.unit.past.not_ours_at(self.entry.epoch)),
             deletions: self.deletions.clone(),
+            uncounted: !self.counted && !self.is_quick && self.entry.removal.is_none(),
             unweighed: !is_weighed && self.entry.removal.is_none(),
             reverts: self.unit.past.reverts,
             last_drift,

@@ -583,6 +583,8 @@ impl World {
             expected: true,
             away: false,
             leaving: !self.units[unit].0.removal.is_none(),
+            unweighed: false,
+            granted: false,
             carried_out: 0,
             withheld: None,
         };

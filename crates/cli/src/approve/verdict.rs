@@ -23,7 +23,7 @@ pub(super) struct Approved {
 #[derive(Debug)]
 enum Before {
     /// Of deletions that a source causes: at which epoch each member was, and what it was allowed to delete already.
-    Source(BTreeMap<MemberName, (u64, Option<Digest>)>),
+    Source(BTreeMap<MemberName, (u64, Option<Digest>, u32)>),
     /// Of an edit: the members that are kept by this list.
     Edit(BTreeSet<MemberName>),
 }
@@ -62,7 +62,10 @@ impl Approved {
                 // The list was approved earlier already: what is granted is granted by it.
                 let is_ours = digest.is_some() && decision.approved == digest;
                 let granted = move |entry: &MemberDecision| entry.granted.filter(|_| !is_ours);
-                decision.members.iter().map(move |(name, entry)| (name.clone(), (entry.epoch, granted(entry))))
+                decision
+                    .members
+                    .iter()
+                    .map(move |(name, entry)| (name.clone(), (entry.epoch, granted(entry), entry.carried_out)))
             });
             Before::Source(before.collect())
         };
@@ -92,20 +95,28 @@ impl Approved {
     }
 
     /// `None`: no decision says anything of it.
-    fn source(&self, before: &BTreeMap<MemberName, (u64, Option<Digest>)>, slices: &[&DecisionSpec]) -> Option<Heard> {
+    fn source(
+        &self,
+        before: &BTreeMap<MemberName, (u64, Option<Digest>, u32)>,
+        slices: &[&DecisionSpec],
+    ) -> Option<Heard> {
         let says_so = |decision: &&DecisionSpec| self.digest.is_some() && decision.approved == self.digest;
         // Slices are written one by one.
         if slices.iter().any(says_so) && !slices.iter().all(says_so) {
             return Some(Heard::NotYet);
         }
-        // `approved` goes when the last member has begun; what a member may delete stays for as long as the epoch.
+        // `approved` goes when the last member has begun; what a member may delete stays until it is gone, which is counted.
         let granted = slices.iter().flat_map(|decision| &decision.members).filter_map(|(name, entry)| {
-            let (epoch, digest) = before.get(name)?;
+            let (epoch, digest, _) = before.get(name)?;
             let granted = entry.granted.filter(|granted| entry.epoch == *epoch && Some(*granted) != *digest)?;
             Some((name.clone(), (entry.epoch, granted)))
         });
         let granted: BTreeMap<_, _> = granted.collect();
-        let is_heard = !granted.is_empty() || slices.iter().any(says_so);
+        let is_carried_out = |(name, entry): (&MemberName, &MemberDecision)| {
+            before.get(name).is_some_and(|(epoch, _, count)| entry.epoch == *epoch && entry.carried_out > *count)
+        };
+        let is_done = slices.iter().flat_map(|decision| &decision.members).any(is_carried_out);
+        let is_heard = !granted.is_empty() || is_done || slices.iter().any(says_so);
         is_heard.then_some(Heard::Released(Released::Source(granted)))
     }
 

@@ -17,7 +17,7 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, NamespacedName, Store};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
-use model::{HashedKey, MemberName, ObjectKey, Timestamp};
+use model::{Digest, HashedKey, MemberName, ObjectKey, Timestamp};
 use place::Candidate;
 use plan::application::{FleetFacts, SourceFacts, fleet_name, owner_facts, units};
 use plan::fleet::member_of_entry;
@@ -356,7 +356,7 @@ async fn lost_by_absent(
     let units = OnceCell::new();
     let mut gone: BTreeMap<(&UnitId, &String), Vec<Arc<HashedKey>>> = BTreeMap::new();
     let mut payloads: BTreeMap<&str, HashSet<ObjectKey>> = BTreeMap::new();
-    for Unanswered { unit, member, had } in &away {
+    for Unanswered { unit, member, had, held } in &away {
         let (Some(want), Some(earlier)) = (wanted.get(unit), observed.revisions.get(had)) else { continue };
         // It has what it is to have; or what it would lose is stored, for as long as nothing else is wanted.
         if *had == want.name || is_known(observed, want, member) {
@@ -372,6 +372,24 @@ async fn lost_by_absent(
         };
         // The member names in its list what it may delete, and what no other unit has there.
         let (mut keys, _) = rights(member).split(&*keys);
+        if let Some(digest) = held {
+            let key = (unit.clone(), member.clone());
+            let adopted = observed.statuses.get(&key).map(|status| &status.adopted);
+            let is_ours = |key: &Arc<HashedKey>| !adopted.is_some_and(|adopted| adopted.contains(key));
+            let split = |keys: Vec<Arc<HashedKey>>| rights(member).split(&keys).0.into_iter().filter(is_ours).collect();
+            // Of what cannot be told, the member's own list counts on.
+            let Some(waiting) = waiting_since(renderings, observed, earlier, *digest, split).await else { continue };
+            if !payloads.contains_key(&*want.name) {
+                payloads.insert(&want.name, lost::keys_of(renderings, &want.revision).await);
+            }
+            let is_new = |key: &Arc<HashedKey>| !payloads[&*want.name].contains(&***key) && !keys.contains(key);
+            let waiting: Vec<_> = waiting.into_iter().filter(is_new).collect();
+            keys.extend(waiting);
+            if keys.is_empty() {
+                out.insert(key, keys);
+                continue;
+            }
+        }
         if keys.is_empty() {
             continue;
         }
@@ -383,11 +401,33 @@ async fn lost_by_absent(
             }
             keys.retain(|key| !payloads[name].contains(&***key));
         }
-        if !keys.is_empty() {
+        if !keys.is_empty() || held.is_some() {
             out.insert((unit.clone(), member.clone()), keys);
         }
     }
     out
+}
+
+/// The objects of a list that waits in a member since a revision: those that only one of the revisions before had. `split`: what of
+/// these the member may delete.
+async fn waiting_since(
+    renderings: &Renderings,
+    observed: &Observed<'_>,
+    since: &RevisionSpec,
+    digest: Digest,
+    split: impl Fn(Vec<Arc<HashedKey>>) -> Vec<Arc<HashedKey>>,
+) -> Option<Vec<Arc<HashedKey>>> {
+    let is_before = |one: &&RevisionSpec| one.unit == since.unit && one.epoch < since.epoch;
+    let mut earlier: Vec<&RevisionSpec> = observed.revisions.values().filter(is_before).collect();
+    earlier.sort_by_key(|one| std::cmp::Reverse(one.epoch));
+    for one in earlier {
+        let Some(keys) = lost::between(renderings, one, since).await else { continue };
+        let keys = split(keys);
+        if plan::prune::deletions(&keys, 0, false).digest == digest {
+            return Some(keys);
+        }
+    }
+    None
 }
 
 /// Is what a member that does not answer would lose stored already, of what is wanted now?

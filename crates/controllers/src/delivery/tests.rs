@@ -176,6 +176,7 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         waiting: Vec::new(),
         deletions: None,
         unweighed: false,
+        uncounted: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

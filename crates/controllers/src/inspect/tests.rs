@@ -78,6 +78,7 @@ fn report() -> UnitReport {
         waiting: Vec::new(),
         deletions: None,
         unweighed: false,
+        uncounted: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

@@ -182,7 +182,7 @@ fn what_happens_in_a_member_is_said_of_its_unit() {
             json!({"phase": "Removing", "reason": "Removing", "message": "2 objects are left"}),
             json!({"phase": "Removing", "reason": "BeingDeleted", "message": "2 objects are left; ConfigMap n/x is being deleted, and waits for finalizer a/b"}),
             vec![
-                "Warning BeingDeleted: beijing: it does not leave: 2 objects are left; ConfigMap n/x is being deleted, and waits for finalizer a/b",
+                "Normal BeingDeleted: beijing: it does not leave: 2 objects are left; ConfigMap n/x is being deleted, and waits for finalizer a/b",
             ],
         ),
         (

@@ -23,6 +23,8 @@ fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
         expected: true,
         away: false,
         leaving: false,
+        unweighed: false,
+        granted: false,
         carried_out: 0,
         withheld: None,
     }

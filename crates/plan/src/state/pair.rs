@@ -32,7 +32,9 @@ pub fn is_kept_there(status: &UnitStatus) -> bool {
 /// The same, or has it been on its way out for so long, and waits for nothing that is known, that somebody should look?
 pub fn hangs(status: &UnitStatus, now: Timestamp) -> bool {
     let age = now.as_second() - status.since.as_second();
-    is_kept_there(status) || leaves(status) && status.waiting.is_empty() && age >= LEAVES_WITHIN_SECS
+    // Volumes, load balancers and definitions have finalizers that take a moment.
+    let is_known = !status.waiting.is_empty() && status.reason != reason::BEING_DELETED;
+    stuck(status).is_some() || leaves(status) && !is_known && age >= LEAVES_WITHIN_SECS
 }
 
 /// Is it on its way out, and waits for no approval?

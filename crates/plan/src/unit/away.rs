@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, RevisionSpec, UnitId};
-use model::{HashedKey, MemberName};
+use model::{Digest, HashedKey, MemberName};
 
 use super::decide::choose;
-use super::held::report_at;
+use super::held::{report_at, waiting};
 use super::{Observed, Placement, Rendered, UnitSpec, Wanted};
 use crate::prune;
 
@@ -25,6 +25,8 @@ pub struct Unanswered {
     pub member: MemberName,
     /// Name of the Revision that it ran last.
     pub had: String,
+    /// Digest of its list of deletions that waits since.
+    pub held: Option<Digest>,
 }
 
 /// The members of which it is to be found out what they would delete: those that do not answer. Asked after everything is
@@ -43,7 +45,8 @@ pub fn unanswered(observed: &Observed<'_>) -> Vec<Unanswered> {
                 let Some(status) = observed.statuses.get(&(unit.clone(), member.clone())) else { continue };
                 if observed.revisions.contains_key(&status.revision) {
                     let (unit, member, had) = (unit.clone(), member.clone(), status.revision.clone());
-                    out.push(Unanswered { unit, member, had });
+                    let held = waiting(status).map(|list| list.digest);
+                    out.push(Unanswered { unit, member, had, held });
                 }
             }
         }
@@ -101,7 +104,11 @@ pub(super) fn expected(
             let is_ours = |lost: &&Arc<HashedKey>| !adopted.is_some_and(|adopted| adopted.contains(lost));
             let lost: Vec<_> = observed.lost.get(&key)?.iter().filter(is_ours).cloned().collect();
             let approved = before.and_then(|(_, known)| known.shown()).unwrap_or_default();
-            describe(&lost, desired, &approved).map(Box::new)
+            // Of what waited there nothing may be left to delete: that is known, and nothing waits any more.
+            let waited = observed.statuses.get(&key).and_then(waiting).is_some();
+            describe(&lost, desired, &approved)
+                .filter(|known| waited || known.objects.len() + known.approved.len() > 0)
+                .map(Box::new)
         }
     }
 }
@@ -109,7 +116,7 @@ pub(super) fn expected(
 /// Describes what a member would delete. What was approved at an earlier epoch stays approved, since the member has not been asked
 /// since, and is not in the list.
 fn describe(lost: &[Arc<HashedKey>], desired: usize, approved: &ObjectSet) -> Option<ExpectedDeletions> {
-    if lost.is_empty() || lost.len() > ExpectedDeletions::OBJECTS_MAX {
+    if lost.len() > ExpectedDeletions::OBJECTS_MAX {
         return None;
     }
     let (before, new): (Vec<_>, Vec<_>) = lost.iter().cloned().partition(|key| approved.contains(key));

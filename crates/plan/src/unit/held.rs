@@ -31,9 +31,12 @@ pub fn scopes<'a>(
         }
         let (expected, is_asked) = (entry.expected.as_deref(), reports(member));
         let expected = expected.filter(|_| current.is_none() && !leaving && !is_kept);
-        let desired = current.map(|s| s.objects.desired).or(expected.map(|e| e.desired)).unwrap_or_default();
         let unanswered = current.is_none() && !is_asked && !leaving && !is_kept;
         let carried = status.as_ref().filter(|_| unanswered).and_then(|status| carried(status, entry));
+        let desired = current.map(|s| s.objects.desired).or(expected.map(|e| e.desired));
+        // What the new revision has is not known then; that it has nothing is not likely.
+        let desired = desired.or(status.as_ref().filter(|_| carried.is_some()).map(|s| s.objects.desired));
+        let desired = desired.unwrap_or_default();
         let mut report = current.map(|s| s.held.clone()).or(expected.map(of_expected)).or(carried.cloned().map(Some));
         if let Some(Some(list)) = &mut report {
             note_grant(list, entry, !is_asked || expected.is_some());
@@ -48,6 +51,8 @@ pub fn scopes<'a>(
             expected: is_asked,
             away: !is_asked,
             leaving,
+            unweighed: status.as_ref().is_some_and(|status| status.epoch == entry.epoch && status.unweighed),
+            granted: entry.granted.is_some(),
             carried_out: entry.carried_out,
             withheld: entry.withheld,
         };
@@ -62,10 +67,15 @@ pub fn scopes<'a>(
     all.filter_map(scope).collect()
 }
 
+/// The list of deletions that a member said last waits there.
+pub(super) fn waiting(status: &UnitStatus) -> Option<&Deletions> {
+    status.held.as_ref().filter(|list| list.state == DeletionState::Waiting && list.count > 0)
+}
+
 /// The list of a member that stopped answering while its list was held, and whose unit has another revision since: what waited
 /// there waits still. Where it is known what the new revision adds, `expected` has both.
 pub fn carried<'a>(status: &'a UnitStatus, entry: &MemberDecision) -> Option<&'a Deletions> {
-    let list = status.held.as_ref().filter(|list| list.state == DeletionState::Waiting && list.count > 0)?;
+    let list = waiting(status)?;
     (status.epoch < entry.epoch && entry.expected.is_none()).then_some(list)
 }
 

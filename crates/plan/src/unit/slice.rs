@@ -213,7 +213,7 @@ fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeM
     }
     let held: BTreeMap<&MemberName, u32> =
         report.held.iter().flat_map(|held| &held.members).map(|(member, count, _)| (member, *count)).collect();
-    for scope in scopes.iter().filter(|scope| scope.report.is_some()) {
+    for scope in scopes.iter().filter(|scope| scope.report.is_some() && !scope.unweighed) {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&scope.member));
         if let Some(entry) = entry {
             let count = held.get(&scope.member);

@@ -521,6 +521,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         waiting: Vec::new(),
         deletions: None,
         unweighed: false,
+        uncounted: false,
         reverts: None,
         last_drift: None,
         details: Vec::new(),

@@ -36,12 +36,29 @@ pub(super) fn trigger(
     if before.explanation.is_some() && flags(before) != flags(after) {
         return edit(observed, "prune, suspend, force or kurator.dev/adopt was changed");
     }
+    if let Some(known) = before.trigger.clone().filter(|_| is_only_noted(before, after)) {
+        return known;
+    }
     held(observed, before, after)
         .or_else(|| members(observed, before, after))
         .or_else(|| away(before, after))
         .or_else(|| granted(observed, before, after))
         .or_else(|| resolution(before, after))
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
+}
+
+/// Is all that is new that lists are held, or were carried out? What made the decision is what it was.
+fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
+    let mut noted = after.clone();
+    for (member, entry) in &mut noted.members {
+        let Some(was) = before.members.get(member) else { return false };
+        if entry.carried_out > was.carried_out {
+            (entry.granted, entry.expected) = (was.granted, was.expected.clone());
+        }
+        (entry.withheld, entry.carried_out) = (was.withheld, was.carried_out);
+    }
+    noted.trigger.clone_from(&before.trigger);
+    noted == *before
 }
 
 /// Members that are other clusters than those for which it was decided before.

@@ -326,3 +326,55 @@ fn a_report_of_when_nothing_was_to_be_deleted_says_nothing_of_what_is() {
         assert_eq!(held(&world).map(|held| held.count), Some(24));
     }
 }
+
+#[test]
+fn what_is_held_stays_held_while_it_is_not_asked_for() {
+    for change in [
+        (|unit: &mut UnitSpec, on| unit.prune = !on) as fn(&mut UnitSpec, bool),
+        |unit, on| unit.suspend = on,
+        |unit, on| unit.frozen = on.then(|| WaitingOn::new(Missing::Member, "the fleet is gone")),
+    ] {
+        let mut world = World::new(&["a", "b"]);
+        world.step();
+        waits(&mut world, &["a", "b"], &MANY[..7]);
+        assert_eq!(held(&world).map(|held| held.count), Some(14));
+        change(&mut world.units[0], true);
+        world.step();
+        for member in ["a", "b"] {
+            world.report(member, UnitPhase::Applied, None);
+            world.statuses.get_mut(&(world.owner.unit(None), name(member))).unwrap().unweighed = true;
+        }
+        world.step();
+        world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
+        change(&mut world.units[0], false);
+        world.step();
+        waits(&mut world, &["a"], &MANY[..7]);
+        assert_eq!(world.entry("a").granted, None);
+    }
+}
+
+#[test]
+fn a_list_within_the_budget_is_not_held_for_its_member_being_away() {
+    let mut world = World::new(&["a"]);
+    world.step();
+    waits(&mut world, &["a"], &MANY[..3]);
+    assert_eq!(held(&world), None);
+    world.members.insert(name("a"), MemberFacts::new(Reach::Unknown));
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.step();
+    assert_eq!(held(&world), None);
+}
+
+#[test]
+fn a_commit_that_is_taken_back_is_held_no_longer_where_its_member_is_away() {
+    let mut world = World::new(&["a"]);
+    world.step();
+    waits(&mut world, &["a"], &MANY);
+    assert_eq!(held(&world).map(|held| held.count), Some(12));
+    world.members.insert(name("a"), MemberFacts::new(Reach::Unknown));
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.lost.insert((world.owner.unit(None), name("a")), Vec::new());
+    world.step();
+    assert_eq!(held(&world), None);
+    assert!(world.step().is_settled());
+}

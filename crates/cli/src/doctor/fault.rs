@@ -392,6 +392,7 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Unit, "ServerError", "see the member's own sentence above; it is tried again"),
     warning(Unit, "Unavailable", "see the aggregated API or webhook of {member} that is named"),
     warning(Unit, "BadAnswer", "see what answers at the address of {member}: a proxy before it, say"),
+    warning(Unit, "NotAnswered", "see whether {member}, or a webhook there, is slow or hangs; it is tried again"),
     warning(Unit, "NotVisible", "let the member's credential list that kind"),
     warning(
         Unit,

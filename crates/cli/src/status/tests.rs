@@ -765,7 +765,7 @@ fn what_hangs_on_its_way_out_of_a_member_is_a_problem_though_its_application_is_
         text(&overview::problem_lines(&World::new(Scope::All, lists), now(), false, usize::MAX))
     };
     let (now_, before) = (now().to_string(), "2025-01-01T00:00:00Z");
-    let page = said("BeingDeleted", held, &now_, vec![]);
+    let page = said("BeingDeleted", held, before, vec![]);
     assert!(
         page.contains("app/shop/large in beijing") && page.contains("BeingDeleted") && page.contains(held),
         "{page}"
@@ -781,6 +781,6 @@ fn what_hangs_on_its_way_out_of_a_member_is_a_problem_though_its_application_is_
         "Deleting",
         &format!("it is being taken out of its members: beijing; beijing: {held}"),
     )];
-    let page = said("BeingDeleted", held, &now_, vec![shop(&leaving, 0, json!([]))]);
+    let page = said("BeingDeleted", held, before, vec![shop(&leaving, 0, json!([]))]);
     assert_eq!(page.matches(held).count(), 1, "{page}");
 }

@@ -9,7 +9,7 @@ use api::reason;
 use kube::ResourceExt;
 use model::Timestamp;
 use plan::reach::{MemberFacts, reach};
-use plan::report::RECORD_LOST;
+use plan::report::{NOT_ANSWERED, RECORD_LOST};
 use plan::state::{Pair, State};
 
 use super::super::fault::{self, Names, Place, Severity};
@@ -175,7 +175,10 @@ fn broken(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Opt
         UnitPhase::Failed => true,
         UnitPhase::Applied => [reason::CONTESTED, RECORD_LOST].contains(&status.reason.as_str()),
         UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => {
-            long || [reason::CONTESTED, reason::BEING_DELETED].contains(&status.reason.as_str())
+            // What leaves has been looked at above: a finalizer takes its moment.
+            let is_leaving = status.phase == UnitPhase::Removing;
+            let at_once = [reason::CONTESTED, reason::BEING_DELETED, NOT_ANSWERED];
+            long || !is_leaving && at_once.contains(&status.reason.as_str())
         }
         UnitPhase::DeletionsHeld | UnitPhase::Suspended | UnitPhase::Removed | UnitPhase::Unknown => false,
     };

@@ -589,8 +589,7 @@ impl World {
             withheld: None,
         };
         let (plan, said) = guard::plan(&[scope], approved);
-        if let Some((_, digest)) = plan.grants.first() {
-            let digest = *digest;
+        if let Some(digest) = plan.grants.first().map(|(_, digest)| *digest) {
             self.change(unit, |entry| entry.approved = Some(digest));
         }
         said

@@ -60,7 +60,7 @@ impl Inspector {
         for decision in self.stores.decisions.by_index(MEMBER, member.as_str()) {
             let other = decision.spec.unit.clone();
             let Some(entry) = decision.spec.members.get(member).filter(|_| other != *unit) else { continue };
-            let takes = self.takes(&other, entry);
+            let takes = self.takes_along(&other, entry);
             if matches!(takes, Takes::Nothing) {
                 continue;
             }
@@ -122,11 +122,11 @@ impl Inspector {
     fn takes_from(&self, unit: &UnitId, member: &MemberName) -> Takes {
         let decisions = self.stores.decisions_of(unit);
         let entry = decisions.iter().find_map(|decision| decision.spec.members.get(member));
-        entry.map_or(Takes::Nothing, |entry| self.takes(unit, entry))
+        entry.map_or(Takes::Nothing, |entry| self.takes_along(unit, entry))
     }
 
     /// What a unit may take along from a member that it leaves.
-    fn takes(&self, unit: &UnitId, entry: &MemberDecision) -> Takes {
+    fn takes_along(&self, unit: &UnitId, entry: &MemberDecision) -> Takes {
         let shown = || entry.leaving.as_ref().and_then(|leaving| leaving.shown.clone());
         match entry.removal {
             Removal::Prune => match shown() {

@@ -136,7 +136,7 @@ pub(super) fn edits(
 }
 
 /// What was shown of an approved list. `None`: the approval names a digest alone, and what is there goes. While a list goes slice by
-/// slice its annotation may be written anew: of the rest nothing is known to be shown then.
+/// slice its annotation may be replaced: of the rest nothing is known to be shown then.
 fn shown(observed: &Observed<'_>, unit: &UnitId, digest: Digest) -> Option<ShownList> {
     let said = observed.facts.shown.iter().find(|list| list.digest == digest).cloned();
     let is_bound = || {

@@ -62,7 +62,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
 /// The deletions that wait, or were released. An applier that waits for a phase of the same payload has not come to them: its list is
 /// the one that it had before somebody deleted an object.
 fn held(report: &UnitReport, before: Option<&UnitStatus>) -> Option<Deletions> {
-    let is_asked = !(report.uncounted && !report.unweighed);
+    let is_asked = !report.uncounted || report.unweighed;
     let has_come = is_asked && !matches!(report.phase, UnitPhase::Pending | UnitPhase::Waiting);
     let same = before.filter(|before| !has_come && asks_the_same(report, before));
     report.deletions.clone().or_else(|| same.and_then(|before| before.held.clone()))

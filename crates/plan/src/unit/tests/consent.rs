@@ -121,7 +121,7 @@ fn what_is_approved_of_an_edit_goes_with_the_objects_that_were_shown_and_no_othe
     }
 }
 
-/// The hub ends between two slices, and the annotation is written anew before it is started again.
+/// The hub ends between two slices, and the annotation is replaced before it is started again.
 #[test]
 fn the_rest_of_a_list_that_goes_in_parts_is_bound_as_its_first_part_is() {
     let mut world = placed();

@@ -189,7 +189,7 @@ pub struct NotDeleted<'a> {
     pub why: &'a str,
 }
 
-/// What stays by a note of [`unit`], and the member in which it stays; `None` of another note.
+/// What stays by a note of [`unit()`], and the member in which it stays; `None` of another note.
 pub fn not_deleted(note: &str) -> Option<(&str, Vec<NotDeleted<'_>>)> {
     let (member, objects) = note.split_once(NOT_DELETED)?;
     let all = objects.split("); ").filter_map(|one| one.split_once(" ("));

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http::{Extensions, Method, Request, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -160,7 +161,12 @@ pub(crate) async fn send(proof: &Arc<Proof>, transport: &Transport, ask: Ask) ->
         tokio::select! {
             biased;
             () = turned_away.notified() => {}
-            answer = transport.send(request) => return answer.map_err(Error::transport),
+            answer = transport.send(request) => {
+                // Another thread may turn it away after the look above: the refused body is then the answer's error.
+                if answer.is_ok() || turned_away.notified().now_or_never().is_none() {
+                    return answer.map_err(Error::transport);
+                }
+            }
         }
         proof.ask_again(transport).await?;
     }

@@ -67,7 +67,6 @@ fn of_member(error: &client::Error) -> String {
             "another cluster answers at the member's address since a connection was lost: its kube-system namespace has UID \
              {found}, not {expected}; nothing was written to it"
         ),
-        client::Error::Unproven => format!("the member cannot be reached: {error}"),
         client::Error::Unavailable(inner) => format!("{}; {REST_ANSWERS}", of_member(inner)),
         client::Error::TooLarge { max, of } => format!("the member's answer is larger than {max} {of}"),
         client::Error::Endless { max, of } => format!("the member's list does not end: it has more than {max} {of}"),

@@ -22,7 +22,7 @@ use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};
 use crate::failure::Error;
 use crate::json;
 use crate::limit::{self, Limits};
-use crate::proof::{self, Proof};
+use crate::proof::{self, Insist};
 use crate::raw::Raw;
 use crate::resource::{Resource, Target, encode};
 use crate::transport::{Switch, Transport};
@@ -163,19 +163,19 @@ impl Api {
     }
 
     /// Asks which cluster answers, by the UID of its kube-system namespace (empty where there is none). With it comes the same
-    /// client, which insists on that cluster: what it asks over a new connection begins with this question, and it writes nothing
-    /// over a connection of which that is not known. A client whose connections cannot be told from each other insists on nothing.
+    /// client, which insists on that cluster: a new connection is asked this first, and carries nothing else if it leads elsewhere. A
+    /// client that does not make its connections itself insists on nothing.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn identified(&self) -> Result<(String, Self), Error> {
         let (asked, limits) = (proof::ask_identity(&self.transport, self.limits.object_bytes), &self.limits);
-        let (uid, connection) = match exchange::within(limits.request, asked).await {
-            Ok(found) => found,
+        let uid = match exchange::within(limits.request, asked).await {
+            Ok(uid) => uid,
             Err(error) => return Err(self.judge(error).await),
         };
-        let proof = Proof::new(uid.clone(), connection, limits.object_bytes);
-        Ok((uid, Self { transport: self.transport.insisting(Arc::new(proof)), ..self.clone() }))
+        let insist = Insist::new(&uid, limits.object_bytes);
+        Ok((uid, Self { transport: self.transport.insisting(insist), ..self.clone() }))
     }
 
     /// How its requests reach the server.

@@ -4,7 +4,9 @@
 //! (its pool has no timer), and speak HTTP/1.1 only: one connection for each watch and for each request in flight. With
 //! HTTP/2 a member costs one connection, whatever is asked of it.
 
-mod number;
+mod connections;
+mod http1;
+mod http2;
 mod resolver;
 mod session;
 #[cfg(test)]
@@ -13,34 +15,24 @@ mod tunnel;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Uri};
-use http_body_util::BodyExt as _;
-use http_body_util::combinators::UnsyncBoxBody;
+use http::Uri;
 use hyper::rt::{Read, Write};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
-use hyper_timeout::TimeoutConnector;
-use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
-use kube::client::{Body, ConfigExt as _};
+use kube::client::ConfigExt as _;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::limit;
-use crate::proof;
 use crate::transport::Transport;
-use number::Numbering;
+use connections::Connections;
 use resolver::NamedResolver;
 use session::LastSession;
 use tunnel::Through;
-
-/// A body of one pointer. A connection keeps room for 64 requests, however few there are: two blocks of its queue.
-pub(crate) type SmallBody = UnsyncBoxBody<Bytes, kube::Error>;
 
 /// Makes the way to the server of a configuration, through its proxy if it has one. Nothing is connected yet.
 ///
@@ -71,35 +63,20 @@ pub(crate) fn connect(config: &Config) -> Result<Transport, BoxError> {
 /// The way to the server over connections that `sockets` makes.
 fn over<C>(config: &Config, tls: ClientConfig, sockets: C) -> Result<Transport, BoxError>
 where
-    C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+    C: Service<Uri, Error: Into<BoxError>, Future: Send + 'static> + Clone + Send + Sync + 'static,
     C::Response: Connection + Read + Write + Send + Unpin + 'static,
 {
     let mut secured = HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
     if let Some(name) = &config.tls_server_name {
         secured = secured.with_server_name_resolver(FixedServerNameResolver::new(name.clone().try_into()?));
     }
-    let mut connector = TimeoutConnector::new(secured.enable_all_versions().wrap_connector(sockets));
-    connector.set_connect_timeout(Some(limit::CONNECT_TIMEOUT));
-    connector.set_read_timeout(Some(limit::READ_TIMEOUT));
-    connector.set_write_timeout(Some(limit::READ_TIMEOUT));
-    let connector = Numbering::new(connector);
-    let connections: legacy::Client<_, SmallBody> = legacy::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(limit::IDLE_TIMEOUT)
-        .pool_max_idle_per_host(limit::IDLE_CONNECTIONS_MAX)
-        .http2_initial_stream_window_size(limit::STREAM_BYTES_MAX)
-        .http2_initial_connection_window_size(limit::CONNECTION_BYTES_MAX)
-        .http2_keep_alive_interval(limit::PING_INTERVAL)
-        .http2_keep_alive_timeout(limit::PING_TIMEOUT)
-        .http2_keep_alive_while_idle(true)
-        .build(connector);
+    let connections =
+        Connections::new(secured.enable_all_versions().wrap_connector(sockets), config.cluster_url.clone());
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
-        .map_request(|request: Request<Body>| proof::guarded(request.map(|body| body.boxed_unsync())))
         .service(connections);
-    Ok(Transport::numbering(service))
+    Ok(Transport::new(service))
 }

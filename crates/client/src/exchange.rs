@@ -10,7 +10,6 @@ use kube::client::Body;
 
 use crate::failure::Error;
 use crate::limit;
-use crate::proof;
 use crate::transport::{AnswerBody, Transport};
 
 /// Accept header for whole objects.
@@ -65,11 +64,7 @@ pub(crate) fn request(ask: Ask) -> Result<Request<Body>, Error> {
 
 /// Sends a request and reads the head of the answer; a failure is read to its end. The caller sets the deadline.
 pub(crate) async fn open(transport: &Transport, ask: Ask) -> Result<(StatusCode, AnswerBody), Error> {
-    let answer = match transport.proof() {
-        // Boxed: requests of other clients have no room for it.
-        Some(proof) => Box::pin(proof::send(proof, transport, ask)).await?,
-        None => transport.send(request(ask)?).await.map_err(Error::transport)?,
-    };
+    let answer = transport.send(request(ask)?).await.map_err(Error::transport)?;
     let answer = succeeded(answer).await?;
     Ok((answer.status(), answer.into_body()))
 }

@@ -59,10 +59,6 @@ pub enum Error {
         /// The UID that answers.
         found: String,
     },
-    /// No connection came about of which it is known that it leads to the cluster that the client insists on: nothing was
-    /// written.
-    #[error("no connection leads to the same cluster for long enough")]
-    Unproven,
     /// The answer is larger than what is read.
     #[error("the answer is larger than {max} {of}")]
     TooLarge {
@@ -131,8 +127,15 @@ impl Error {
         }
     }
 
-    /// A failure below HTTP.
+    /// A failure below HTTP, or what was found out about the connection before it was used.
     pub(crate) fn transport(error: kube::Error) -> Self {
+        let error = match error {
+            kube::Error::Service(error) => match error.downcast::<Self>() {
+                Ok(ours) => return *ours,
+                Err(error) => kube::Error::Service(error),
+            },
+            error => error,
+        };
         if let kube::Error::Api(status) = &error {
             let (reason, message) = (words(&status.reason), words(&status.message));
             return Self::Refused { code: status.code, reason, message, fields: Vec::new() };
@@ -161,7 +164,7 @@ impl Error {
             Self::Refused { code: 401 | 502..=504, .. } | Self::Transport { .. } | Self::Deadline(_) => {
                 Class::Unreachable
             }
-            Self::OtherCluster { .. } | Self::Unproven => Class::Unreachable,
+            Self::OtherCluster { .. } => Class::Unreachable,
             Self::Refused { code: 408 | 429, .. } => Class::Retry,
             Self::Refused { code: 400..=499, .. } | Self::NoKind { .. } => Class::AwaitChange,
             Self::Refused { .. }
@@ -183,7 +186,6 @@ impl Error {
             Self::Transport { .. } => "Unreachable",
             Self::Deadline(_) => "Timeout",
             Self::OtherCluster { .. } => "OtherCluster",
-            Self::Unproven => "Unreachable",
             Self::Unavailable(_) => "Unavailable",
             Self::TooLarge { .. }
             | Self::Endless { .. }
@@ -233,12 +235,21 @@ impl Error {
         matches!(self, Self::Deadline(_) | Self::Refused { code: 502..=504, .. })
     }
 
+    /// Did no answer come until a deadline?
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::Deadline(_) => true,
+            Self::Unavailable(inner) => inner.is_silence(),
+            _ => false,
+        }
+    }
+
     /// Is it unknown whether a write was carried out?
     pub fn is_ambiguous(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !matches!(code, 400..=407 | 409..=499),
             Self::Unavailable(inner) => inner.is_ambiguous(),
-            Self::NoKind { .. } | Self::Request(_) | Self::OtherCluster { .. } | Self::Unproven => false,
+            Self::NoKind { .. } | Self::Request(_) | Self::OtherCluster { .. } => false,
             _ => true,
         }
     }

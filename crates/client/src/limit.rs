@@ -6,18 +6,15 @@ use std::time::Duration;
 /// needs longer is treated as not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest silence on an open connection. Watches get a bookmark each minute, so 90 s without a byte is a dead peer.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(90);
-
-/// How long an unused connection is kept. Probes come more often, so the one that they use stays; those that a burst of
-/// requests over HTTP/1.1 opened go: each costs about 50 KiB.
+/// How long an unused connection with HTTP/1.1 is kept. Probes come more often, so the one that they use stays; those that a
+/// burst of requests opened go with the next one: each costs about 50 KiB.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Unused connections that are kept to a server that speaks HTTP/1.1 only: one for probes, one for what is delivered.
 pub const IDLE_CONNECTIONS_MAX: usize = 2;
 
-/// Silence on a connection after which HTTP/2 asks whether the peer is there. Longer than the pause between two probes
-/// of a member, so that those that answer are not asked twice.
+/// Silence on a connection after which HTTP/2 asks whether the peer is there. Longer than the pause between two probes of a
+/// member, so that those that answer are not asked twice. A connection on which nobody waits for an answer is closed then.
 pub const PING_INTERVAL: Duration = Duration::from_secs(12);
 
 /// Longest wait for the answer to that. With [`PING_INTERVAL`] a connection that died is replaced within 16 s: until
@@ -38,6 +35,17 @@ pub const STREAM_BYTES_MAX: u32 = 1024 * 1024;
 
 /// The same of all answers on a connection. A watch that is not read must not hold up the others: eight of them may wait.
 pub const CONNECTION_BYTES_MAX: u32 = 8 * STREAM_BYTES_MAX;
+
+/// Connections that one request tries: the unused ones that are kept, which their server may have closed, and two new ones. A
+/// server that closes those right after they were made is not served by more.
+pub const CONNECTIONS_TRIED_MAX: usize = IDLE_CONNECTIONS_MAX + 2;
+
+/// Requests that a connection takes before its peer has said how many it allows: the least that a peer should allow (RFC
+/// 9113, section 6.5.2), and what kube-apiserver allows.
+pub const FIRST_STREAMS_MAX: usize = 100;
+
+/// Largest head of an answer, in bytes. Those of API servers are below 2 KiB.
+pub const HEAD_BYTES_MAX: u32 = 16 * 1024;
 
 /// Longest time for one request that is not a watch. A kube-apiserver gives up after 60 s; webhooks time out after 10 s
 /// by default, and a request may pass two of them.
@@ -115,13 +123,18 @@ pub const WATCH_LIFE: Duration = Duration::from_secs(570);
 pub const WATCH_GRACE: Duration = Duration::from_secs(20);
 
 /// Longest silence of a watch before it is opened again from where it was. Bookmarks come each minute.
-pub const WATCH_SILENCE: Duration = READ_TIMEOUT;
+pub const WATCH_SILENCE: Duration = Duration::from_secs(90);
 
 /// A watch that ends sooner than this is followed by a pause: a server that ends watches at once is not asked in a tight
 /// loop.
 pub const WATCH_LEAST: Duration = Duration::from_secs(1);
 
-/// Failures of a watch in a row before it is said: one lost connection is no outage.
+/// Longest wait for the head of a watch. API servers send it before anything happens; while it does not come nobody sees what
+/// the watch is about, so that it must be said before anything that is broken may look well for 15 s.
+pub const WATCH_OPEN_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Failures of a watch in a row before it is said: one lost connection is no outage. No answer within a deadline is said at
+/// once.
 pub const WATCH_FAILURES_MAX: u32 = 2;
 
 /// Lines a second that a watch may say for long. So many changes of one kind are more than an API server stores; to read

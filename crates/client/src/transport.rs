@@ -15,7 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
 use tower::{BoxError, Service, ServiceExt as _};
 
-use crate::proof::Proof;
+use crate::proof::Insist;
 
 /// The body of an answer: its bytes as they come.
 pub type AnswerBody = UnsyncBoxBody<Bytes, kube::Error>;
@@ -24,8 +24,8 @@ pub type AnswerBody = UnsyncBoxBody<Bytes, kube::Error>;
 #[derive(Clone)]
 pub struct Transport {
     route: Arc<dyn Route>,
-    /// The cluster that it insists on.
-    proof: Option<Arc<Proof>>,
+    /// The cluster that it insists on, where it makes its connections itself.
+    insist: Option<Insist>,
 }
 
 impl std::fmt::Debug for Transport {
@@ -36,11 +36,10 @@ impl std::fmt::Debug for Transport {
 
 impl Transport {
     fn of(route: impl Route + 'static) -> Self {
-        Self { route: Arc::new(route), proof: None }
+        Self { route: Arc::new(route), insist: None }
     }
 
     /// Sends through a service, which is cloned for each request: a clone must be a handle.
-    #[cfg(test)]
     pub(crate) fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
@@ -50,30 +49,12 @@ impl Transport {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self::of(Direct { service, numbers_connections: false })
-    }
-
-    /// The same, of a service that numbers its connections, and lets no request through that insists on others.
-    pub(crate) fn numbering<S, B>(service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        Self::of(Direct { service, numbers_connections: true })
+        Self::of(Direct { service })
     }
 
     /// The same, which insists on one cluster.
-    pub(crate) fn insisting(&self, proof: Arc<Proof>) -> Self {
-        Self { route: Arc::clone(&self.route), proof: Some(proof) }
-    }
-
-    /// The cluster that it insists on, as far as it can tell connections from each other.
-    pub(crate) fn proof(&self) -> Option<&Arc<Proof>> {
-        self.proof.as_ref().filter(|_| self.route.numbers_connections())
+    pub(crate) fn insisting(&self, insist: Insist) -> Self {
+        Self { route: Arc::clone(&self.route), insist: Some(insist) }
     }
 
     /// Sends a request and reads the head of the answer. The caller sets the deadline.
@@ -81,7 +62,10 @@ impl Transport {
     /// # Errors
     /// No answer came; one that is a refusal is no error here.
     // No `async fn`: who awaits that has room for the request, which is in the future of the way already.
-    pub fn send(&self, request: Request<Body>) -> Answering {
+    pub fn send(&self, mut request: Request<Body>) -> Answering {
+        if let Some(insist) = &self.insist {
+            request.extensions_mut().insert(insist.clone());
+        }
         self.route.send(request)
     }
 }
@@ -98,11 +82,6 @@ pub type Answering = BoxFuture<'static, Result<Response<AnswerBody>, kube::Error
 trait Route: Send + Sync {
     /// The future keeps the way there: a switch may be turned meanwhile.
     fn send(&self, request: Request<Body>) -> Answering;
-
-    /// Does an answer bear the number of its connection?
-    fn numbers_connections(&self) -> bool {
-        false
-    }
 }
 
 impl Route for kube::Client {
@@ -143,15 +122,10 @@ impl Route for Switch {
     fn send(&self, request: Request<Body>) -> Answering {
         self.0.read().unwrap_or_else(PoisonError::into_inner).send(request)
     }
-
-    fn numbers_connections(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).route.numbers_connections()
-    }
 }
 
 struct Direct<S> {
     service: S,
-    numbers_connections: bool,
 }
 
 impl<S, B> Route for Direct<S>
@@ -170,14 +144,10 @@ where
         };
         self.service.clone().oneshot(request).map(answered).boxed()
     }
-
-    fn numbers_connections(&self) -> bool {
-        self.numbers_connections
-    }
 }
 
 /// An error of the client library's layers stays what it is.
-fn sort(error: BoxError) -> kube::Error {
+pub(crate) fn sort(error: BoxError) -> kube::Error {
     match error.downcast::<kube::Error>() {
         Ok(error) => *error,
         Err(error) => kube::Error::Service(error),

@@ -1,10 +1,12 @@
 //! Real sockets: an address that leads to another cluster.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU16, AtomicUsize};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::{Method, Request};
 use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -21,8 +23,8 @@ use crate::{Api, Credential, Document, Trust};
 /// What a cluster was asked.
 #[derive(Default)]
 struct Asked {
-    /// Writes whose body came as a whole.
     writes: AtomicUsize,
+    reads: AtomicUsize,
     identity: AtomicUsize,
 }
 
@@ -49,33 +51,45 @@ async fn answer(
     asked: Arc<Asked>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let is_whole = body.collect().await.is_ok();
-    let said = if head.uri.path().ends_with("/kube-system") {
-        asked.identity.fetch_add(1, Ordering::SeqCst);
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": uid}})
-    } else {
-        let is_write = head.method != Method::GET && is_whole;
-        asked.writes.fetch_add(usize::from(is_write), Ordering::SeqCst);
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n", "uid": "u"}})
+    body.collect().await.unwrap();
+    let counter = match head.method {
+        _ if head.uri.path().ends_with("/kube-system") => &asked.identity,
+        Method::GET => &asked.reads,
+        _ => &asked.writes,
     };
-    Ok(Response::new(Full::from(said.to_string())))
+    counter.fetch_add(1, Ordering::SeqCst);
+    let (code, said) = if head.uri.path().ends_with("/kube-system") {
+        (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": uid}}))
+    } else if head.uri.path().ends_with(ABSENT) {
+        (404, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}))
+    } else {
+        let metadata = json!({"name": "c", "namespace": "n", "uid": "u"});
+        (200, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}))
+    };
+    Ok(Response::builder().status(code).body(Full::from(said.to_string())).unwrap())
 }
 
 /// An address that leads to one cluster after the other.
 struct Address {
     port: u16,
-    to: Arc<AtomicU16>,
+    /// Where connections lead, one after the other, and from the first one again.
+    to: Arc<Mutex<Vec<u16>>>,
     cut: watch::Sender<()>,
 }
 
 impl Address {
     async fn leading_to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (cut, to) = (watch::channel(()).0, Arc::new(AtomicU16::new(port)));
+        let (cut, to) = (watch::channel(()).0, Arc::new(Mutex::new(vec![port])));
         let address = Self { port: listener.local_addr().unwrap().port(), to: to.clone(), cut: cut.clone() };
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let (port, mut cut) = (to.load(Ordering::SeqCst), cut.subscribe());
+                let mut cut = cut.subscribe();
+                let port = {
+                    let mut to = to.lock().unwrap();
+                    to.rotate_left(1);
+                    *to.last().unwrap()
+                };
                 tokio::spawn(async move {
                     let mut there = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
                     tokio::select! {
@@ -90,7 +104,11 @@ impl Address {
 
     /// Moves, and breaks the connections that there are.
     fn lead_to(&self, port: u16) {
-        self.to.store(port, Ordering::SeqCst);
+        self.lead_to_each_of([port]);
+    }
+
+    fn lead_to_each_of(&self, ports: impl Into<Vec<u16>>) {
+        *self.to.lock().unwrap() = ports.into();
         self.cut.send_replace(());
     }
 }
@@ -131,10 +149,17 @@ impl Moving {
         [0, 1].map(|index| self.asked[index].writes.load(Ordering::SeqCst))
     }
 
+    fn reads(&self) -> [usize; 2] {
+        [0, 1].map(|index| self.asked[index].reads.load(Ordering::SeqCst))
+    }
+
     fn questions(&self) -> [usize; 2] {
         [0, 1].map(|index| self.asked[index].identity.load(Ordering::SeqCst))
     }
 }
+
+/// No cluster has it.
+const ABSENT: &str = "absent";
 
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -194,6 +219,36 @@ async fn nothing_is_read_from_another_cluster_at_the_same_address() {
         moving.address.lead_to(moving.ports[1]);
         let refused = settled(read).await;
         assert!(matches!(refused, Err(Error::OtherCluster { .. })), "{refused:?}");
+        // What is not there, or refused, is an answer as well.
+        let refused = settled(async || certain.get(&config_maps().target("n", ABSENT)).await.map(drop)).await;
+        assert!(matches!(refused, Err(Error::OtherCluster { .. })), "{refused:?}");
+        assert_eq!(moving.reads(), [1, 0]);
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_two_clusters_gives_the_answers_of_one() {
+    for protocol in PROTOCOLS {
+        let moving = Moving::new(protocol).await;
+        let (_, certain) = moving.api.identified().await.unwrap();
+        let (mut found, mut refused) = (0, 0);
+        for round in 0..12 {
+            // Each connection ends, and the next one leads to the other cluster.
+            moving.address.lead_to_each_of([moving.ports[round % 2], moving.ports[(round + 1) % 2]]);
+            let kind = config_maps();
+            let target = kind.target("n", "c");
+            let asked = futures::future::join_all((0..3).map(|_| certain.get(&target))).await;
+            for answer in asked {
+                match answer {
+                    Ok(_) => found += 1,
+                    Err(Error::OtherCluster { .. }) => refused += 1,
+                    Err(Error::Transport { .. }) => {}
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(found > 0 && refused > 0, "{found} {refused}");
+        assert_eq!(moving.reads(), [found, 0]);
     }
 }
 

@@ -264,7 +264,8 @@ impl Follower {
         self.not_before = Some(later(Instant::now(), self.backoff.pause(failures, (self.jitter)())));
     }
 
-    /// What a failure says. The first one in a row says nothing, since one lost connection is no outage.
+    /// What a failure says. The first one in a row says nothing, since one lost connection is no outage; but one that took
+    /// until a deadline has been an outage already.
     fn fail(&mut self, error: Error) -> Option<Told> {
         self.failures = self.failures.saturating_add(1);
         self.pause(self.failures);
@@ -275,7 +276,7 @@ impl Follower {
         }
         match error.class() {
             Class::AwaitChange => Some(Told::Refused(error)),
-            _ if self.failures < limit::WATCH_FAILURES_MAX => None,
+            _ if self.failures < limit::WATCH_FAILURES_MAX && !error.is_silence() => None,
             // The server answers: what it cannot show, such as a kind whose conversion fails, is that kind.
             Class::Retry | Class::Reread => Some(Told::Refused(error)),
             Class::Unreachable | Class::Bug => Some(Told::Lost(error)),
@@ -305,7 +306,7 @@ impl Follower {
             self.selection.query(),
         );
         let ask = Ask::get(path, self.selection.content.accept(), limits.object_bytes);
-        let body = match within(limits.request, open(self.api.transport(), ask)).await {
+        let body = match within(limits.request.min(limit::WATCH_OPEN_TIMEOUT), open(self.api.transport(), ask)).await {
             Ok((_, body)) => body,
             Err(error) if error.is_expired() => {
                 self.expire();

@@ -297,6 +297,38 @@ async fn silence_ends_a_request_and_bookmarks_keep_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_is_not_answered_when_it_is_opened_again_is_said_within_ten_seconds() {
+    for rest_answers in [true, false] {
+        let (api, _) = server(move |nth, asked| {
+            let is_about_the_rest = asked.line.contains("/namespaces/kube-system");
+            async move {
+                match nth {
+                    0 => reply(200, closed(list(5, &[]))),
+                    // It ends, as watches do after some minutes.
+                    1 => reply(200, closed(vec![event("ADDED", map("a", 6))])),
+                    _ if rest_answers && is_about_the_rest => reply(200, closed(vec!["{}".to_owned()])),
+                    _ => std::future::pending().await,
+                }
+            }
+        });
+        let mut watch = Watch::new(api, maps(), |_| Some(()));
+        assert!(matches!(watch.next().await, Event::Listed(..)));
+        assert!(matches!(watch.next().await, Event::Applied(..)));
+        let ended = Instant::now();
+        match watch.next().await {
+            Event::Refused(Error::Unavailable(_)) if rest_answers => {
+                assert!(ended.elapsed() <= Duration::from_secs(10), "{:?}", ended.elapsed());
+            }
+            // Another question was asked meanwhile.
+            Event::Lost(Error::Deadline(_)) if !rest_answers => {
+                assert!(ended.elapsed() <= Duration::from_secs(10) + limit::JUDGE_TIMEOUT, "{:?}", ended.elapsed());
+            }
+            _ => panic!("{rest_answers}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_ends_watches_at_once_is_not_asked_in_a_tight_loop() {
     let (api, log) = server(|nth, _| async move {
         match nth {

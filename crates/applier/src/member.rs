@@ -395,14 +395,16 @@ struct Opened {
 
 /// Asks which cluster it is, and which inventories are there.
 async fn open(api: Api, ctx: Ctx) -> Result<Opened, Error> {
-    let (cluster, api) = api.identified().await?;
+    let (cluster, insisting) = api.identified().await?;
     if let Some(expected) = ctx.cluster.filter(|expected| *expected != cluster) {
+        // The address may lead elsewhere by now.
+        api.renew_connection();
         return Err(Error::OtherCluster { expected, found: cluster });
     }
     let key = (ctx.key_of)(&cluster);
     let owner = InventoryOwner { hub: ctx.hub, cluster, key, is_unproven: false };
-    let (inventories, other_hubs) = shard::read_all(&api, &owner).await?;
-    Ok(Opened { api, owner, inventories, other_hubs })
+    let (inventories, other_hubs) = shard::read_all(&insisting, &owner).await?;
+    Ok(Opened { api: insisting, owner, inventories, other_hubs })
 }
 
 /// Asks which inventories are in the member; `None` when it does not say.

@@ -178,6 +178,13 @@ impl Api {
         Ok((uid, Self { transport: self.transport.insisting(insist), ..self.clone() }))
     }
 
+    /// Makes the next request of it and its clones open another connection: for one that found out that the connection leads
+    /// elsewhere. With HTTP/1.1, where each connection is used for some requests only, and for a client that does not make its
+    /// connections itself, nothing happens.
+    pub fn renew_connection(&self) {
+        self.transport.renew();
+    }
+
     /// How its requests reach the server.
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport

@@ -4,7 +4,7 @@
 //! (its pool has no timer), and speak HTTP/1.1 only: one connection for each watch and for each request in flight. With
 //! HTTP/2 a member costs one connection, whatever is asked of it.
 
-mod connections;
+pub(crate) mod connections;
 mod http1;
 mod http2;
 mod resolver;
@@ -72,11 +72,12 @@ where
     }
     let connections =
         Connections::new(secured.enable_all_versions().wrap_connector(sockets), config.cluster_url.clone());
+    let newest = Arc::clone(connections.newest());
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(connections);
-    Ok(Transport::new(service))
+    Ok(Transport::renewing(service, newest))
 }

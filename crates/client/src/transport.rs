@@ -15,6 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
 use tower::{BoxError, Service, ServiceExt as _};
 
+use crate::connect::connections::Newest;
 use crate::proof::Insist;
 
 /// The body of an answer: its bytes as they come.
@@ -40,6 +41,7 @@ impl Transport {
     }
 
     /// Sends through a service, which is cloned for each request: a clone must be a handle.
+    #[cfg(test)]
     pub(crate) fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
@@ -49,7 +51,25 @@ impl Transport {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self::of(Direct { service })
+        Self::of(Direct { service, newest: None })
+    }
+
+    /// The same, whose newest connection can be renewed.
+    pub(crate) fn renewing<S, B>(service: S, newest: Arc<Newest>) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self::of(Direct { service, newest: Some(newest) })
+    }
+
+    /// Makes the next request open another connection, where it makes its connections itself.
+    pub(crate) fn renew(&self) {
+        self.route.renew();
     }
 
     /// The same, which insists on one cluster.
@@ -82,6 +102,9 @@ pub type Answering = BoxFuture<'static, Result<Response<AnswerBody>, kube::Error
 trait Route: Send + Sync {
     /// The future keeps the way there: a switch may be turned meanwhile.
     fn send(&self, request: Request<Body>) -> Answering;
+
+    /// Makes the next request open another connection, if it can.
+    fn renew(&self) {}
 }
 
 impl Route for kube::Client {
@@ -122,10 +145,15 @@ impl Route for Switch {
     fn send(&self, request: Request<Body>) -> Answering {
         self.0.read().unwrap_or_else(PoisonError::into_inner).send(request)
     }
+
+    fn renew(&self) {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).renew();
+    }
 }
 
 struct Direct<S> {
     service: S,
+    newest: Option<Arc<Newest>>,
 }
 
 impl<S, B> Route for Direct<S>
@@ -143,6 +171,12 @@ where
             Err(error) => Err(sort(error.into())),
         };
         self.service.clone().oneshot(request).map(answered).boxed()
+    }
+
+    fn renew(&self) {
+        if let Some(newest) = &self.newest {
+            newest.renew();
+        }
     }
 }
 

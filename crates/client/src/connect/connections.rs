@@ -42,7 +42,7 @@ struct Shared<C> {
 
 /// The newest connection, or the way to it.
 #[derive(Default)]
-struct Newest(Mutex<Option<Opening>>);
+pub(crate) struct Newest(Mutex<Option<Opening>>);
 
 /// All requests that need a connection wait for the same one. It is made to its end also where they no longer wait.
 type Opening = futures::future::Shared<BoxFuture<'static, Result<Opened, Failed>>>;
@@ -106,6 +106,11 @@ impl Newest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes the next request open another connection. What is under way goes on over those that there are.
+    pub(crate) fn renew(&self) {
+        *self.lock() = None;
+    }
+
     /// Makes the next request open another connection, unless that was done meanwhile.
     fn forget(&self, cluster: &ClusterCell) {
         let mut newest = self.lock();
@@ -121,6 +126,11 @@ where
     C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
     C::Response: Connection + Read + Write + Send + Unpin + 'static,
 {
+    /// The newest connection.
+    pub(super) fn newest(&self) -> &Arc<Newest> {
+        &self.0.newest
+    }
+
     /// `server`: with the path below which it is.
     pub(super) fn new(connector: C, server: Uri) -> Self {
         Self(Arc::new(Shared { connector, server, newest: Arc::default(), pool: Arc::default() }))

@@ -253,6 +253,26 @@ async fn an_address_of_two_clusters_gives_the_answers_of_one() {
 }
 
 #[tokio::test]
+async fn a_connection_to_where_the_address_led_once_is_not_kept() {
+    let moving = Moving::new(PROTOCOLS[0]).await;
+    let (_, certain) = moving.api.identified().await.unwrap();
+    let read = async || certain.get(&config_maps().target("n", "c")).await.map(drop);
+    moving.address.lead_to(moving.ports[1]);
+    assert!(matches!(settled(read).await, Err(Error::OtherCluster { .. })));
+    // Nothing breaks the connection that there is.
+    *moving.address.to.lock().unwrap() = vec![moving.ports[0]];
+    read().await.unwrap();
+    // One that insists on nothing finds it out itself.
+    moving.address.lead_to(moving.ports[1]);
+    let uid = async || moving.api.identified().await.map(|(uid, _)| uid);
+    assert_eq!(settled(uid).await.unwrap(), "b");
+    *moving.address.to.lock().unwrap() = vec![moving.ports[0]];
+    assert_eq!(uid().await.unwrap(), "b");
+    moving.api.renew_connection();
+    assert_eq!(uid().await.unwrap(), "a");
+}
+
+#[tokio::test]
 async fn a_connection_is_asked_once() {
     let moving = Moving::new(PROTOCOLS[0]).await;
     let (_, certain) = moving.api.identified().await.unwrap();

@@ -12,6 +12,7 @@ use std::time::Duration;
 use client::{Api, Error, Limits, Pace, Resource};
 use model::{MemberName, Timestamp};
 use plan::member::{Facts, Outcome, Probe, facts};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -84,7 +85,8 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
         // The record is made after the first probe; and as long as one of the two has limits, nothing beyond them is asked for.
         let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
         state.is_limited = ctx.attached.get(&key).is_some_and(|attached| !attached.spec.namespaces.is_empty())
-            || record.is_some_and(|record| origin::rights_of(&record).are_limited());
+            || record.as_ref().is_some_and(|record| origin::rights_of(record).are_limited());
+        state.recorded = record.and_then(|record| record.spec.id.clone());
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             outcome = state.once(&api, ctx.clock.now(), &mut changed) => outcome,
@@ -159,6 +161,8 @@ struct State {
     unanswered: bool,
     /// The hub has rights in some namespaces only: nodes and pods are not asked for.
     is_limited: bool,
+    /// UID of the cluster that the member is on record as.
+    recorded: Option<String>,
 }
 
 impl Default for State {
@@ -173,8 +177,16 @@ impl Default for State {
             counted: None,
             unanswered: false,
             is_limited: false,
+            recorded: None,
         }
     }
+}
+
+/// What says who a member is.
+async fn system(api: &Api) -> Result<Value, Silent> {
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    let system = api.get(&namespaces.target("", "kube-system")).await?;
+    system.ok_or_else(|| Silent::no_api("it has no namespace kube-system"))
 }
 
 impl State {
@@ -231,16 +243,20 @@ impl State {
 
     /// Learns it now. Boxed where it is awaited: a prober waits nearly all of its time, and has no room for this then.
     async fn learn(&mut self, api: &Api, at: Instant) -> Result<(), Silent> {
-        let namespaces = Resource::core("Namespace", "namespaces", false);
-        let system = api.get(&namespaces.target("", "kube-system")).await?;
-        let Some(system) = system else {
-            return Err(Silent::no_api("it has no namespace kube-system"));
+        let mut system = system(api).await?;
+        let is_other = |system: &Value| {
+            facts::uid_of(system).is_some_and(|uid| self.recorded.as_ref().is_some_and(|known| *known != uid))
         };
+        if is_other(&system) {
+            // The connection may lead to where the address led once.
+            api.renew_connection();
+            system = self::system(api).await?;
+        }
         let version = api.read("/version").await?;
         let mut facts =
             Facts { uid: facts::uid_of(&system), version: facts::version_of(&version), ..self.facts.clone() };
-        // One that does not say who it is is asked again with the next probe.
-        let (mut moving, mut unanswered) = (facts.uid.is_none(), false);
+        // One that does not say who it is, or is another one, is asked again with the next probe.
+        let (mut moving, mut unanswered) = (facts.uid.is_none() || is_other(&system), false);
         let count = if self.is_limited { None } else { Some(capacity::count(api).await) };
         match count {
             None => facts = Facts { uid: facts.uid, version: facts.version, ..Facts::default() },

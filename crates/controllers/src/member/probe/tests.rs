@@ -408,3 +408,20 @@ async fn no_wish_makes_probes_more_frequent_than_a_retry() {
     state.rest(began, &mut changed).await;
     assert_eq!(began.elapsed(), RETRY_FIRST);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_another_cluster_is_asked_again_with_each_probe() {
+    let fake = Fake::new();
+    let (api, (_sender, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State { recorded: Some("another".to_owned()), ..State::default() };
+    for probe in 1..4 {
+        assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
+        assert_eq!(state.facts.uid.as_deref(), Some("u"));
+        // The second question goes over a new connection.
+        assert_eq!(fake.asked("/api/v1/namespaces/kube-system"), 2 * probe);
+        tokio::time::advance(EVERY).await;
+    }
+    state.recorded = Some("u".to_owned());
+    state.once(&api, now(), &mut changed).await;
+    assert_eq!(fake.asked("/api/v1/namespaces/kube-system"), 7);
+}

@@ -10,6 +10,7 @@ use model::{GroupKind, GroupVersionKind, HashedKey, KeyMap, ObjectKey, Uid, word
 use plan::apply::Seen;
 use plan::drift;
 use plan::handover::Claims;
+use plan::inventory::Entry;
 use plan::prepare::Prepared;
 use plan::report::Unmet;
 use serde_json::Value;
@@ -89,6 +90,12 @@ impl View {
     /// a member can name new objects without end.
     fn is_kept(&self, key: &HashedKey) -> bool {
         self.observations.has_room() || self.observations.contains_key(key) || self.claims.units(key).next().is_some()
+    }
+
+    /// Was an object of another UID seen under this name than the one that is recorded?
+    pub(crate) fn is_replaced(&self, key: &HashedKey, entry: &Entry) -> bool {
+        let seen = self.observations.get(key).map(|observation| &observation.seen.uid);
+        seen.zip(entry.uid.as_ref()).is_some_and(|(seen, recorded)| seen != recorded)
     }
 
     /// Notes that an object is gone that was last seen so. What ran to its end is not run again for that.

@@ -60,10 +60,10 @@ async fn has_account(connection: &Connection) -> Result<bool, Error> {
 ///
 /// # Errors
 /// The member cannot be asked.
-pub async fn who_stays(api: &Api, hub: &HubId, width: usize) -> Result<Inhabitants, Error> {
+pub async fn who_stays(api: &Api, width: usize) -> Result<Inhabitants, Error> {
     let container =
         ObjectKey { kind: "Namespace".into(), name: label::SYSTEM_NAMESPACE.into(), ..ObjectKey::default() };
-    look::into_namespace(api, hub, width, &HashedKey::from(container)).await
+    look::into_namespace(api, width, &HashedKey::from(container)).await
 }
 
 /// Everything is given back. Removes the namespace of the inventories if nobody else has anything in it, and says why it
@@ -89,7 +89,7 @@ pub(crate) async fn conclude(connection: &Connection) -> Result<MemberRelease, E
         return Ok(MemberRelease::new(0, true, ""));
     }
     let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight);
-    match who_stays(&connection.api, &connection.ctx.hub, lanes.width).await {
+    match who_stays(&connection.api, lanes.width).await {
         Ok(Inhabitants::Nobody) if has_account(connection).await? => return Ok(MemberRelease::new(0, true, "")),
         Ok(Inhabitants::Nobody) => {}
         Ok(Inhabitants::Unseen(why)) => return Ok(stays(format!("it cannot be seen whether it is empty: {why}"))),

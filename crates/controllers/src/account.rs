@@ -152,7 +152,7 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
         let (namespace, name) = (object::namespace(&found), object::name(&found));
         made.extend(own_object(api, &resource, namespace.unwrap_or_default(), name.unwrap_or_default(), &owner).await?);
     }
-    let namespace_stays = match applier::who_stays(api, hub, LISTS_AT_ONCE).await {
+    let namespace_stays = match applier::who_stays(api, LISTS_AT_ONCE).await {
         Ok(Inhabitants::Nobody) => {
             let namespaces = Resource::core("Namespace", "namespaces", false);
             own_object(api, &namespaces, "", NAMESPACE, &owner).await?;

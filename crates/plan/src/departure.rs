@@ -20,7 +20,7 @@ use crate::adopt;
 use crate::difference::{going, whole};
 use crate::inhabitant::is_within;
 use crate::prepare::Bundle;
-use crate::report::{RECORD_LOST, is_of_another};
+use crate::report::{INHABITED, RECORD_LOST, is_of_another};
 use crate::rights::{Lack, OUTSIDE_RIGHTS, Rights};
 use crate::{phase, prune};
 
@@ -48,8 +48,12 @@ pub enum Stays {
     NotPruned,
     /// The unit's owner asks that what it placed stays when it is deleted.
     OwnerAsks,
+    /// Another object has its name.
+    OtherObject,
     /// A Namespace in which something of these stays.
     Holds,
+    /// A Namespace or definition of which the member said, in these words, who has something in it, or of it.
+    Inhabited(String),
     /// A Namespace in which another unit has something: `policy web`, or `app/web`.
     Occupied(String),
     /// Another unit has it too, and takes it over: `policy web`, or `app/web`.
@@ -90,7 +94,9 @@ impl Stays {
             Self::Asks => "an annotation on it asks that it stays".to_owned(),
             Self::NotPruned => "its policy does not prune".to_owned(),
             Self::OwnerAsks => format!("{ON_DELETE} of its Application asks that it stays"),
+            Self::OtherObject => "another object has its name".to_owned(),
             Self::Holds => "something in it stays".to_owned(),
+            Self::Inhabited(who) => who.clone(),
             Self::Occupied(whose) => format!("{whose} has something in it"),
             Self::TakenOver(whose) => format!("{whose}{TAKES_OVER}"),
             Self::OutsideRights(lack) => format!("the member gives no rights in {lack}"),
@@ -131,11 +137,8 @@ impl Objects {
         });
         let of_row = |(_, row): (usize, &'_ Arc<ObjectReport>)| Row {
             lack: row.outside.then(|| Lack::of(&row.key)),
-            other_hub: adopt::other_hub(row),
+            stays: why_it_stays(row),
             key: Arc::clone(&row.key),
-            adopted: row.adopted,
-            unrecorded: row.reason == RECORD_LOST,
-            kept: row.kept,
         };
         Some(Self::of(rows.map(of_row), removal))
     }
@@ -144,11 +147,8 @@ impl Objects {
     pub fn of_bundle(bundle: &Bundle, removal: Removal, rights: &Rights) -> Self {
         let rows = bundle.objects().map(|object| Row {
             lack: rights.lack(&object.key),
-            other_hub: None,
+            stays: object.stays.then_some(Stays::Asks),
             key: Arc::clone(&object.key),
-            adopted: false,
-            unrecorded: false,
-            kept: object.stays,
         });
         Self::of(rows, removal)
     }
@@ -157,14 +157,12 @@ impl Objects {
     pub fn of_sent(sent: &[SentObject], removal: Removal) -> Self {
         let rows = sent.iter().map(|object| {
             let key = Arc::new(HashedKey::from(object.key.clone()));
-            Row {
-                lack: object.outside.then(|| Lack::of(&key)),
-                other_hub: None,
-                key,
-                adopted: object.adopted,
-                unrecorded: false,
-                kept: object.kept,
-            }
+            let stays = match object {
+                SentObject { adopted: true, .. } => Some(Stays::Adopted),
+                SentObject { kept: true, .. } => Some(Stays::Asks),
+                SentObject { .. } => None,
+            };
+            Row { lack: object.outside.then(|| Lack::of(&key)), stays, key }
         });
         Self::of(rows, removal)
     }
@@ -208,7 +206,7 @@ impl Objects {
     }
 
     /// Tells what of such a list stays by what the objects say in the member and by what was adopted, and adds what the unit no
-    /// longer has either and what stays there since the member gives no rights to it.
+    /// longer has either and what stays there since the member gives no rights to it, or since others have something in it.
     #[must_use]
     pub fn with_report(mut self, report: Option<&UnitReport>) -> Self {
         for row in report.into_iter().flat_map(|report| &report.details) {
@@ -216,6 +214,11 @@ impl Objects {
             let key = ObjectKey::clone(&row.key);
             if self.goes.remove(&key) {
                 self.stays.insert(key, why);
+            }
+        }
+        for row in report.into_iter().flat_map(|report| &report.details).filter(|row| is_lost_or_held(row)) {
+            if let Some(why @ Stays::Inhabited(_)) = why_it_stays(row) {
+                self.stays.insert(ObjectKey::clone(&row.key), why);
             }
         }
         self.spare_containers();
@@ -249,17 +252,10 @@ impl Objects {
 
     fn of(rows: impl Iterator<Item = Row>, removal: Removal) -> Self {
         let mut out = Self::default();
-        for Row { key, lack, other_hub, adopted, unrecorded, kept } in rows {
+        for Row { key, lack, stays } in rows {
             let key = ObjectKey::clone(&key);
-            let stays = match lack {
-                Some(lack) => Some(Stays::OutsideRights(lack)),
-                None if other_hub.is_some() => other_hub.map(Stays::OtherHub),
-                None if adopted && unrecorded => Some(Stays::Unrecorded),
-                None if adopted => Some(Stays::Adopted),
-                None if kept => Some(Stays::Asks),
-                None if removal != Removal::Prune => Some(Stays::NotPruned),
-                None => None,
-            };
+            let kept = || (removal != Removal::Prune).then_some(Stays::NotPruned);
+            let stays = lack.map(Stays::OutsideRights).or(stays).or_else(kept);
             match stays {
                 Some(why) => drop(out.stays.insert(key, why)),
                 None => drop(out.goes.insert(key)),
@@ -380,18 +376,23 @@ pub fn why_it_stays(row: &ObjectReport) -> Option<Stays> {
         None if row.adopted && row.reason == RECORD_LOST => Some(Stays::Unrecorded),
         None if row.adopted => Some(Stays::Adopted),
         None if row.kept => Some(Stays::Asks),
+        None if row.replaced => Some(Stays::OtherObject),
+        None if row.reason == INHABITED && phase::is_container(&row.key) => Some(Stays::Inhabited(row.message.clone())),
         None => None,
     }
+}
+
+/// Does a unit no longer want the object, and it is not deleted yet?
+fn is_lost_or_held(row: &ObjectReport) -> bool {
+    matches!(row.sync, SyncState::PrunePending | SyncState::DeletionHeld)
 }
 
 /// What is known of one object.
 struct Row {
     key: Arc<HashedKey>,
     lack: Option<Lack>,
-    other_hub: Option<String>,
-    adopted: bool,
-    unrecorded: bool,
-    kept: bool,
+    /// Why it stays in any case.
+    stays: Option<Stays>,
 }
 
 /// Does a report say which objects a unit has in the member? One of an applier that has not seen the member does not, nor one of a

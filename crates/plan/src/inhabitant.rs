@@ -1,8 +1,12 @@
 //! Who lives in a Namespace, or of a CustomResourceDefinition, that would be deleted: everything in it would go along.
 //!
-//! Asked with what the member has in the container, metadata alone. Strangers are all objects but these: what units of this
-//! hub deliver, what goes with that because its owners do, what every cluster puts into every namespace by itself, and what
+//! Asked with what the member has in the container, metadata alone. Strangers are all objects but these: what the unit deletes,
+//! what goes with that because its owners do, what every cluster puts into every namespace by itself, and what
 //! is on its way out. A volume claim that a StatefulSet made has no owner: it is a stranger, since it holds data.
+//!
+//! The unit deletes what its inventory names with its UID, and what bears the labels of the unit where no UID is recorded yet: as
+//! [`ownership::may_delete`](crate::ownership::may_delete) has it. An object that somebody made under the name of one of ours, with
+//! copied labels, is a stranger. Other units have nothing in a container that is looked into: [`Claims::occupied`](crate::handover::Claims::occupied) is asked first.
 //!
 //! A name or an annotation that anybody may write does not make an object the cluster's: who wrote which keys of its data is in
 //! its metadata (`managedFields`), and what cannot be told so is a stranger. What metadata does not say is the type of a Secret, and
@@ -11,14 +15,13 @@
 
 use std::collections::HashSet;
 
-use api::delivery::{HubId, label};
 use api::kurator::minted;
 use model::{HashedKey, KeySet, ObjectKey, Uid, Weigh, object, words};
 use serde_json::{Map, Value};
 
-use crate::handover::Claims;
 use crate::inventory::{Entry, Inventory};
 use crate::keep;
+use crate::ownership::Claimant;
 
 /// An object inside a container.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub struct Inside {
     uid: Uid,
     /// Empty for an object without owners.
     owners: Vec<Owner>,
-    /// It has the label of this hub.
+    /// It has the labels of the unit that asks.
     is_labelled: bool,
     /// An annotation on it asks that it stays.
     is_kept: bool,
@@ -70,13 +73,13 @@ impl Inside {
     /// How many owners of an object are read; real objects have one or two.
     const OWNERS_MAX: usize = 16;
 
-    /// Reads the metadata of an object of this group and kind. `is_namespaced` says whether a kind's objects live in
-    /// namespaces.
+    /// Reads the metadata of an object of this group and kind. `asks`: the unit that asks, unless nothing in the container is ours.
+    /// `is_namespaced` says whether a kind's objects live in namespaces.
     pub fn read(
         group: &str,
         kind: &str,
         metadata: &Value,
-        hub: &HubId,
+        asks: Option<&Claimant<'_>>,
         is_namespaced: impl Fn(&str, &str) -> bool,
     ) -> Self {
         let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -98,7 +101,7 @@ impl Inside {
             key: key.into(),
             uid: object::uid(metadata).map(Uid::from).unwrap_or_default(),
             owners: references.into_iter().flatten().take(Self::OWNERS_MAX).map(owner).collect(),
-            is_labelled: object::label(metadata, label::HUB) == Some(hub.as_str()),
+            is_labelled: asks.is_some_and(|asks| asks.is_labelled(metadata)),
             is_kept: keep::asks_to_stay(metadata),
             is_going: object::is_deleting(metadata),
         }
@@ -286,6 +289,11 @@ pub fn is_within(container: &ObjectKey, key: &ObjectKey) -> bool {
     }
 }
 
+/// Does a unit keep an object that it has, or only give it back?
+fn stays(key: &HashedKey, entry: &Entry, desired: &KeySet, leaving: bool) -> bool {
+    entry.is_only_released() || (!leaving && desired.contains(key))
+}
+
 /// The first object by key that the unit itself keeps in a Namespace: what its payload names, and what it only gives back.
 /// What it keeps of a definition's kind is seen when that is looked into.
 pub fn stays_inside<'a>(
@@ -294,26 +302,34 @@ pub fn stays_inside<'a>(
     desired: &KeySet,
     leaving: bool,
 ) -> Option<&'a HashedKey> {
-    let stays = |key: &HashedKey, entry: &Entry| entry.is_only_released() || (!leaving && desired.contains(key));
     let is_namespace = container.group.is_empty() && container.kind == "Namespace";
     let mut entries = inventory.entries().iter().filter(|_| is_namespace);
-    entries.find(|(key, entry)| is_within(container, key) && stays(key, entry)).map(|(key, _)| &**key)
+    entries.find(|(key, entry)| is_within(container, key) && stays(key, entry, desired, leaving)).map(|(key, _)| &**key)
 }
 
-/// Who else lives where these objects are. `claims` are those of all units of the member; `is_deleted` says of an
-/// object that this unit has whether it deletes it.
-pub fn inhabitants(
-    container: &ObjectKey,
-    claims: &Claims,
-    is_deleted: impl Fn(&HashedKey) -> Option<bool>,
-    inside: &[Inside],
-) -> Inhabitants {
-    // What this unit has and does not delete stays. What another unit has is weighed before anybody looks here.
-    let is_ours = |one: &Inside| {
-        one.is_labelled
-            && !one.is_kept
-            && is_deleted(&one.key).unwrap_or_else(|| claims.units(&one.key).next().is_some())
-    };
+/// What a unit deletes of what it has.
+#[derive(Clone, Copy, Debug)]
+pub struct Deletes<'a> {
+    /// What it has.
+    pub inventory: &'a Inventory,
+    /// The keys of its payload.
+    pub desired: &'a KeySet,
+    /// It leaves the member.
+    pub leaving: bool,
+}
+
+impl Deletes<'_> {
+    /// Does it delete this object, and not only one that had its name?
+    fn is_deleted(&self, one: &Inside) -> bool {
+        let Some(entry) = self.inventory.get(&one.key) else { return false };
+        let is_it = entry.uid.as_ref().is_none_or(|recorded| *recorded == one.uid);
+        is_it && one.is_labelled && !one.is_kept && !stays(&one.key, entry, self.desired, self.leaving)
+    }
+}
+
+/// Who else lives where these objects are. `deletes`: what the unit that asks deletes there, if it has anything there.
+pub fn inhabitants(container: &ObjectKey, deletes: Option<Deletes<'_>>, inside: &[Inside]) -> Inhabitants {
+    let is_ours = |one: &Inside| deletes.is_some_and(|deletes| deletes.is_deleted(one));
     let present: HashSet<&Uid> = inside.iter().map(|one| &one.uid).collect();
     let is_namespace = container.kind == "Namespace";
     let is_there = |kind: &str, name: &str| {

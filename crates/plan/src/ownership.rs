@@ -22,6 +22,13 @@ pub struct Claimant<'a> {
     pub part_of: &'a str,
 }
 
+impl Claimant<'_> {
+    /// Does an object have the labels of this unit?
+    pub(crate) fn is_labelled(&self, live: &Value) -> bool {
+        labels(self, live).is_none()
+    }
+}
+
 /// Why an object is not this unit's, though its inventory names it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {

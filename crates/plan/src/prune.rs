@@ -16,8 +16,9 @@ use model::{Digest, HashedKey, KeyMap, KeySet, ObjectKey, words};
 use crate::handover::{Claims, Occupied, Succession};
 use crate::inhabitant::{self, Inhabitants};
 use crate::inventory::{Entry, Inventory, Released};
+use crate::ownership::NotOurs;
 use crate::phase;
-use crate::report::NOT_VISIBLE;
+use crate::report::{INHABITED, NOT_VISIBLE};
 use crate::rights::{Lack, Rights};
 
 /// What the decision is made from.
@@ -109,13 +110,14 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
-    /// Why a container waits for this, as reason and words, where somebody has to act.
-    pub fn stays(&self, key: &HashedKey) -> Option<(&'static str, &str)> {
+    /// Why a container stays, as reason and words.
+    pub fn stays(&self, key: &HashedKey) -> Option<(&'static str, String)> {
+        let find = |containers: &[(Arc<HashedKey>, String)]| {
+            containers.iter().find(|(container, _)| **container == *key).map(|(_, why)| why.clone())
+        };
         match self {
-            Self::Unseen(containers) => {
-                let (_, why) = containers.iter().find(|(unseen, _)| **unseen == *key)?;
-                Some((NOT_VISIBLE, why))
-            }
+            Self::Unseen(containers) => Some((NOT_VISIBLE, find(containers)?)),
+            Self::Inhabited(containers) => Some((INHABITED, NotOurs::Inhabited(find(containers)?).to_string())),
             _ => None,
         }
     }

@@ -41,6 +41,9 @@ const NOT_ASKED_WORDS: &str = "fields that are set under Kurator's name differ f
 /// Reason of an object of a kind that the member does not show, and of a unit that has such objects.
 pub const NOT_VISIBLE: &str = "NotVisible";
 
+/// Reason of a Namespace or definition that stays, since something is in it, or of it, that the unit does not delete.
+pub const INHABITED: &str = "Inhabited";
+
 /// Reason of an object that another unit delivers, and of a unit that has such objects.
 pub const CONFLICT: &str = "Conflict";
 /// Ends the note on an object that another unit delivers, and that is as this one wants it.
@@ -153,6 +156,8 @@ pub struct Facts<'a> {
     pub serves_both: bool,
     /// An annotation on it in the member asks that it is not deleted.
     pub stays: bool,
+    /// Another object has its name.
+    pub replaced: bool,
 }
 
 /// What else there is to know of an object, in sentences.
@@ -288,6 +293,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         notes: notes_of(facts),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
         kept: facts.stays || facts.entry.is_some_and(|entry| entry.kept),
+        replaced: facts.replaced,
         unmade: facts.entry.is_none_or(|entry| {
             let was_tried = entry.uid.is_some() || !is_on_its_way(sync);
             !was_tried && facts.reading.is_none() && facts.hidden.is_none()

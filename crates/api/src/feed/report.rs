@@ -71,6 +71,9 @@ pub struct ObjectReport {
     /// Whether it asks to stay, by an annotation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// Whether another object has its name: with another UID than the one that is recorded. Nothing deletes that one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
     /// Whether its unit has not made it, nor taken it over: the unit's inventory does not name it, or names it before it is sent for
     /// the first time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::delivery::Removal;
 use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
-use plan::inventory::{self, Inventory};
+use plan::inventory::{self, Entry, Inventory};
 use plan::ownership::{self, Claimant, MayDelete, MayRelease, NotOurs};
 use plan::prepare;
 use plan::prune::{self, Observed, Plan, WaitingOn};
@@ -36,6 +37,7 @@ impl Pass {
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
         self.drop_unmade(desired).await?;
         self.keep_what_asks(desired);
+        self.let_go_of_replaced(desired).await?;
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;
@@ -171,6 +173,40 @@ impl Pass {
         for key in beyond {
             self.unit.inventory.update(&key, |entry| entry.kept = true);
         }
+    }
+
+    /// Lets go of what a person was shown as staying since another object has its name: nobody is asked about it again. What was
+    /// shown as going is compared when it is deleted.
+    async fn let_go_of_replaced(&mut self, desired: &KeySet) -> Result<(), Error> {
+        let Some(shown) = self.entry.shown.as_ref().filter(|_| self.entry.removal != Removal::Release) else {
+            return Ok(());
+        };
+        let leaving = !self.entry.removal.is_none();
+        let replaced: Vec<_> = {
+            let view = self.connection.view();
+            let is_meant = |key: &Arc<HashedKey>, entry: &Entry| {
+                let is_unwanted = leaving || !desired.contains(key);
+                is_unwanted && !entry.is_only_released() && !shown.contains(key) && view.is_replaced(key, entry)
+            };
+            let entries = self.unit.inventory.entries().iter();
+            let meant = entries.filter(|(key, entry)| is_meant(key, entry));
+            meant.map(|(key, entry)| (Arc::clone(key), entry.clone())).collect()
+        };
+        let part_of = inventory::applyset_id(&self.unit.short);
+        let hub = self.connection.ctx.hub.clone();
+        let ours = Claimant { hub: &hub, part_of: &part_of };
+        for (key, entry) in replaced {
+            let live = match self.recorded(&key, &entry.version).await {
+                Ok(found) => found.map(|(_, live)| live),
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                // It waits for a word, as what was not shown does.
+                Err(_) => continue,
+            };
+            if let MayDelete::NotOurs(why) = ownership::may_delete(&ours, &entry, live.as_ref()) {
+                self.let_go(&key, Some(&why), "not deleted, and no longer recorded");
+            }
+        }
+        Ok(())
     }
 
     /// How much longer a unit that leaves waits for others to leave its Namespaces too.

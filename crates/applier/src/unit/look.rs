@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::HubId;
 use client::{Api, Class, Resource, Selection, Served, Verb};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
-use plan::handover::Claims;
-use plan::inhabitant::{self, Inhabitants, Inside};
+use plan::inhabitant::{self, Deletes, Inhabitants, Inside};
+use plan::inventory;
+use plan::ownership::Claimant;
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -65,17 +65,15 @@ impl Pass {
             return self.unserved(container, &served).await;
         }
         let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight.min(kinds.len()));
-        let hub = &connection.ctx.hub;
-        let inside = match list_inside(&connection.api, hub, lanes.width, container, &served, kinds).await? {
+        let part_of = inventory::applyset_id(&self.unit.short);
+        let asks = Claimant { hub: &connection.ctx.hub, part_of: &part_of };
+        let inside = match list_inside(&connection.api, Some(&asks), lanes.width, container, &served, kinds).await? {
             Ok(inside) => inside,
             Err(unseen) => return Ok(unseen),
         };
         let leaving = !self.entry.removal.is_none();
-        let is_deleted = |key: &HashedKey| {
-            let entry = self.unit.inventory.get(key)?;
-            Some(!entry.is_only_released() && (leaving || !desired.contains(key)))
-        };
-        Ok(inhabitant::inhabitants(container, &connection.view().claims, is_deleted, &inside))
+        let deletes = Deletes { inventory: &self.unit.inventory, desired, leaving };
+        Ok(inhabitant::inhabitants(container, Some(deletes), &inside))
     }
 
     /// Who has objects of a definition whose kind the member does not serve: perhaps it does not answer just now.
@@ -93,27 +91,22 @@ impl Pass {
 }
 
 /// Who lives in a namespace in which this hub has nothing any more, at most so many lists at a time.
-pub(crate) async fn into_namespace(
-    api: &Api,
-    hub: &HubId,
-    width: usize,
-    namespace: &HashedKey,
-) -> Result<Inhabitants, Error> {
+pub(crate) async fn into_namespace(api: &Api, width: usize, namespace: &HashedKey) -> Result<Inhabitants, Error> {
     let served = Served::discover(api).await?;
     if let Some((version, why)) = served.failed.first_key_value() {
         return Ok(Inhabitants::unseen(&format!("{version} does not answer: {why}")));
     }
     let kinds = served.kinds.iter().filter(|kind| is_inside(namespace, kind)).cloned().collect();
-    Ok(match list_inside(api, hub, width, namespace, &served, kinds).await? {
-        Ok(inside) => inhabitant::inhabitants(namespace, &Claims::default(), |_| None, &inside),
+    Ok(match list_inside(api, None, width, namespace, &served, kinds).await? {
+        Ok(inside) => inhabitant::inhabitants(namespace, None, &inside),
         Err(unseen) => unseen,
     })
 }
 
-/// Lists what of these kinds is in a container; an answer when there is too much.
+/// Lists what of these kinds is in a container, for the unit that asks; an answer when there is too much.
 async fn list_inside(
     api: &Api,
-    hub: &HubId,
+    asks: Option<&Claimant<'_>>,
     width: usize,
     container: &HashedKey,
     served: &Served,
@@ -130,7 +123,7 @@ async fn list_inside(
     let list = |kind: Arc<Resource>| async move {
         let read = |object| {
             let is_namespaced = |group: &str, kind: &str| namespaced.contains(&(group, kind));
-            Some(Inside::read(&kind.group, &kind.kind, &object, hub, is_namespaced))
+            Some(Inside::read(&kind.group, &kind.kind, &object, asks, is_namespaced))
         };
         match api.list_as(&kind, namespace, &Selection::metadata(), read).await {
             Ok(listed) => Ok(Ok(listed.items)),

@@ -286,6 +286,7 @@ impl Pass {
             adoption: self.unit.past.adoptions.get(key).map_or(&[], Vec::as_slice),
             serves_both: false,
             stays: view.observations.get(key).is_some_and(|observation| observation.seen.state.stays),
+            replaced: self.unit.inventory.get(key).is_some_and(|entry| view.is_replaced(key, entry)),
         }
     }
 
@@ -331,6 +332,7 @@ impl Pass {
             };
             let facts = self.facts(&view, key, &entry.version, standing);
             let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
+            let stays = stays.as_ref().map(|(reason, why)| (*reason, why.as_str()));
             let waiting = self.refusal(key);
             rows.push_unwanted(&Facts { problem: facts.problem.or(stays), waiting, ..facts }, pool);
         }

@@ -1,8 +1,10 @@
 //! Namespaces and definitions in which others made something.
 
-use api::delivery::{Removal, WaitingCause, label};
+use api::delivery::{ObjectSet, Removal, UnitPhase, WaitingCause, label};
 use api::feed::UnitReport;
 use http::Method;
+use model::ObjectKey;
+use plan::departure::{Objects, Stays};
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -95,6 +97,9 @@ async fn what_is_to_be_approved_is_what_really_goes_and_what_comes_later_stays_t
     assert_eq!(report.deletions.as_ref().unwrap().sample, ["ConfigMap lived-in/ours"]);
     let inhabited = (WaitingCause::Inhabited, 1, "Namespace lived-in", "ConfigMap lived-in/mine");
     assert!(waiting(&report).contains(&inhabited), "{report:#?}");
+    let listed = Objects::of_list(&report.going.as_ref().unwrap().objects).with_report(Some(&report));
+    let stays: Vec<_> = listed.stays.iter().map(|(key, why)| format!("{key}: {}", why.in_words())).collect();
+    assert_eq!(stays, ["Namespace lived-in: it has ConfigMap lived-in/mine in it"]);
     let live = world.get(NAMESPACE).await.unwrap();
     assert!(model::object::label(&live, label::HUB).is_some(), "it is given back with the list");
     assert!(world.get(&format!("{MAPS}/ours")).await.is_some(), "nothing is deleted meanwhile");
@@ -219,6 +224,96 @@ async fn what_is_let_go_as_not_ours_does_not_go_with_its_namespace() {
     world.until(&unit, "done", |r| r.objects.inventory == 0).await;
     assert!(world.get(&format!("{MAPS}/theirs")).await.is_some());
     assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
+}
+
+/// Somebody deletes an object of ours and makes it again, as with `kubectl replace --force`: the labels are copied, the UID is not.
+async fn replace(world: &World, path: &str) {
+    let mut copy = world.get(path).await.unwrap();
+    world.delete(path).await;
+    let metadata = copy["metadata"].as_object_mut().unwrap();
+    metadata.retain(|field, _| ["name", "namespace", "labels", "annotations"].contains(&field.as_str()));
+    copy["data"] = json!({"mine": "precious"});
+    let (collection, _) = path.rsplit_once('/').unwrap();
+    world.post(collection, copy).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_made_in_the_place_of_an_object_keeps_its_namespace_and_definition() {
+    let theirs = [format!("{MAPS}/theirs"), format!("{GADGETS}/theirs")];
+    let objects = || vec![namespace(), map("ours"), map("theirs"), definition(), gadget("ours"), gadget("theirs")];
+    // The unit leaves, or its source has lost everything and a person agrees.
+    for is_approved in [false, true] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, objects());
+        world.applied(&unit).await;
+        if is_approved {
+            world.set("a", 2, vec![]);
+            world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|list| list.count == 6)).await;
+        } else {
+            world.change(&unit, |entry| entry.suspend = true);
+            world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+        }
+        for path in &theirs {
+            replace(&world, path).await;
+        }
+        // What a person is shown before that: the objects, and the containers with them.
+        let is_seen = |r: &UnitReport| r.details.iter().filter(|row| row.replaced).count() == theirs.len();
+        let report = world.until(&unit, "it is seen", is_seen).await;
+        let shown = Objects::of_report(&report, Removal::Prune).unwrap();
+        let other = |key: &ObjectKey| key.name == "theirs";
+        assert!(
+            shown.stays.iter().filter(|(key, _)| other(key)).all(|(_, why)| *why == Stays::OtherObject),
+            "{shown:#?}"
+        );
+        assert_eq!(shown.stays.keys().filter(|key| other(key)).count(), theirs.len(), "{shown:#?}");
+        assert!(shown.stays.keys().any(|key| key.name == "lived-in"), "{shown:#?}");
+        if is_approved {
+            let held = world.guard(&unit, None).held.unwrap();
+            world.guard(&unit, Some(held.digest));
+            world.until(&unit, "done", |r| r.objects.inventory == 0).await;
+        } else {
+            // What was shown as staying is not asked about again.
+            let shown = ObjectSet::new(&shown.goes.into_iter().collect::<Vec<_>>());
+            world.change(&unit, |entry| {
+                (entry.suspend, entry.removal, entry.shown) = (false, Removal::Prune, Some(shown));
+            });
+            world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+        }
+        for path in &theirs {
+            let live = world.get(path).await.unwrap_or_else(|| panic!("{path}: it is gone"));
+            assert_eq!(live["data"]["mine"], "precious", "{path}");
+        }
+        for path in [NAMESPACE, DEFINITION] {
+            let live = world.get(path).await.unwrap();
+            assert!(!model::object::is_deleting(&live), "{path}: approved: {is_approved}");
+        }
+        for path in [format!("{MAPS}/ours"), format!("{GADGETS}/ours")] {
+            assert!(world.get(&path).await.is_none(), "{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_applier_made_again_itself_goes_with_its_namespace() {
+    for restarts in [false, true] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, vec![namespace(), map("ours")]);
+        world.applied(&unit).await;
+        let path = format!("{MAPS}/ours");
+        let uid = |live: &Value| model::object::uid(live).unwrap().to_owned();
+        let before = uid(&world.get(&path).await.unwrap());
+        world.delete(&path).await;
+        let is_new = |live: Option<Value>| live.is_some_and(|live| uid(&live) != before);
+        world.eventually("made again", || async { is_new(world.get(&path).await) }).await;
+        world.applied(&unit).await;
+        if restarts {
+            world.restart();
+            world.applied(&unit).await;
+        }
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
+        world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,10 +13,12 @@ fn objects(rows: &[(&str, &str, &str, bool, bool)], removal: Removal) -> Objects
     let row = |(kind, namespace, name, adopted, kept): &(&str, &str, &str, bool, bool)| Row {
         key: key(kind, namespace, name).into(),
         lack: None,
-        other_hub: None,
-        adopted: *adopted,
-        unrecorded: *adopted && name.ends_with("-unrecorded"),
-        kept: *kept,
+        stays: match (adopted, kept) {
+            (true, _) if name.ends_with("-unrecorded") => Some(Stays::Unrecorded),
+            (true, _) => Some(Stays::Adopted),
+            (false, true) => Some(Stays::Asks),
+            (false, false) => None,
+        },
     };
     Objects::of(rows.iter().map(row), removal)
 }
@@ -64,6 +66,41 @@ fn what_another_policy_has_too_is_handed_over() {
     let expect =
         ["- ConfigMap x/b", "= ConfigMap shop/a: policy web takes it over", "= Namespace shop: something in it stays"];
     assert_eq!(words(&all), expect);
+}
+
+#[test]
+fn what_somebody_made_in_the_place_of_an_object_stays_with_its_namespace_as_what_the_member_found_there_does() {
+    let row = |kind: &str, namespace: &str, name: &str, extra: Value| {
+        let mut row = json!({"key": {"kind": kind, "namespace": namespace, "name": name}, "version": "v1",
+            "sync": "PrunePending", "health": "Healthy"});
+        row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+        row
+    };
+    let rows = [
+        row("ConfigMap", "shop", "a", json!({})),
+        row("ConfigMap", "shop", "theirs", json!({"replaced": true})),
+        row("Namespace", "", "shop", json!({})),
+        row("Namespace", "", "busy", json!({"reason": "Inhabited", "message": "it has ConfigMap busy/x in it"})),
+        // A member may call anything so.
+        row("ConfigMap", "shop", "so-called", json!({"reason": "Inhabited", "message": "it has y in it"})),
+    ];
+    let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 5});
+    let report: UnitReport = serde_json::from_value(json!({"member": "beijing",
+        "unit": "apps.kurator.dev/Application/default/shop/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Applied", "health": "Healthy", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+    .unwrap();
+    let expect = [
+        "- ConfigMap shop/a",
+        "- ConfigMap shop/so-called",
+        "= ConfigMap shop/theirs: another object has its name",
+        "= Namespace busy: it has ConfigMap busy/x in it",
+        "= Namespace shop: something in it stays",
+    ];
+    assert_eq!(words(&Objects::of_report(&report, Removal::Prune).unwrap()), expect);
+    // A list that the member made has no container that stays.
+    let listed = report.details.iter().map(|row| &row.key).filter(|key| key.name != "busy");
+    assert_eq!(words(&Objects::of_list(listed).with_report(Some(&report))), expect);
 }
 
 #[test]

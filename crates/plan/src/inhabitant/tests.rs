@@ -1,7 +1,9 @@
-use api::delivery::UnitId;
+use api::delivery::{HubId, UnitId, label};
 use serde_json::json;
 
 use super::*;
+
+const PART_OF: &str = "applyset-a";
 
 fn hub() -> HubId {
     HubId::from_random([3; 10])
@@ -23,21 +25,23 @@ fn who(objects: &[Value]) -> Inhabitants {
     who_in(&namespace(), objects)
 }
 
-/// A member in whose namespace `shop` unit a deletes ConfigMap a with UID a and keeps ConfigMap stays, and unit b has
-/// ConfigMap b.
+/// A member in whose namespace `shop` unit a deletes ConfigMap a with UID a and `begun`, whose UID is not recorded yet, and keeps
+/// ConfigMap stays.
 fn who_in(container: &ObjectKey, objects: &[Value]) -> Inhabitants {
     let mut inventory = Inventory::empty(unit("a"));
-    inventory.put_entry(key("ConfigMap", "stays"), Entry { adopted: true, ..Entry::default() });
-    inventory.put_entry(key("ConfigMap", "a"), Entry { uid: Some("a".into()), ..Entry::default() });
-    let mut claims = Claims::default();
-    claims.set_entries(&unit("a"), 1, inventory.entries());
-    claims.set_desires(&unit("b"), [&key("ConfigMap", "b").into()]);
+    let entry = |uid: &str| Entry { uid: Some(uid.into()), ..Entry::default() };
+    inventory.put_entry(key("ConfigMap", "stays"), Entry { adopted: true, ..entry("stays") });
+    inventory.put_entry(key("ConfigMap", "wanted"), entry("wanted"));
+    inventory.put_entry(key("ConfigMap", "a"), entry("a"));
+    inventory.put_entry(key("ConfigMap", "begun"), Entry::default());
+    let (hub, desired) = (hub(), KeySet::from_iter([key("ConfigMap", "wanted").into()]));
+    let asks = Claimant { hub: &hub, part_of: PART_OF };
     let read = |object: &Value| {
         let (group, kind) = (object["group"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap());
-        Inside::read(group, kind, object, &hub(), |_, kind| kind != "Node")
+        Inside::read(group, kind, object, Some(&asks), |_, kind| kind != "Node")
     };
-    let is_deleted = |key: &HashedKey| inventory.get(key).map(|entry| !entry.is_only_released());
-    inhabitants(container, &claims, is_deleted, &objects.iter().map(read).collect::<Vec<_>>())
+    let deletes = Deletes { inventory: &inventory, desired: &desired, leaving: false };
+    inhabitants(container, Some(deletes), &objects.iter().map(read).collect::<Vec<_>>())
 }
 
 /// An object that no unit delivers, with a UID that is its name.
@@ -46,7 +50,13 @@ fn object(kind: &str, name: &str) -> Value {
 }
 
 fn labelled(mut object: Value) -> Value {
-    object["metadata"]["labels"] = json!({label::HUB: hub().as_str()});
+    object["metadata"]["labels"] = json!({label::HUB: hub().as_str(), label::APPLYSET_PART_OF: PART_OF});
+    object
+}
+
+/// The same with another UID.
+fn replaced(mut object: Value) -> Value {
+    object["metadata"]["uid"] = json!("another");
     object
 }
 
@@ -70,12 +80,16 @@ fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
     };
     for (object, is_stranger) in [
         (labelled(config("a")), false),
-        (labelled(config("b")), false),
+        (labelled(config("begun")), false),
         (config("mine"), true),
         // Somebody took the labels off, or put them on, or asks that it stays.
         (config("a"), true),
-        (config("b"), true),
+        (config("begun"), true),
+        (noted(labelled(config("begun")), "labels", &[(label::APPLYSET_PART_OF, "applyset-b")]), true),
         (labelled(config("stays")), true),
+        (labelled(config("wanted")), true),
+        // Somebody made it again under its name, with its labels.
+        (replaced(labelled(config("a"))), true),
         (kept(labelled(config("a"))), true),
         (labelled(config("mine")), true),
         (going(config("mine")), false),

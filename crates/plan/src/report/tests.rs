@@ -29,6 +29,7 @@ fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
         adoption: &[],
         serves_both: false,
         stays: false,
+        replaced: false,
     }
 }
 

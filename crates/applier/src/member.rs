@@ -440,6 +440,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         unit: entry.unit.clone(),
         revision: entry.revision.clone(),
         epoch: entry.epoch,
+        asked: entry.question(),
         payload: entry.payload,
         phase: UnitPhase::Unknown,
         health: Health::Unknown,

@@ -243,7 +243,8 @@ fn with_last_rows(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport
 /// stored of the list stays as well ([`plan::unit::merge_report`]), and is named by this.
 fn with_last_list(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport>> {
     let passing = [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting, UnitPhase::Unknown];
-    let asks_the_same = said.epoch == last.epoch && said.payload == last.payload;
+    let question = |report: &UnitReport| (report.epoch, report.asked.clone(), report.payload);
+    let asks_the_same = question(said) == question(last);
     if said.deletions.is_some() || said.going.is_some() || !asks_the_same || !passing.contains(&said.phase) {
         return None;
     }

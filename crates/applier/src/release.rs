@@ -30,6 +30,7 @@ pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntr
         force: false,
         overwrite: false,
         approved: None,
+        approved_shown: None,
         frozen: None,
         removal: Removal::Release,
         shown: None,

@@ -92,7 +92,8 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
     let shown = named.as_ref().map(|named| list::shown(&chosen, named));
     if shown == Some(None) {
         output::print_stderr(
-            "the list is too long to be written down object by object: what those members have when it is done goes",
+            "the list is too long to be written down object by object: what those members have when it is done goes, also what is \
+             named as staying here and does not ask for that any longer then",
         );
     }
     let shown = shown.flatten().unwrap_or_default();

@@ -52,6 +52,7 @@ pub fn plan(member: &MemberName, cluster: Option<&Uid>, hub: &HubId, wanted: &[W
             overwrite: w.decision.overwrite,
             // What leaves needs no release, unless the hub is behind what the member has seen.
             approved: entry.granted.filter(|_| !is_of_another),
+            approved_shown: entry.granted_shown.as_deref().filter(|_| !is_of_another).cloned(),
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
             shown: match leaving {
@@ -86,6 +87,7 @@ mod tests {
             reason: String::new(),
             replicas: None,
             granted: granted.map(Digest::of),
+            granted_shown: None,
             carried_out: 0,
             withheld: None,
             removal,

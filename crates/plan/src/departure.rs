@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{ExpectedDeletions, ObjectSet, Removal, UnitId, UnitPhase};
+use api::delivery::{ExpectedDeletions, ObjectSet, Question, Removal, UnitId, UnitPhase};
 use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::kurator::annotation::ON_DELETE;
 use api::view::{HeldGroup, HeldObject, ObjectChange, ObjectDifference, SentObject, UnnamedMembers};
@@ -181,7 +181,7 @@ impl Objects {
         stored: &Stored<'_>,
         heir: impl Fn(&ObjectKey) -> Option<String>,
     ) -> Option<Self> {
-        let Stored { adopted, expected, rights } = *stored;
+        let Stored { adopted, expected, asked, shown, rights } = *stored;
         let why = |key: &Arc<HashedKey>| {
             let taken_over = heir(key).map(Stays::TakenOver);
             let outside = || rights.lack(key).map(Stays::OutsideRights);
@@ -190,12 +190,15 @@ impl Objects {
         let stays: BTreeMap<&Arc<HashedKey>, Stays> = lost.iter().filter_map(|key| Some((key, why(key)?))).collect();
         // What was approved before is in no list.
         let approved = expected.and_then(ExpectedDeletions::shown).unwrap_or_default();
+        let approved = shown.map_or(approved.clone(), |shown| shown.union(&approved));
         let lists = match expected.filter(|expected| expected.digest == digest) {
             // It was made by the hub, which knows what is in it. What stays may have become known since.
             Some(expected) => vec![lost.iter().filter(|key| expected.objects.contains(key)).cloned().collect()],
             None => lists_of_member(lost, &stays, &approved),
         };
-        let list: Vec<_> = lists.into_iter().find(|list| prune::deletions(list, 0, false).digest == digest)?;
+        let list: Vec<_> = lists
+            .into_iter()
+            .find(|list| prune::digest_asked(prune::deletions(list, 0, false).digest, asked) == digest)?;
         let listed: BTreeSet<&Arc<HashedKey>> = list.iter().collect();
         let mut out = Self::of_list(listed.iter().copied().filter(|key| !stays.contains_key(*key)));
         let is_meant = |key: &Arc<HashedKey>| listed.contains(key) || !approved.contains(key);
@@ -345,6 +348,10 @@ pub struct Stored<'a> {
     pub adopted: &'a ObjectSet,
     /// What the hub expects that the member deletes.
     pub expected: Option<&'a ExpectedDeletions>,
+    /// What the member is asked.
+    pub asked: &'a Question,
+    /// What was shown as going when its unit was to leave, or when a list of it was granted.
+    pub shown: Option<&'a ObjectSet>,
     /// What the hub may do there.
     pub rights: &'a Rights,
 }

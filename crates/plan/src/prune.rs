@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use api::delivery::{DeletionState, Deletions, Removal, UnitId};
+use api::delivery::{DeletionState, Deletions, ObjectSet, Question, Removal, UnitId};
 use api::feed::UnitEntry;
 use model::{Digest, HashedKey, KeyMap, KeySet, ObjectKey, words};
 
@@ -308,29 +308,37 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         let goes = agreed && is_cut && !behind && !unshown.contains(key);
         goes || inventory.is_doomed(key, entry.epoch)
     });
-    let released = inventory.released().filter(|r| r.epoch == entry.epoch);
     let mut deletable = doomed;
     if pending.is_empty() {
         release.extend(given_back);
         plan.leave = untaken;
         report.deletions = remembered(observed);
     } else {
-        let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
-        list.unshown = !unshown.is_empty();
-        if behind {
-            list.digest = digest_behind(inventory, entry.epoch, &pending);
-        }
+        let mut list = list_of(observed, &pending);
+        list.unshown = !unshown.is_empty() || shown_of_released(entry, inventory).is_some();
         let is_shown = agreed && !is_cut && !behind;
         let granted = is_shown || entry.approved == Some(list.digest);
         if granted && settled {
             release.extend(given_back);
             plan.leave = untaken;
-            plan.released =
-                Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
-            plan.doom.clone_from(&pending);
-            plan.asked_all = asked_all;
-            deletable.extend(pending);
+            // What was named as staying is no part of what a person agreed to, though the digest is of it too.
+            let (goes, rest) = match entry.approved_shown.as_ref().filter(|_| !is_shown) {
+                Some(shown) => split_shown(shown, pending),
+                None => (pending, Vec::new()),
+            };
+            // What the approval names is what is reported as carried out, also when what asks to stay was left out before.
+            let digest = entry.approved.filter(|_| is_shown).unwrap_or(list.digest);
+            let count = list.released + u32::try_from(goes.len()).unwrap_or(u32::MAX);
+            plan.released = Some(Released { epoch: entry.epoch, digest, count });
+            plan.doom.clone_from(&goes);
+            plan.asked_all = asked_all && rest.is_empty();
+            deletable.extend(goes);
             report.deletions = plan.released.map(as_released);
+            if !rest.is_empty() {
+                report.waiting.push(WaitingOn::Guard);
+                report.deletions = Some(Deletions { released: count, unshown: true, ..list_of(observed, &rest) });
+                report.going = rest;
+            }
         } else if is_shown {
             // It was approved already, and goes once everything desired is applied.
             report.deletions = remembered(observed);
@@ -361,6 +369,44 @@ fn unshown(observed: &Observed<'_>, delete: &[Arc<HashedKey>]) -> Vec<Arc<Hashed
         phase::is_container(key) && !is_doomed(key) && beyond.iter().any(|inside| inhabitant::is_within(key, inside))
     };
     delete.iter().filter(|key| beyond.contains(*key) || holds(key)).cloned().collect()
+}
+
+/// The list of these objects, which wait. Its digest is of exactly these, and of why they would go: one of a unit that leaves is another
+/// list than one of a unit that stays, so that what was granted of either releases nothing of the other.
+fn list_of(observed: &Observed<'_>, pending: &[Arc<HashedKey>]) -> Deletions {
+    let Observed { entry, inventory, .. } = *observed;
+    let released = inventory.released().filter(|r| r.epoch == entry.epoch);
+    let behind = inventory.is_behind(entry);
+    let mut list = deletions(pending, released.map_or(0, |r| r.count), behind);
+    if behind {
+        list.digest = digest_behind(inventory, entry.epoch, pending);
+    }
+    list.digest = digest_asked(list.digest, &entry.question());
+    list
+}
+
+/// The digest of a list as a member says it that was asked this. `keys`: of the objects alone.
+pub fn digest_asked(keys: Digest, asked: &Question) -> Digest {
+    let shown = asked.shown.as_ref().map(ToString::to_string).unwrap_or_default();
+    match asked.removal {
+        Removal::None => keys,
+        removal => Digest::of_texts([format!("{removal:?}"), shown, keys.to_string()]),
+    }
+}
+
+/// What was named as going of the list that is released now, if that is known. What is left over was named as staying: it goes by a word
+/// of its own.
+pub fn shown_of_released<'a>(entry: &'a UnitEntry, inventory: &Inventory) -> Option<&'a ObjectSet> {
+    let released = inventory.released().filter(|released| released.epoch == entry.epoch);
+    entry.approved_shown.as_ref().filter(|_| released.is_some_and(|released| entry.approved == Some(released.digest)))
+}
+
+/// Divides a list into what was shown as going and the rest. A container in which any of the rest is waits with it.
+fn split_shown(shown: &ObjectSet, list: Vec<Arc<HashedKey>>) -> (Vec<Arc<HashedKey>>, Vec<Arc<HashedKey>>) {
+    let rest: KeySet = list.iter().filter(|key| !shown.contains(key)).cloned().collect();
+    let holds =
+        |key: &HashedKey| phase::is_container(key) && rest.iter().any(|inside| inhabitant::is_within(key, inside));
+    list.into_iter().partition(|key| !rest.contains(key) && !holds(key))
 }
 
 /// What was released at this epoch stays in the report, so that the guard counts it with what other members still

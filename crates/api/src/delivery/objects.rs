@@ -45,6 +45,11 @@ impl ObjectSet {
         Self(all)
     }
 
+    /// What names the set.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.0.as_flattened())
+    }
+
     /// How many objects it has.
     pub fn len(&self) -> usize {
         self.0.len()

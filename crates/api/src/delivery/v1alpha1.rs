@@ -7,6 +7,7 @@ mod leaving;
 mod link;
 mod memberstatus;
 mod moving;
+mod question;
 mod revision;
 mod state;
 mod waiting;
@@ -18,6 +19,7 @@ pub use leaving::{LabelDifference, Leaving, LeavingCause};
 pub use link::{LinkState, MemberLink};
 pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitStatus};
 pub use moving::{MemberMove, MemberRelease, MemberTakeOver, OtherHub, TakeOverState, TakenUnit};
+pub use question::Question;
 pub use revision::{
     Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, RemoteInput, Revision, RevisionSpec,
     SealedAnswer,

@@ -90,6 +90,9 @@ pub struct UnitEntry {
     /// person. Any other list waits. Filled from `plan::guard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Digest>,
+    /// The objects of that list that were shown as going to the person who released it, if that is known: the others wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_shown: Option<ObjectSet>,
     /// Why nothing may be deleted for now (the unit did not resolve, the hub has not listed everything yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,

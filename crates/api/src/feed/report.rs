@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{
-    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, RevertCount, UnitCounts, UnitId, UnitPhase,
+    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, Question, RevertCount, UnitCounts, UnitId, UnitPhase,
 };
 
 /// How an object compares with what was applied.
@@ -132,6 +132,9 @@ pub struct UnitReport {
     pub revision: String,
     /// That revision's epoch.
     pub epoch: u64,
+    /// What was asked of the member.
+    #[serde(default, skip_serializing_if = "Question::is_unknown")]
+    pub asked: Question,
     /// Digest of the payload that this speaks of.
     pub payload: Digest,
     /// How far delivery is.

@@ -24,6 +24,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             force: false,
             overwrite: false,
             approved: None,
+            approved_shown: None,
             frozen: None,
             removal: Removal::None,
             shown: None,

@@ -36,9 +36,9 @@ impl Pass {
         // Looked into by this pass, and again before the deletion: once each is enough, however long it takes.
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
         self.drop_unmade(desired).await?;
-        self.keep_what_asks(desired);
         self.let_go_of_replaced(desired).await?;
         loop {
+            self.keep_what_asks(desired);
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;
             if !look_into.is_empty() {
@@ -56,7 +56,8 @@ impl Pass {
                 // What may be deleted is on record before anything is.
                 self.save().await?;
             }
-            let mut progress = !forget.is_empty();
+            // What was named as staying is looked at again, now that the rest is released.
+            let mut progress = !forget.is_empty() || (released.is_some() && self.entry.approved_shown.is_some());
             let mut given_back = false;
             for key in release {
                 given_back |= self.release(key).await?;
@@ -160,7 +161,8 @@ impl Pass {
     /// Notes which of the objects that a person was shown as staying ask for that in the member: they are given back, and not asked
     /// about again. Those that were shown as going are looked at when they are deleted.
     fn keep_what_asks(&mut self, desired: &KeySet) {
-        let Some(shown) = &self.entry.shown else { return };
+        let named = prune::shown_of_released(&self.entry, &self.unit.inventory);
+        let Some(shown) = self.entry.shown.as_ref().or(named) else { return };
         let leaving = !self.entry.removal.is_none();
         let view = self.connection.view();
         let asks = |key: &Arc<HashedKey>| view.observations.get(key).is_some_and(|seen| seen.seen.state.stays);

@@ -380,6 +380,7 @@ impl Pass {
             unit: self.unit.id.clone(),
             revision: self.entry.revision.clone(),
             epoch: self.entry.epoch,
+            asked: self.entry.question(),
             payload: self.entry.payload,
             phase: summary.phase,
             health: sum.health,

@@ -207,3 +207,50 @@ async fn what_was_listed_as_staying_is_given_back_and_not_asked_about_again() {
     let left = world.config_map("settings").await.unwrap();
     assert!(left["metadata"]["labels"].get(label::HUB).is_none(), "{left}");
 }
+
+/// A list of a source has what stays in its digest. What was named as staying is deleted by no approval of that list, though the annotation
+/// was taken off before the member came to it.
+#[tokio::test(start_paused = true)]
+async fn of_what_a_source_lost_what_was_listed_as_staying_is_asked_about_when_it_does_not_ask_for_that_any_longer() {
+    for is_taken_off in [false, true] {
+        let mut world = World::new().await;
+        let objects: Vec<_> = (0..14).map(|n| config_map(&format!("c{n}"), "1")).collect();
+        let unit = world.set("a", 1, objects.clone());
+        world.applied(&unit).await;
+        let annotate =
+            |value: serde_json::Value| json!({"metadata": {"annotations": {"kurator.dev/on-delete": value}}});
+        world.edit(&config_map_path("c0"), "person", annotate(json!("orphan"))).await;
+        world.until(&unit, "seen", |r| detail(r, "c0").kept).await;
+        world.set("a", 2, objects[12..].to_vec());
+        let report = world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.count == 12)).await;
+        let approved = report.deletions.as_ref().unwrap().digest;
+        let held = world.guard(&unit, None).held.unwrap();
+        if is_taken_off {
+            world.edit(&config_map_path("c0"), "person", annotate(json!(null))).await;
+            world.until(&unit, "seen", |r| !detail(r, "c0").kept).await;
+        }
+        let names: Vec<String> = (1..12).map(|n| format!("c{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        world.change(&unit, |entry| entry.approved_shown = shown(&names));
+        world.guard(&unit, Some(held.digest));
+        world.eventually("gone", async || world.get(&config_map_path("c11")).await.is_none()).await;
+        let report = world.until(&unit, "settled", |r| r.objects.inventory == if is_taken_off { 3 } else { 2 }).await;
+        let left = world.config_map("c0").await.unwrap();
+        assert_eq!(
+            left["metadata"]["labels"].get(label::HUB).is_some(),
+            is_taken_off,
+            "given back when it asks: {left}"
+        );
+        let list = report.deletions.clone().unwrap();
+        assert_eq!((list.count, list.unshown), (u32::from(is_taken_off), is_taken_off), "{list:?}");
+        if is_taken_off {
+            let held = world.guard(&unit, None).held.unwrap();
+            assert!(held.causes.contains(&Cause::Unshown), "{:?}", held.causes);
+            world.change(&unit, |entry| entry.approved_shown = shown(&["c0"]));
+            world.guard(&unit, Some(held.digest));
+            world.eventually("gone", async || world.config_map("c0").await.is_none()).await;
+        } else {
+            assert_eq!((list.digest, list.state), (approved, DeletionState::Released));
+        }
+    }
+}

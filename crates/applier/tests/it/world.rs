@@ -520,6 +520,7 @@ impl World {
             force: false,
             overwrite: false,
             approved: None,
+            approved_shown: None,
             frozen: None,
             removal: Removal::None,
             shown: None,

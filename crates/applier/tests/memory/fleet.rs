@@ -163,6 +163,7 @@ impl Hub {
                 force: false,
                 overwrite: false,
                 approved: None,
+                approved_shown: None,
                 frozen: None,
                 removal: Removal::None,
                 shown: None,

@@ -73,10 +73,13 @@ pub(super) const SHOWN_BYTES_MAX: usize = 50 * 1024;
 /// slice is one object of the hub's API.
 const SLICE_OBJECTS_MAX: usize = 35_000;
 
-/// What was shown of the lists that an edit causes, to be written beside their approval. `None`: it is too much for that.
+/// What was shown of lists, to be written beside their approval: of those that an edit causes, whose digest is of members, and of those that a
+/// source causes and in which something is named as staying, whose digest is of that too. `None`: it is too much for that.
 pub(super) fn shown(chosen: &[HeldDeletions], named: &HeldList) -> Option<Vec<ShownList>> {
-    let edits = chosen.iter().filter(|list| held::is_edit(list));
-    let known = edits.filter_map(|list| Some((list.digest.parse().ok()?, find(named, list)?)));
+    let stays = |named: &HeldObjects| named.groups.iter().flat_map(|group| &group.objects).any(|o| !o.stays.is_empty());
+    let known = chosen.iter().filter_map(|list| Some((list, find(named, list)?)));
+    let known = known.filter(|(list, named)| held::is_edit(list) || stays(named));
+    let known = known.filter_map(|(list, named)| Some((list.digest.parse().ok()?, named)));
     let lists: Vec<ShownList> = known.map(|(digest, named)| shown_of(digest, named)).collect();
     let is_short = lists.iter().all(|list| {
         let each = list.groups.iter().flat_map(|group| group.members.iter().map(|_| group.objects.len()));

@@ -132,8 +132,10 @@ async fn what_was_shown_of_an_edit_is_written_with_its_approval() {
     let of_b = shown[0].of(&"b".parse().unwrap());
     assert!(of_b.contains(&key("x")) && of_b.contains(&key("y")) && of_b.len() == 2);
     assert_eq!(shown[0].of(&"a".parse().unwrap()).len(), 1);
-    // What a source causes has its objects in the digest.
-    assert_eq!(list::shown(&[held(&edit, "SourceRemovesObjects")], &seen(&edit, &["x"], &[])), Some(Vec::new()));
+    // What a source causes has its objects in the digest, also those that stay.
+    let of_source = [held(&edit, "SourceRemovesObjects")];
+    assert_eq!(list::shown(&of_source, &seen(&edit, &["x"], &[])), Some(Vec::new()));
+    assert_eq!(list::shown(&of_source, &seen(&edit, &["x", "y"], &["z"])), Some(shown.clone()));
     let many: Vec<String> = (0..6_000).map(|n| format!("c{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(list::shown(&[held(&edit, "EditRemovesMembers")], &seen(&edit, &many, &[])), None, "it is too much");

@@ -41,6 +41,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         reason: String::new(),
         replicas: None,
         granted: None,
+        granted_shown: None,
         carried_out: 0,
         withheld: None,
         // A unit that leaves needs no rendering.
@@ -78,6 +79,7 @@ fn status(held: bool) -> UnitStatus {
     UnitStatus {
         revision: "r".into(),
         epoch: 1,
+        asked: api::delivery::Question::default(),
         applied: None,
         phase: UnitPhase::Applied,
         health: Health::Healthy,
@@ -166,6 +168,7 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         unit: unit(1),
         revision: "r".into(),
         epoch: 1,
+        asked: api::delivery::Question::default(),
         payload: Digest::of(payload),
         phase,
         health: Health::Healthy,

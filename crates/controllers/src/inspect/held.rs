@@ -98,7 +98,7 @@ impl Inspector {
         for (placed, member, entry) in world.entries(unit).filter(|(_, member, _)| waiting.contains(member)) {
             let (report, away) = (world.report(unit, member), held.away.contains(member));
             let status = world.statuses.get(&(unit.clone(), member.clone()));
-            let list = unit::report_at(status, entry.epoch).and_then(|status| status.held.as_ref());
+            let list = unit::report_at(status, entry).and_then(|status| status.held.as_ref());
             let list = list.or_else(|| unit::carried(status?, entry));
             let digest = list.map(|list| list.digest).or(entry.expected.as_ref().map(|expected| expected.digest));
             let going = report.and_then(|report| report.going.as_ref());
@@ -139,7 +139,10 @@ impl Inspector {
         let status = world.statuses.get(&(unit.clone(), member.clone()));
         let (rights, heirs) = (self.rights(member), self.heirs(world, unit, member).await);
         let adopted = status.map(|status| status.adopted.clone()).unwrap_or_default();
-        let stored = Stored { adopted: &adopted, expected: entry.expected.as_deref(), rights: &rights };
+        let leaving = entry.leaving.as_deref().filter(|_| !entry.removal.is_none());
+        let shown = leaving.and_then(|why| why.shown.as_ref()).or(entry.granted_shown.as_deref());
+        let (expected, asked) = (entry.expected.as_deref(), entry.question());
+        let stored = Stored { adopted: &adopted, expected, asked: &asked, shown, rights: &rights };
         let heir = |key: &ObjectKey| heirs.iter().find(|heir| has(&heir.bundle, key)).map(|heir| heir.name.clone());
         let (wanted, earlier): (Vec<_>, Vec<_>) =
             all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);

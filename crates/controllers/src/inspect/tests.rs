@@ -68,6 +68,7 @@ fn report() -> UnitReport {
         unit: "apps.kurator.dev/Application/default/app/p".parse().unwrap(),
         revision: "r".into(),
         epoch: 1,
+        asked: api::delivery::Question::default(),
         payload: model::Digest::of(b"payload"),
         phase: UnitPhase::Applied,
         health: Health::Healthy,

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, HubId, LinkState, MemberDecision, MemberLink, PodCounts, Removal,
-    RevisionSpec, UnitCounts, UnitPhase, UnitStatus,
+    DecisionSpec, DeletionState, Deletions, Health, HubId, LinkState, MemberDecision, MemberLink, PodCounts, Question,
+    Removal, RevisionSpec, UnitCounts, UnitPhase, UnitStatus,
 };
 use api::kurator::apps::v1alpha1::{ApplicationSpec, ApplicationStatus};
 use model::MemberName;
@@ -182,6 +182,7 @@ impl World {
         UnitStatus {
             revision: String::new(),
             epoch: 0,
+            asked: Question::default(),
             applied: None,
             phase: UnitPhase::Pending,
             health: Health::Unknown,
@@ -208,6 +209,7 @@ impl World {
         let status = UnitStatus {
             revision: entry.revision.clone(),
             epoch: entry.epoch,
+            asked: entry.question(),
             applied: entry.digest,
             phase: if entry.removal == Removal::None { UnitPhase::Applied } else { UnitPhase::Removed },
             health: Health::Healthy,
@@ -706,16 +708,20 @@ fn what_leaves_waits_for_a_person_when_the_hub_is_behind_also_while_the_applicat
     world.report("b");
     world.fleet = FleetFacts::Found(vec![candidate("a")]);
     world.step();
-    world.report("b");
-    let key = (world.unit(), name("b"));
-    let removing = world.statuses.get_mut(&key).unwrap();
-    (removing.phase, removing.held) = (UnitPhase::Removing, Some(wiped(12, true)));
-    world.step();
+    let report = |world: &mut World| {
+        world.report("b");
+        let removing = world.statuses.get_mut(&(world.unit(), name("b"))).unwrap();
+        (removing.phase, removing.held) = (UnitPhase::Removing, Some(wiped(12, true)));
+        world.step();
+    };
+    report(&mut world);
     assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
     // It is asked for as well when the whole Application goes.
     world.application.as_mut().unwrap().metadata.deletion_timestamp =
         Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
     world.step();
+    // It is asked another question now, since all may go with its owner.
+    report(&mut world);
     let held = world.application.as_ref().unwrap().status.as_ref().unwrap().held.clone();
     assert_eq!((held[0].policy.as_str(), held[0].count), ("p", 12));
     let annotations = BTreeMap::from([(api::kurator::annotation::APPROVE.to_owned(), held[0].digest.clone())]);

@@ -476,10 +476,12 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
         desired: 1,
         objects: set(objects),
         approval: None,
+        going: None,
         approved: set(approved),
     };
     let named = |list: &[ObjectKey], expected: Option<&ExpectedDeletions>| {
-        let stored = Stored { adopted: &adopted, expected, rights: &rights };
+        let asked = Question::default();
+        let stored = Stored { adopted: &adopted, expected, asked: &asked, shown: None, rights: &rights };
         let heir = |key: &ObjectKey| (*key == map("taken")).then(|| "policy q".to_owned());
         Objects::of_lost(&lost, digest_of(list), &stored, heir).map(|objects| words(&objects))
     };
@@ -506,7 +508,8 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     // The rights were narrowed since the hub made its list.
     let rights = Rights::in_namespaces(["else".to_owned()], String::new());
     let (list, nothing) = (expected(&own, &[]), ObjectSet::default());
-    let stored = Stored { adopted: &nothing, expected: Some(&list), rights: &rights };
+    let asked = Question::default();
+    let stored = Stored { adopted: &nothing, expected: Some(&list), asked: &asked, shown: None, rights: &rights };
     let narrowed = Objects::of_lost(&lost[1..3], list.digest, &stored, |_| None).unwrap();
     let stays = |name: &str| format!("= ConfigMap shop/{name}: the member gives no rights in namespace shop");
     assert_eq!(words(&narrowed), [stays("a"), stays("b")]);

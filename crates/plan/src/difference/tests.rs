@@ -281,6 +281,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         reason: "member of the fleet".into(),
         replicas: None,
         granted: None,
+        granted_shown: None,
         carried_out: 0,
         withheld: None,
         removal,

@@ -39,6 +39,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         force: false,
         overwrite: false,
         approved: None,
+        approved_shown: None,
         frozen: None,
         removal: api::delivery::Removal::None,
         shown: None,

@@ -9,6 +9,7 @@ use crate::handover::Intent;
 use crate::inventory::Entry;
 
 mod behind;
+mod named;
 
 fn hub() -> HubId {
     HubId::from_random([3; 10])
@@ -36,6 +37,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         force: false,
         overwrite: false,
         approved: None,
+        approved_shown: None,
         frozen: None,
         removal: Removal::None,
         shown: None,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    Explanation, Health, LinkState, MemberDecision, MemberLink, Missing, PodCounts, UnitCounts, UnitPhase, UnitStatus,
-    WaitingOn,
+    Explanation, Health, LinkState, MemberDecision, MemberLink, Missing, PodCounts, Question, UnitCounts, UnitPhase,
+    UnitStatus, WaitingOn,
 };
 use model::{Digest, Timestamp};
 use serde_json::json;
@@ -90,6 +90,7 @@ fn status(phase: UnitPhase, health: Health) -> UnitStatus {
     UnitStatus {
         revision: "r".to_owned(),
         epoch: 1,
+        asked: Question::default(),
         applied: Some(Digest::of(b"payload")),
         phase,
         health,

@@ -12,7 +12,7 @@ use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, RevisionSpec, 
 use model::{Digest, HashedKey, MemberName};
 
 use super::decide::choose;
-use super::held::{report_at, waiting};
+use super::held::{answer_at, waiting};
 use super::{Observed, Placement, Rendered, UnitSpec, Wanted};
 use crate::prune;
 
@@ -92,8 +92,10 @@ pub(super) fn expected(
     (epoch, desired): (u64, usize),
 ) -> Option<Box<ExpectedDeletions>> {
     let key = (unit.clone(), member.clone());
-    let before = entries.get(member).and_then(|entry| Some((entry.epoch, entry.expected.as_ref()?)));
-    let has_answered = report_at(observed.statuses.get(&key), epoch).is_some();
+    let entry = entries.get(member).filter(|entry| entry.removal.is_none());
+    let before = entry.and_then(|entry| Some((entry.epoch, entry.expected.as_ref()?)));
+    let has_answered =
+        entry.is_some_and(|entry| answer_at(observed.statuses.get(&key), epoch, &entry.question()).is_some());
     match before {
         // What was approved holds for as long as the epoch: the member may be about to do it.
         Some((at, known)) if at == epoch && (known.shown().is_some() || !has_answered) => Some(known.clone()),
@@ -130,6 +132,7 @@ fn describe(lost: &[Arc<HashedKey>], desired: usize, approved: &ObjectSet) -> Op
         desired: u32::try_from(desired).unwrap_or(u32::MAX),
         objects: set(&new),
         approval: None,
+        going: None,
         approved: set(&before),
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn without_others<'a>(observed: &Observed<'a>, now: Timestamp) -> Opt
                 entry.cluster = cluster();
                 // What this hub knows of the unit there begins now, too.
                 (entry.placed, entry.known_since) = (Some(now), None);
-                (entry.granted, entry.leaving, entry.expected) = (None, None, None);
+                (entry.granted, entry.granted_shown, entry.leaving, entry.expected) = (None, None, None, None);
                 (entry.withheld, entry.carried_out) = (None, 0);
             } else if is_learned(observed, member, entry) {
                 entry.cluster = cluster();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn,
+    DecisionSpec, Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn, Withheld,
 };
 use model::{MemberName, Timestamp, words};
 
@@ -179,6 +179,11 @@ fn one_unit(
     let epoch = want.revision.epoch;
     let entries: BTreeMap<&MemberName, &MemberDecision> =
         observed.slices(&unit.id).flat_map(|(_, decision)| &decision.members).collect();
+    // What was said of a unit that was leaving is no word about one that stays.
+    let at_epoch = |member: &MemberName| {
+        let entry = entries.get(member).filter(|entry| entry.epoch == epoch && entry.removal.is_none());
+        entry.copied()
+    };
     let entry = |member: &MemberName, given: &Given| MemberDecision {
         revision: want.name.clone(),
         epoch,
@@ -189,9 +194,10 @@ fn one_unit(
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.
-        granted: entries.get(member).filter(|entry| entry.epoch == epoch).and_then(|entry| entry.granted),
+        granted: at_epoch(member).and_then(|entry| entry.granted),
+        granted_shown: at_epoch(member).and_then(|entry| entry.granted_shown.clone()),
         carried_out: entries.get(member).filter(|entry| entry.epoch == epoch).map_or(0, |entry| entry.carried_out),
-        withheld: entries.get(member).filter(|entry| entry.removal.is_none()).and_then(|entry| entry.withheld),
+        withheld: entries.get(member).and_then(|entry| withheld(entry, epoch)),
         removal: Removal::None,
         leaving: None,
         expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects))
@@ -206,6 +212,13 @@ fn one_unit(
         passed_over,
     };
     (Some(members), report)
+}
+
+/// The list that is held of a member. What was held there while the unit was leaving, or before, is held still when it is to stay, however
+/// many objects the list has then.
+fn withheld(entry: &MemberDecision, epoch: u64) -> Option<Withheld> {
+    let withheld = entry.withheld?;
+    Some(if entry.removal.is_none() { withheld } else { Withheld { epoch, ..withheld } })
 }
 
 type Chosen = Vec<(MemberName, Given)>;

@@ -57,7 +57,7 @@ impl Edit {
         removal: Removal,
     ) -> Option<MemberDecision> {
         if let Some(why) = self.agreed.get(member) {
-            return Some(MemberDecision { removal, leaving: Some(Box::new(why.clone())), ..entry.clone() });
+            return Some(entry.removing(removal, Some(Box::new(why.clone()))));
         }
         let why = self.leaving.get(member)?;
         let (approval, removal) = match self.verdict {
@@ -66,7 +66,7 @@ impl Edit {
         };
         let shown = self.shown.as_ref().filter(|_| approval.is_some()).map(|list| list.of(member));
         let leaving = Some(Box::new(Leaving { approval, shown, ..why.clone() }));
-        Some(MemberDecision { removal, leaving, ..entry.clone() })
+        Some(entry.removing(removal, leaving))
     }
 
     /// Is this the tombstone of a member that leaves by the same approval as others that are still to be told? Without it, the

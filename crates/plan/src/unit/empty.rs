@@ -12,6 +12,7 @@ use api::delivery::{Leaving, LeavingCause, ObjectSet, UnitId, UnitPhase, UnitSta
 use model::{Digest, MemberName};
 
 use super::Observed;
+use super::held::report_at;
 use crate::report::CONFLICT;
 
 /// Takes out of the members that a unit leaves those in which it has nothing, as far as is known.
@@ -24,7 +25,7 @@ pub(super) fn split_empty(
     for (member, entry) in observed.slices(unit).flat_map(|(_, decision)| &decision.members) {
         let status = observed.statuses.get(&(unit.clone(), member.clone()));
         let has_nothing = match status {
-            Some(status) => status.epoch == entry.epoch && has_nothing(status),
+            Some(status) => report_at(Some(status), entry).is_some_and(has_nothing),
             // It has not answered since it was given the unit.
             None => observed.members.get(member).is_some_and(|facts| !facts.reports()),
         };

@@ -1,7 +1,7 @@
 //! What the deletion guard weighs of a unit, and what it holds.
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, ExpectedDeletions, MemberDecision, UnitId, UnitPhase, UnitStatus,
+    DecisionSpec, DeletionState, Deletions, ExpectedDeletions, MemberDecision, Question, UnitId, UnitPhase, UnitStatus,
 };
 use model::MemberName;
 
@@ -19,7 +19,7 @@ pub fn scopes<'a>(
 ) -> Vec<MemberScope> {
     let scope = |(decision, member, entry): (&DecisionSpec, &MemberName, &MemberDecision)| {
         let status = status_of(unit, member);
-        let current = report_at(status.as_ref(), entry.epoch);
+        let current = report_at(status.as_ref(), entry);
         // What it said while it was not asked says nothing of what it would delete now.
         let current = current.filter(|status| !(status.unweighed && decision.weighs()));
         let leaving = !entry.removal.is_none();
@@ -76,19 +76,26 @@ pub(super) fn waiting(status: &UnitStatus) -> Option<&Deletions> {
 /// there waits still. Where it is known what the new revision adds, `expected` has both.
 pub fn carried<'a>(status: &'a UnitStatus, entry: &MemberDecision) -> Option<&'a Deletions> {
     let list = waiting(status)?;
-    (status.epoch < entry.epoch && entry.expected.is_none()).then_some(list)
+    let is_of_entry = status.epoch < entry.epoch && status.asked == entry.question();
+    (is_of_entry && entry.expected.is_none()).then_some(list)
 }
 
-/// A report that says what the member would delete at this epoch. In these phases it has not yet come to that, unless it had before: a
+/// A report that says what the member would delete by this entry: it was asked just this. What a unit that leaves would delete says nothing
+/// of one that stays, nor the other way round, though the list may have the same objects. In these phases it has not yet come to that, unless it had before: a
 /// phase is waited for again when somebody deletes an object. In `Applying` it has: an object that is stuck there must not hold up what
 /// the others may delete.
-pub fn report_at(status: Option<&UnitStatus>, epoch: u64) -> Option<&UnitStatus> {
+pub fn report_at<'a>(status: Option<&'a UnitStatus>, entry: &MemberDecision) -> Option<&'a UnitStatus> {
+    answer_at(status, entry.epoch, &entry.question())
+}
+
+/// The same of an entry that is not made yet.
+pub(super) fn answer_at<'a>(status: Option<&'a UnitStatus>, epoch: u64, question: &Question) -> Option<&'a UnitStatus> {
     let knows = |status: &UnitStatus| match status.phase {
         UnitPhase::Unknown => false,
         UnitPhase::Pending | UnitPhase::Waiting => status.held.is_some(),
         _ => true,
     };
-    status.filter(|status| status.epoch == epoch && knows(status))
+    status.filter(|status| status.epoch == epoch && status.asked == *question && knows(status))
 }
 
 /// The list of a member that does not answer, by what is known of it. All of it may have been approved before.
@@ -134,7 +141,8 @@ pub fn decides(was: Option<&UnitStatus>, is: Option<&UnitStatus>, is_weighed: im
     let removed = |s: Option<&UnitStatus>| s.is_some_and(|s| s.phase == UnitPhase::Removed);
     let held = |s: Option<&UnitStatus>| s.and_then(|s| s.held.clone());
     let read = |s: Option<&UnitStatus>| {
-        s.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase, s.reason == CONFLICT, s.unweighed))
+        let counts = |s: &UnitStatus| (s.objects.inventory, s.objects.desired, s.unweighed);
+        s.map(|s| (counts(s), s.epoch, s.asked.clone(), s.phase, s.reason == CONFLICT))
     };
     removed(was) != removed(is) || held(was) != held(is) || (read(was) != read(is) && is_weighed())
 }

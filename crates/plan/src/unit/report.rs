@@ -37,6 +37,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
     let mut status = UnitStatus {
         revision: report.revision.clone(),
         epoch: report.epoch,
+        asked: report.asked.clone(),
         applied,
         phase: report.phase,
         health: report.health,
@@ -209,9 +210,9 @@ fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
         && report.deletions.is_none()
 }
 
-/// Is the report of the payload that was applied in full before, at the same epoch?
+/// Is the report of the payload that was applied in full before, at the same epoch, and of the same question?
 fn asks_the_same(report: &UnitReport, before: &UnitStatus) -> bool {
-    before.epoch == report.epoch && before.applied == Some(report.payload)
+    before.epoch == report.epoch && before.asked == report.asked && before.applied == Some(report.payload)
 }
 
 /// How a unit came to an end in a member.
@@ -278,7 +279,8 @@ pub fn slices(
 /// Whether others wait for it: a unit came, went, or changed its phase, health, revision or deletions.
 pub fn is_news(before: &BTreeMap<UnitId, UnitStatus>, after: &BTreeMap<UnitId, UnitStatus>) -> bool {
     let said = |s: &UnitStatus| {
-        (s.epoch, s.phase, s.health, s.revision.clone(), s.held.clone(), s.applied, s.waiting_on.clone())
+        let what = (s.epoch, s.asked.clone(), s.revision.clone(), s.applied);
+        (what, s.phase, s.health, s.held.clone(), s.waiting_on.clone())
     };
     before.len() != after.len()
         || before.iter().zip(after).any(|((a, was), (b, is))| a != b || (was != is && said(was) != said(is)))

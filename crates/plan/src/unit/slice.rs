@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{DecisionSpec, DeletionState, Deletions, MemberDecision, Removal, UnitId, UnitPhase, Withheld};
+use api::delivery::{
+    DecisionSpec, DeletionState, Deletions, MemberDecision, Removal, UnitId, UnitPhase, UnitStatus, Withheld,
+};
 use model::{MemberName, Timestamp};
 
 use super::decide::Wish;
@@ -149,7 +151,9 @@ fn leave(
         (OwnerState::Live | OwnerState::Leaving(_), _) => removal,
     };
     let status = observed.statuses.get(&(unit.clone(), member.clone()));
-    let done = status.is_some_and(|s| s.phase == UnitPhase::Removed) && entry.removal != Removal::None;
+    // It may have left once before, and have been given the unit again since.
+    let is_of_now = |s: &UnitStatus| s.asked.placed == entry.placed && s.phase == UnitPhase::Removed;
+    let done = status.is_some_and(is_of_now) && entry.removal != Removal::None;
     // What was held is not what takes it out now.
     let mut leaving = entry.leaving.clone().filter(|_| !entry.removal.is_none());
     if let (OwnerState::Leaving(_), Removal::Prune, Some(leaving)) = (observed.facts.state, removal, &mut leaving) {
@@ -160,7 +164,7 @@ fn leave(
         // It goes with its owner now, and no longer by an edit that may be taken back.
         leaving = leaving.filter(|why| why.approval.is_some() || why.shown.is_some());
     }
-    (!done).then(|| MemberDecision { removal, leaving, ..entry.clone() })
+    (!done).then(|| entry.removing(removal, leaving))
 }
 
 /// Puts what a person approved and what the guard lets go into the slices. A grant is bound to the digest of exactly one
@@ -182,10 +186,15 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&member));
         let Some(entry) = entry else { continue };
         entry.granted = Some(digest);
+        if plan.by_approval.contains(&member) {
+            let list = observed.facts.shown.iter().find(|list| Some(list.digest) == approved);
+            entry.granted_shown = list.map(|list| Box::new(list.of(&member)));
+        }
         // A person saw these objects: they go when the member answers, also when it has fewer of them by then.
         let expected = entry.expected.as_mut().filter(|_| plan.by_approval.contains(&member));
         if let Some(expected) = expected.filter(|expected| expected.digest == digest) {
             expected.approval = expected.approval.or(approved);
+            expected.going = entry.granted_shown.as_deref().cloned();
         }
     }
 }
@@ -196,10 +205,10 @@ fn end_grants(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32,
     let entries = slices.values_mut().flat_map(|decision| &mut decision.members);
     for (member, entry) in entries.filter(|(_, entry)| entry.removal.is_none()) {
         let status = observed.statuses.get(&(unit.clone(), member.clone()));
-        let list = report_at(status, entry.epoch).and_then(|status| status.held.as_ref());
+        let list = report_at(status, entry).and_then(|status| status.held.as_ref());
         let is_of = |list: &&Deletions| entry.granted == Some(list.digest);
         if list.filter(is_of).is_some_and(|list| list.state == DeletionState::Released && list.count + list.left == 0) {
-            (entry.granted, entry.expected) = (None, None);
+            (entry.granted, entry.granted_shown, entry.expected) = (None, None, None);
             entry.carried_out = entry.carried_out.saturating_add(1);
         }
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use api::delivery::{
     ArtifactInputs, ChangedField, DeletionState, Deletions, DriftRecord, Health, LinkState, MemberLink, Missing,
-    ObjectsWaiting, PodCounts, RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
+    ObjectsWaiting, PodCounts, Question, RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;
@@ -21,6 +21,7 @@ mod handover;
 mod news;
 mod on_the_way;
 mod overdue;
+mod question;
 mod remote;
 
 fn later() -> Timestamp {
@@ -198,11 +199,12 @@ impl World {
     }
 
     fn report(&mut self, member: &str, phase: UnitPhase, held: Option<Deletions>) {
-        let entry = self.entry(member);
-        let (desired, inventory) = (20, 20 + held.as_ref().map_or(0, |d| d.count));
+        let (entry, desired) = (self.entry(member), 20);
+        let inventory = desired + held.as_ref().map_or(0, |d| d.count);
         let status = UnitStatus {
             revision: entry.revision.clone(),
             epoch: entry.epoch,
+            asked: entry.question(),
             held,
             objects: UnitCounts { desired, inventory, ..UnitCounts::default() },
             ..status(phase)
@@ -215,6 +217,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
     UnitStatus {
         revision: "r".into(),
         epoch: 1,
+        asked: Question::default(),
         applied: None,
         phase,
         health: Health::Healthy,
@@ -511,6 +514,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         unit: "g/K/ns/n".parse().unwrap(),
         revision: "r".into(),
         epoch: 1,
+        asked: Question::default(),
         payload: Digest::of(payload),
         phase,
         health: Health::Healthy,

@@ -54,6 +54,7 @@ fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
         let Some(was) = before.members.get(member) else { return false };
         if entry.carried_out > was.carried_out {
             (entry.granted, entry.expected) = (was.granted, was.expected.clone());
+            entry.granted_shown.clone_from(&was.granted_shown);
         }
         (entry.withheld, entry.carried_out) = (was.withheld, was.carried_out);
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::expected::ExpectedDeletions;
 use super::explanation::{Explanation, Trigger};
 use super::leaving::Leaving;
-use crate::delivery::{ShortId, UnitId};
+use crate::delivery::{ObjectSet, ShortId, UnitId};
 
 /// What was decided for one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,11 @@ pub struct MemberDecision {
     /// Stays until all of it is gone, at most as long as the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<Digest>,
+    /// The objects of this list that were shown as going to the person who approved it, if the approval says so: nothing else of it is
+    /// deleted.
+    // Boxed, as below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_shown: Option<Box<ObjectSet>>,
     /// How many such lists were carried out at this epoch. The same list made again, as by a member that was restored from its backup,
     /// is another one.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -90,6 +95,17 @@ impl MemberDecision {
     /// Why an edit would take the unit out of this member, which keeps it until a person agrees.
     pub fn kept(&self) -> Option<&Leaving> {
         self.leaving.as_deref().filter(|_| self.removal.is_none())
+    }
+
+    /// The same entry with a removal. What was granted or shown was of a list of what the unit was asked before, and is no word about
+    /// what it is asked now.
+    #[must_use]
+    pub fn removing(&self, removal: Removal, leaving: Option<Box<Leaving>>) -> Self {
+        let mut entry = Self { removal, leaving, ..self.clone() };
+        if entry.question() != self.question() {
+            (entry.granted, entry.granted_shown, entry.expected) = (None, None, None);
+        }
+        entry
     }
 
     /// Does the unit leave this member by the number of members that the owner allows, without an approval?

@@ -31,6 +31,9 @@ pub struct ExpectedDeletions {
     /// others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+    /// Those of the objects that were shown as going to the person who approved it, if the approval says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub going: Option<ObjectSet>,
     /// What was approved at earlier epochs, and the member has not been asked for since. It goes too when the member answers.
     #[serde(default, skip_serializing_if = "ObjectSet::is_empty")]
     pub approved: ObjectSet,
@@ -41,12 +44,12 @@ impl ExpectedDeletions {
     /// member answers.
     pub const OBJECTS_MAX: usize = 500;
 
-    /// What a person was shown and approved; `None` when there is no such object.
+    /// What a person was shown as going, and approved; `None` when nothing was approved.
     pub fn shown(&self) -> Option<ObjectSet> {
         let all = match self.approval {
-            Some(_) => self.approved.union(&self.objects),
+            Some(_) => self.approved.union(self.going.as_ref().unwrap_or(&self.objects)),
             None => self.approved.clone(),
         };
-        (!all.is_empty()).then_some(all)
+        (self.approval.is_some() || !all.is_empty()).then_some(all)
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::explanation::WaitingOn;
 use super::link::MemberLink;
 use super::moving::MemberMove;
+use super::question::Question;
 use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
 use crate::delivery::{ObjectSet, UnitId};
@@ -65,6 +66,9 @@ pub struct UnitStatus {
     pub revision: String,
     /// That revision's epoch.
     pub epoch: u64,
+    /// What the member was asked when it said this; absent in what an earlier version stored.
+    #[serde(default, skip_serializing_if = "Question::is_unknown")]
+    pub asked: Question,
     /// Digest of the payload that was last applied in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Digest>,

@@ -43,6 +43,7 @@ async fn members_that_are_away_make_nothing_be_rendered_that_is_known() {
         desired: 1,
         objects: ObjectSet::default(),
         approval: None,
+        going: None,
         approved: Default::default(),
     };
     let (one, two) = (revision(&id, 1), revision(&id, 2));

@@ -59,7 +59,8 @@ fn a_list_of_all_members_stays_the_same_while_one_of_them_waits_for_a_phase_agai
     world.facts.approved = vec![before.digest];
     let key = (world.owner.unit(None), name("b"));
     world.statuses.get_mut(&key).unwrap().applied = Some(Digest::of(b"p"));
-    let report = Reported { epoch: world.entry("b").epoch, ..waits(reason::BEING_DELETED) };
+    let entry = world.entry("b");
+    let report = Reported { epoch: entry.epoch, asked: entry.question(), ..waits(reason::BEING_DELETED) };
     let report = Reported { objects: world.statuses[&key].objects, ..report };
     let merged = merge_report(&report, world.statuses.get(&key), now()).unwrap();
     world.statuses.insert(key, merged);

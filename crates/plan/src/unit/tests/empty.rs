@@ -39,9 +39,10 @@ impl World {
 
     /// The member says of a policy how it is, and how many objects it has recorded.
     fn says(&mut self, policy: &str, phase: UnitPhase, reason: &str, inventory: u32) {
-        let epoch = self.of(policy).unwrap().epoch;
+        let entry = self.of(policy).unwrap();
         let objects = UnitCounts { desired: 4, inventory, ..UnitCounts::default() };
-        let status = UnitStatus { epoch, objects, reason: reason.into(), ..status(phase) };
+        let status =
+            UnitStatus { epoch: entry.epoch, asked: entry.question(), objects, reason: reason.into(), ..status(phase) };
         self.statuses.insert((self.owner.unit(Some(policy)), name("m")), status);
         self.step();
     }

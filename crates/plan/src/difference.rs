@@ -167,5 +167,5 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
     };
     let scopes: Vec<MemberScope> = losses.iter().map(scope).collect();
     let held = guard::plan(&scopes, None).1.held?;
-    Some(held.causes.iter().map(|cause| cause.as_str()).collect::<Vec<_>>().join("; "))
+    Some(held.causes.iter().map(|cause| held.in_words(*cause)).collect::<Vec<_>>().join("; "))
 }

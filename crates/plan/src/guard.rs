@@ -98,8 +98,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The cause in words.
-    pub fn as_str(self) -> &'static str {
+    /// The cause in words, of what waits alone; see [`Held::in_words`].
+    fn as_str(self) -> &'static str {
         match self {
             Self::Empties => "nothing would be left of it",
             Self::TooMany => "that is more than 10 objects and more than a quarter of it",
@@ -120,6 +120,8 @@ pub struct Held {
     pub digest: Digest,
     /// Objects that wait.
     pub count: u64,
+    /// Objects that were released before at the same epoch: they count with those that wait.
+    pub released: u64,
     /// Entries of the unit's inventories over all members, before.
     pub of: u64,
     /// Why.
@@ -130,6 +132,21 @@ pub struct Held {
     pub away: Vec<MemberName>,
     /// Members that are expected to report and have not: until they do, the list may grow, and its digest change.
     pub waiting_on: Vec<MemberName>,
+}
+
+impl Held {
+    /// One of its causes in words.
+    pub fn in_words(&self, cause: Cause) -> String {
+        match (cause, self.released) {
+            (Cause::TooMany, 1..) => {
+                let (sum, before) = (self.count + self.released, self.released);
+                format!(
+                    "with {before} that went before, that is {sum}: more than 10 objects and more than a quarter of it"
+                )
+            }
+            (cause, _) => cause.as_str().to_owned(),
+        }
+    }
 }
 
 /// What there is to say.
@@ -259,6 +276,7 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
             report.held = Some(Held {
                 digest,
                 count,
+                released,
                 of,
                 causes: held.into_iter().collect(),
                 members: waiting.iter().map(sample).collect(),

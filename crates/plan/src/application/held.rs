@@ -113,7 +113,7 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let missing = missing_directory(facts.application, policy).map(|why| format!(": {why}")).unwrap_or_default();
     let cause = |cause: &Cause| HeldCause {
         cause: format!("{cause:?}"),
-        message: format!("{}{}", cause.as_str(), if *cause == Cause::Empties { &missing } else { "" }),
+        message: format!("{}{}", held.in_words(*cause), if *cause == Cause::Empties { &missing } else { "" }),
         members: member_count,
         objects: count,
     };

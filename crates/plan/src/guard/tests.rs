@@ -147,7 +147,13 @@ fn what_was_released_before_counts() {
         state: DeletionState::Released,
         ..prune::deletions(&keys(1, "Pod"), 0, false)
     }));
-    assert_eq!(causes(&[done, scope("b", 15, 1)]), [Cause::TooMany]);
+    let members = [done, scope("b", 15, 1)];
+    assert_eq!(causes(&members), [Cause::TooMany]);
+    let held = plan(&members, None).1.held.unwrap();
+    assert_eq!(
+        (held.count, held.in_words(Cause::TooMany).as_str()),
+        (1, "with 10 that went before, that is 11: more than 10 objects and more than a quarter of it")
+    );
 }
 
 #[test]

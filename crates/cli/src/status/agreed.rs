@@ -33,11 +33,24 @@ pub(crate) fn sentence_of(unit: &UnitId, entry: &MemberDecision, status: Option<
     let policy = unit.policy.as_deref().unwrap_or_default();
     let is_known =
         |s: &&UnitStatus| s.objects.inventory > 0 || !matches!(s.phase, UnitPhase::Unknown | UnitPhase::Failed);
-    let of = |s: &UnitStatus| held::count(s.objects.inventory.saturating_sub(s.objects.adopted), "object");
-    let count = status.filter(is_known).map(of);
+    let number = |s: &UnitStatus| s.objects.inventory.saturating_sub(s.objects.adopted);
+    let count = status.filter(is_known).map(|status| held::count(number(status), "object"));
+    // What a person was shown goes, as far as it is there, and nothing else.
+    let shown = entry.leaving.as_ref().and_then(|why| why.shown.as_ref()).map(|shown| shown.len());
+    let most = status.filter(is_known).map(number);
+    let deleted = match (shown, most) {
+        (Some(shown), most) => {
+            let shown = u32::try_from(shown).unwrap_or(u32::MAX);
+            held::count(most.map_or(shown, |most| most.min(shown)), "object")
+        }
+        // Some of it may ask to stay, be handed over, or have something of others in it.
+        (None, Some(most @ 1..)) => format!("up to {}", held::count(most, "object")),
+        (None, Some(0)) => held::count(0, "object"),
+        (None, None) => "what it has".to_owned(),
+    };
     let count = count.unwrap_or_else(|| "what it has".to_owned());
     match (entry.removal, entry.expected.as_ref().filter(|list| list.approval.is_some())) {
-        (Removal::Prune, _) => Some(format!("policy {policy} leaves it: {count} there will be deleted")),
+        (Removal::Prune, _) => Some(format!("policy {policy} leaves it: {deleted} there will be deleted")),
         (Removal::Release, _) => Some(format!("policy {policy} leaves it: {count} there will be let go of")),
         (Removal::None, Some(list)) => {
             Some(format!("{} of policy {policy} will be deleted", held::count(list.count, "object")))
@@ -148,6 +161,33 @@ mod tests {
             let entry = json!({"revision": "r", "epoch": 1, "reason": "", "granted": granted.map(digest)});
             let said = sentence_of(&unit, &serde_json::from_value(entry).unwrap(), Some(&status));
             assert_eq!(said.as_deref(), expect, "{granted:?}");
+        }
+    }
+
+    /// What was shown goes, and nothing else; of the rest it is only known how much there is.
+    #[test]
+    fn a_unit_that_leaves_is_said_to_delete_what_was_shown() {
+        let status = |adopted: u32| -> UnitStatus {
+            serde_json::from_value(json!({"revision": "r", "epoch": 1, "phase": "Applied", "health": "Healthy",
+                "objects": {"desired": 15, "applied": 15, "healthy": 15, "failed": 0, "inventory": 15, "adopted": adopted},
+                "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "since": "2026-01-01T00:00:00Z"}))
+            .unwrap()
+        };
+        let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("p"));
+        let keys: Vec<model::ObjectKey> =
+            (0..8).map(|n| model::ObjectKey { name: format!("c{n}"), ..Default::default() }).collect();
+        let shown = serde_json::to_value(api::delivery::ObjectSet::new(&keys)).unwrap();
+        for (shown, status, expect) in [
+            (Some(&shown), Some(status(2)), "8 objects"),
+            (Some(&shown), Some(status(12)), "3 objects"),
+            (Some(&shown), None, "8 objects"),
+            (None, Some(status(2)), "up to 13 objects"),
+            (None, None, "what it has"),
+        ] {
+            let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": "Prune",
+                "leaving": {"cause": "NotListed", "message": "why", "shown": shown}});
+            let said = sentence_of(&unit, &serde_json::from_value(entry).unwrap(), status.as_ref()).unwrap();
+            assert_eq!(said, format!("policy p leaves it: {expect} there will be deleted"));
         }
     }
 

@@ -25,8 +25,10 @@ use model::{Digest, HashedKey, MemberName, ObjectKey};
 
 use crate::departure::{self, Stays};
 use crate::guard::{self, MemberScope};
+use crate::instruction::{Asked, Handling};
 use crate::phase;
-use crate::prepare::Bundle;
+use crate::prepare::{Bundle, Prepared};
+use crate::report;
 use hidden::Hider;
 
 /// How a payload differs from the one that a member has: changed, new, and those that would go. `prune`: whether what is no
@@ -35,13 +37,15 @@ pub fn bundles(old: &Bundle, new: &Bundle, prune: bool, hider: &Hider<'_>) -> Ve
     let mut out = Vec::new();
     for object in new.objects() {
         match old.get(&object.key) {
-            None => out.push(whole(&object.key, ObjectChange::Add)),
+            None => out.push(coming(object)),
             Some(before) if before.digest == object.digest => {}
             Some(before) => {
                 let fields = field::between(&before.object, &object.object, hider);
                 // Only what is ours differs, such as a label of another version of the hub.
-                if !fields.is_empty() {
-                    out.push(changed(&object.key, fields));
+                match object.asked {
+                    _ if fields.is_empty() => {}
+                    Some(asked) => out.push(left_alone(&object.key, asked)),
+                    None => out.push(changed(&object.key, fields)),
                 }
             }
         }
@@ -53,8 +57,9 @@ pub fn bundles(old: &Bundle, new: &Bundle, prune: bool, hider: &Hider<'_>) -> Ve
 
 /// All objects of a payload, coming or going.
 pub fn all(bundle: &Bundle, change: ObjectChange) -> Vec<ObjectDifference> {
-    let one = |object: &crate::prepare::Prepared| match change {
+    let one = |object: &Prepared| match change {
         ObjectChange::Delete => leaving(&object.key, object.stays),
+        ObjectChange::Add => coming(object),
         change => whole(&object.key, change),
     };
     bundle.objects().map(|object| one(object)).collect()
@@ -90,6 +95,19 @@ pub fn resumed(report: &UnitReport, bundle: &Bundle) -> Vec<ObjectDifference> {
 /// An object that differs as a whole.
 pub fn whole(key: &ObjectKey, change: ObjectChange) -> ObjectDifference {
     ObjectDifference { object: key.to_string(), change, fields: Vec::new(), left_out: 0, note: String::new() }
+}
+
+/// An object that would be made, unless it asks to be left alone.
+fn coming(object: &Prepared) -> ObjectDifference {
+    match object.asked.filter(|asked| asked.handling == Handling::LeaveAlone) {
+        Some(asked) => left_alone(&object.key, asked),
+        None => whole(&object.key, ObjectChange::Add),
+    }
+}
+
+/// An object that asks to be left alone: nothing is done to it.
+fn left_alone(key: &ObjectKey, asked: Asked) -> ObjectDifference {
+    ObjectDifference { note: report::left_alone_words(asked), ..whole(key, ObjectChange::LeaveAlone) }
 }
 
 /// An object that would be deleted. Nobody has looked into it.

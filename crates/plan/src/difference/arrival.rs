@@ -6,7 +6,7 @@ use api::view::{FieldDifference, ObjectChange, ObjectDifference};
 use serde_json::Value;
 
 use super::hidden::Hider;
-use super::{changed, field, whole, with_fields};
+use super::{changed, coming, field, whole, with_fields};
 use crate::adopt::{self, Known};
 use crate::apply::WaitingOn;
 use crate::instruction;
@@ -57,14 +57,17 @@ pub fn judge(object: &Prepared, there: &There<'_>, hub: &HubId, hider: &Hider<'_
             format!("{}: {}", report::CONFLICT, owner.words())
         }));
     }
-    let Some(live) = live else { return Some(whole(key, ObjectChange::Add)) };
+    let Some(live) = live else { return Some(coming(object)) };
     let mut fields = field::live(&object.object, live, &[], scaled, hider);
     fields.retain(|field: &FieldDifference| !adopt::is_mark(&field.path));
-    if is_own {
-        return (!fields.is_empty()).then(|| changed(key, fields));
+    if is_own && fields.is_empty() {
+        return None;
     }
     if let Some(asked) = instruction::stronger(object.asked, instruction::asked(live)) {
         return Some(left_alone(report::left_alone_words(asked)));
+    }
+    if is_own {
+        return Some(changed(key, fields));
     }
     let recorded = holder.map(|holder| holder.adopted);
     let known = Known { recorded, scaled, overwrites, ..Known::default() };
@@ -97,6 +100,11 @@ pub fn judge(object: &Prepared, there: &There<'_>, hub: &HubId, hider: &Hider<'_
 
 /// An object of which nobody could be asked whether it is there.
 pub fn unasked(object: &Prepared, why: &str) -> ObjectDifference {
-    let note = format!("not known whether it is there already: {why}");
-    ObjectDifference { note, ..whole(&object.key, ObjectChange::Add) }
+    match coming(object) {
+        coming if coming.change == ObjectChange::Add => {
+            let note = format!("not known whether it is there already: {why}");
+            ObjectDifference { note, ..coming }
+        }
+        left_alone => left_alone,
+    }
 }

@@ -465,3 +465,25 @@ fn what_is_there_already_is_judged_as_the_applier_does() {
     assert_eq!(found(deployment("nginx"), own), is(ObjectChange::Change, image, ""));
     assert_eq!(found(deployment("httpd"), own), None);
 }
+
+#[test]
+fn an_object_that_asks_to_be_left_alone_is_not_said_to_be_made_or_changed() {
+    let with = |annotation: (&str, &str), value: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": value},
+            "metadata": {"name": "c", "namespace": "shop", "annotations": {annotation.0: annotation.1}}})
+    };
+    let (disabled, once) = (("kurator.dev/reconcile", "disabled"), ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"));
+    for (annotation, new, changed) in [
+        (disabled, ObjectChange::LeaveAlone, ObjectChange::LeaveAlone),
+        (once, ObjectChange::Add, ObjectChange::LeaveAlone),
+        (("x", "y"), ObjectChange::Add, ObjectChange::Change),
+    ] {
+        let (before, after) = (bundle(vec![with(annotation, "1")]), bundle(vec![with(annotation, "2")]));
+        let of = |old: &Bundle, new: &Bundle| with_hider(|hider| bundles(old, new, true, hider)).remove(0);
+        let added = of(&bundle(vec![]), &after);
+        assert_eq!(added.change, new, "{annotation:?}");
+        assert_eq!(all(&after, ObjectChange::Add), std::slice::from_ref(&added));
+        assert_eq!(of(&before, &after).change, changed, "{annotation:?}");
+        assert_eq!(added.note.is_empty(), new == ObjectChange::Add, "{}", added.note);
+    }
+}

@@ -153,9 +153,10 @@ impl Applier {
     /// A report of a pass that came to no end, with what was last seen of the objects.
     fn with_last_rows(&self, report: UnitReport) -> UnitReport {
         let Some(last) = self.last.get(&report.unit) else { return report };
-        let UnitReport { objects, pods, reverts, last_drift, details, uids, going, .. } = UnitReport::clone(last);
+        let UnitReport { objects, pods, reverts, deleted, last_drift, details, uids, going, .. } =
+            UnitReport::clone(last);
         let unreadable = may_have_more(last, report.payload);
-        UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, ..report }
+        UnitReport { objects, pods, reverts, deleted, last_drift, details, unreadable, uids, going, ..report }
     }
 
     /// Everything about the member is unknown from now on.
@@ -453,6 +454,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         unweighed: false,
         uncounted: false,
         reverts: None,
+        deleted: None,
         last_drift: None,
         details: Vec::new(),
         unreadable: false,

@@ -235,8 +235,19 @@ fn with_last_rows(said: &UnitReport, last: &UnitReport) -> Option<Arc<UnitReport
     if said.phase != UnitPhase::Unknown || !said.details.is_empty() || last.details.is_empty() {
         return None;
     }
-    let UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, .. } = last.clone();
-    Some(Arc::new(UnitReport { objects, pods, reverts, last_drift, details, unreadable, uids, going, ..said.clone() }))
+    let UnitReport { objects, pods, reverts, deleted, last_drift, details, unreadable, uids, going, .. } = last.clone();
+    Some(Arc::new(UnitReport {
+        objects,
+        pods,
+        reverts,
+        deleted,
+        last_drift,
+        details,
+        unreadable,
+        uids,
+        going,
+        ..said.clone()
+    }))
 }
 
 /// A report of an applier that has not come to what its unit has lost, with the list that it made before of the same payload: what is

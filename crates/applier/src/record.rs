@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::delivery::{DriftRecord, RevertCount, UnitStatus};
+use api::delivery::{ApplierCount, DriftRecord, UnitStatus};
 use api::feed::{ObjectReport, UnitReport};
 use client::Backoff;
 use model::{Digest, KeyMap, KeySet, ObjectKey, Timestamp, words};
@@ -64,7 +64,9 @@ pub(crate) struct Past {
     /// How many objects it let go of that are still there.
     pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.
-    pub(crate) reverts: Option<RevertCount>,
+    pub(crate) reverts: Option<ApplierCount>,
+    /// Objects that it deleted since it has them no longer.
+    pub(crate) deleted: Option<ApplierCount>,
     /// The inventory as it was when the connection ended.
     pub(crate) remembered: Option<Box<Remembered>>,
 }
@@ -113,9 +115,14 @@ impl Past {
         }
     }
 
+    /// Counts an object that was deleted.
+    pub(crate) fn count_deleted(&mut self, now: Timestamp) {
+        self.deleted.get_or_insert(ApplierCount { since: now, count: 0 }).count += 1;
+    }
+
     /// Counts a revert.
     pub(crate) fn count_revert(&mut self, now: Timestamp) {
-        self.reverts.get_or_insert(RevertCount { since: now, count: 0 }).count += 1;
+        self.reverts.get_or_insert(ApplierCount { since: now, count: 0 }).count += 1;
     }
 }
 

@@ -17,6 +17,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
 use model::{MemberName, NameError};
+use plan::journal::turn::Detached;
 use plan::member::CredentialRef;
 use plan::rights::Rights;
 use plan::state::State;
@@ -133,7 +134,16 @@ pub(crate) fn of_record(cluster: &Cluster) -> Option<Origin> {
 
 /// Is everything that this hub has in a member to be given back, by its record?
 pub(crate) fn is_released(cluster: &Cluster) -> bool {
-    cluster.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE)
+    detached(cluster) != Detached::Kept
+}
+
+/// What becomes of what a member has when its record goes, as that says.
+pub(crate) fn detached(cluster: &Cluster) -> Detached {
+    match cluster.annotations().get(ON_DETACH).map(String::as_str) {
+        Some(RELEASE) => Detached::Released,
+        Some(REMOVE) => Detached::Removed,
+        _ => Detached::Kept,
+    }
 }
 
 /// What is taken over in a member from another hub, by its record.

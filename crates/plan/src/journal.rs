@@ -25,11 +25,11 @@ pub mod turn;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::delivery::{DeletionState, Deletions, Removal, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Removal, UnitId, UnitStatus};
 use model::{MemberName, Timestamp, words};
 
 use crate::event::{self, Severity};
-use crate::unit::{Delivered, delivered};
+use crate::unit::{Delivered, delivered, is_leaving};
 
 pub use round::Progress;
 use round::Round;
@@ -91,8 +91,8 @@ pub enum Fact {
         unit: UnitId,
         /// The member.
         member: MemberName,
-        /// How many objects.
-        objects: u32,
+        /// How many objects were deleted.
+        objects: u64,
         /// How.
         how: How,
     },
@@ -103,9 +103,9 @@ pub enum Fact {
 pub enum How {
     /// The source has them no longer, and they were deleted.
     Deleted,
-    /// The unit has left the member, and they were deleted.
+    /// The unit has left the member, and took them along.
     Left,
-    /// The unit has left the member, and they stay there.
+    /// The unit has left the member, and what it had stays there.
     Released,
 }
 
@@ -142,26 +142,18 @@ pub fn unit_facts(
     let gone = |objects, how| Fact::Gone { unit: unit.clone(), member: member.clone(), objects, how };
     let result = delivered(before, after);
     match result {
-        Some(Delivered::Removed) => {
-            let objects = before.map_or(0, |before| before.objects.inventory);
-            let how = if removal == Removal::Release { How::Released } else { How::Left };
-            out.push(gone(objects, how));
-        }
+        Some(Delivered::Removed) if removal == Removal::Release => out.push(gone(0, How::Released)),
+        Some(Delivered::Removed) => out.push(gone(after.deleted, How::Left)),
         Some(Delivered::Applied | Delivered::Failed) => {
             out.push(Fact::Delivered { unit: unit.clone(), revision: after.revision.clone(), took });
         }
         None => {}
     }
-    // How many were released is added up within an epoch; those that are still there have not gone. What was said before this
-    // process began is not said again.
-    if let Some(before) = before
-        && let Some(now) = after.held.as_ref().filter(|held| held.state == DeletionState::Released)
-        && !matches!(after.phase, UnitPhase::Removing | UnitPhase::Removed)
-    {
-        let went = |held: &Deletions| held.released.saturating_sub(held.left);
-        let known = before.held.as_ref().filter(|_| before.epoch == after.epoch).map_or(0, went);
-        if went(now) > known {
-            out.push(gone(went(now) - known, How::Deleted));
+    // They are added up within an epoch. What was said before this process began is not said again.
+    if let Some(before) = before.filter(|_| !is_leaving(after.phase)) {
+        let known = if before.epoch == after.epoch { before.deleted } else { 0 };
+        if after.deleted > known {
+            out.push(gone(after.deleted - known, How::Deleted));
         }
     }
     out
@@ -232,7 +224,7 @@ impl Journal {
                 note_tally(&mut self.reverts, unit, member, count, what, now);
             }
             Fact::Gone { unit, member, objects, how } => {
-                note_tally(&mut self.gone, (unit, how), member, objects.into(), String::new(), now);
+                note_tally(&mut self.gone, (unit, how), member, objects, String::new(), now);
             }
         }
     }

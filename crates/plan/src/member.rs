@@ -21,7 +21,9 @@ use std::collections::BTreeMap;
 use api::condition::{self, Condition, Statement};
 use api::delivery::{HubId, MemberLink, MemberRelease, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::ClusterStatus;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
+use api::kurator::annotation::{
+    APPROVE_TAKE_OVER, CREDENTIAL_KEY, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, REMOVE, TAKE_OVER,
+};
 use api::reason;
 use model::{MemberName, NameError, Timestamp, clock::format_seconds, words};
 use serde_json::{Value, json};
@@ -173,6 +175,8 @@ pub enum Going {
     Keep,
     /// It is given back before. How far that is, once the applier has said so.
     Release(Option<MemberRelease>),
+    /// The same, after what was delivered was removed.
+    Remove(Option<MemberRelease>),
 }
 
 /// What to do.
@@ -261,11 +265,12 @@ fn plan_detach(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
     let is_ours = observed.record.as_ref().is_some_and(|record| record.origin.as_ref() == Some(&observed.origin));
     let progress = match going {
         Going::Keep => None,
-        Going::Release(progress) => Some(progress.clone().unwrap_or_default()),
+        Going::Release(progress) | Going::Remove(progress) => Some(progress.clone().unwrap_or_default()),
     };
     // Also when it is done: without it, the record would say for a moment that everything is to be delivered again.
     if let Some(record) = plan.record.as_mut().filter(|_| progress.is_some()) {
-        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
+        let how = if matches!(going, Going::Remove(_)) { REMOVE } else { RELEASE };
+        record["metadata"]["annotations"][ON_DETACH] = json!(how);
     }
     // Without a record it never had a member, so that there is nothing to give back.
     let Some(progress) = progress.filter(|_| is_ours) else {

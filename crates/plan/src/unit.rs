@@ -51,6 +51,7 @@ use crate::reach::MemberFacts;
 
 pub use away::{Unanswered, unanswered, wanted_there};
 pub use held::{carried, decides, held, report_at, scopes};
+pub(crate) use report::is_leaving;
 pub use report::{
     DETAILS_LEFT_OUT, Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices, without_details,
 };

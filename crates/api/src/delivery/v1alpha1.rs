@@ -25,6 +25,6 @@ pub use revision::{
     SealedAnswer,
 };
 pub use state::{
-    ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase,
+    ApplierCount, ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase,
 };
 pub use waiting::{ObjectsWaiting, WaitingCause};

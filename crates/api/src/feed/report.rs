@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{
-    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, Question, RevertCount, UnitCounts, UnitId, UnitPhase,
+    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, Question, ApplierCount, UnitCounts, UnitId, UnitPhase,
 };
 
 /// How an object compares with what was applied.
@@ -167,7 +167,10 @@ pub struct UnitReport {
     pub uncounted: bool,
     /// How often a change was reverted, as far as this applier counted; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reverts: Option<RevertCount>,
+    pub reverts: Option<ApplierCount>,
+    /// How many objects were deleted that the unit has no longer, as far as this applier counted; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<ApplierCount>,
     /// The last change that somebody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,

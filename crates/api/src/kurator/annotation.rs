@@ -59,7 +59,8 @@ pub const REPORT_OF: &str = "kurator.dev/report-of";
 pub const RESTRICTED: &str = "kurator.dev/restricted";
 
 /// On an AttachedCluster, and from there on its member's Cluster: what becomes of what this hub has in the member when the
-/// object is deleted. `release` gives everything back before; otherwise it stays as it is, with its inventories.
+/// object is deleted. `release` gives everything back before, `remove` does so after what was delivered was removed; otherwise it
+/// stays as it is, with its inventories.
 pub const ON_DETACH: &str = "kurator.dev/on-detach";
 
 /// Value of [`ON_DETACH`]: objects stay, and are nobody's.

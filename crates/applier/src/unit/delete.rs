@@ -262,6 +262,9 @@ impl Pass {
         for (key, result) in results {
             match result {
                 Ok(Tried::Done(not_ours)) => {
+                    if not_ours.is_none() {
+                        self.unit.past.count_deleted(self.connection.ctx.clock.now());
+                    }
                     self.let_go(&key, not_ours.as_ref(), "not deleted, and no longer recorded");
                     progress = true;
                 }

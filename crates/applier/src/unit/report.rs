@@ -393,6 +393,7 @@ impl Pass {
             uncounted: !self.counted && !self.is_quick && self.entry.removal.is_none(),
             unweighed: !is_weighed && self.entry.removal.is_none(),
             reverts: self.unit.past.reverts,
+            deleted: self.unit.past.deleted,
             last_drift,
             details: rows.shared(),
             // Of what is not written again yet there are no rows.

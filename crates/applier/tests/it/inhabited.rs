@@ -277,7 +277,9 @@ async fn what_somebody_made_in_the_place_of_an_object_keeps_its_namespace_and_de
             world.change(&unit, |entry| {
                 (entry.suspend, entry.removal, entry.shown) = (false, Removal::Prune, Some(shown));
             });
-            world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+            world.eventually("gone", || async { world.removed(&unit).is_some() }).await;
+            let deleted = world.removed(&unit).unwrap().deleted.map(|counted| counted.count);
+            assert_eq!(deleted, Some(2), "what stays is not counted as deleted");
         }
         for path in &theirs {
             let live = world.get(path).await.unwrap_or_else(|| panic!("{path}: it is gone"));

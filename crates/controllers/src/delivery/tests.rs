@@ -6,7 +6,7 @@ mod refused;
 use std::convert::Infallible;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, RevertCount, UnitCounts,
+    ApplierCount, DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, UnitCounts,
     UnitPhase,
 };
 use kube::client::Body;
@@ -94,6 +94,8 @@ fn status(held: bool) -> UnitStatus {
         waiting: Vec::new(),
         reverts: 0,
         reverts_counted: None,
+        deleted: 0,
+        deleted_counted: None,
         adopted: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,
@@ -181,6 +183,7 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         unweighed: false,
         uncounted: false,
         reverts: None,
+        deleted: None,
         last_drift: None,
         details: Vec::new(),
         unreadable: false,
@@ -481,7 +484,7 @@ fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
     let ctx = context(&controllers.deps, controllers.feed.clone());
     ctx.clusters.learn(cluster(member(1), "1"));
     let counted = |since: &str, count| UnitReport {
-        reverts: Some(RevertCount { since: since.parse().unwrap(), count }),
+        reverts: Some(ApplierCount { since: since.parse().unwrap(), count }),
         ..report(UnitPhase::Applied, b"one")
     };
     let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z");

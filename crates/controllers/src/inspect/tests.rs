@@ -81,6 +81,7 @@ fn report() -> UnitReport {
         unweighed: false,
         uncounted: false,
         reverts: None,
+        deleted: None,
         last_drift: None,
         details: Vec::new(),
         unreadable: false,

@@ -30,8 +30,8 @@ pub(super) async fn leave(
     attached: &AttachedCluster,
     observed: &Observed,
 ) -> Result<Option<Duration>, WriteError> {
-    let is_given_back =
-        matches!(&observed.going, Some(Going::Release(Some(progress))) if progress.done) && observed.record.is_some();
+    let is_given_back = matches!(&observed.going, Some(Going::Release(Some(progress)) | Going::Remove(Some(progress))) if progress.done)
+        && observed.record.is_some();
     let (true, Some(minted), Ok(member)) = (is_given_back, &observed.standing.minted, &observed.member) else {
         return Ok(None);
     };

@@ -10,6 +10,7 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
 use model::MemberName;
+use plan::journal::turn::Detached;
 use plan::journal::{Fact, turn};
 use plan::member::Plan;
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
             ctx.probes.remove(&member);
             ctx.connections.close(&member);
         }
-        ctx.events.journal().note_fact(Fact::Turned(turn::detached(&name)));
+        ctx.events.journal().note_fact(Fact::Turned(turn::detached(&name, origin::detached(&cluster))));
         say_so(ctx, key, &cluster).await;
     }
     Ok(())
@@ -154,17 +155,18 @@ pub(super) async fn forget_take_over(
 
 async fn say_so(ctx: &Ctx, key: &NamespacedName, cluster: &Cluster) {
     let member = cluster.name_any();
-    let what = if origin::is_released(cluster) {
-        "what was delivered stays in it, without Kurator"
-    } else {
-        "nothing was deleted in it; to remove what was delivered, take a member out of its Fleet first"
+    let detached = origin::detached(cluster);
+    let advice = match detached {
+        Detached::Kept => "; to remove what was delivered, take a member out of its Fleet first",
+        Detached::Released | Detached::Removed => "",
     };
+    let what = detached.in_words();
     let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());
     let mut event = Event {
         type_: Some("Normal".into()),
         reason: Some("MemberDetached".into()),
-        note: Some(format!("member {member} was detached: its record is gone, and {what}")),
+        note: Some(format!("member {member} was detached: its record is gone, and {what}{advice}")),
         action: Some("Detach".into()),
         regarding: Some(about.object_ref(&())),
         event_time: Some(MicroTime(ctx.clock.now())),

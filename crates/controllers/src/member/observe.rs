@@ -103,13 +103,13 @@ fn going(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> 
     if !is_going || !origin::waits_for_us(attached) {
         return None;
     }
-    let is_released =
-        attached.annotations().get(ON_DETACH).is_some_and(|how| [RELEASE, REMOVE].contains(&how.as_str()));
+    let how = attached.annotations().get(ON_DETACH).map(String::as_str);
+    let is_released = how.is_some_and(|how| [RELEASE, REMOVE].contains(&how));
     let Some(member) = member.filter(|_| is_released) else { return Some(Going::Keep) };
     let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let progress =
         record.and_then(|record| record::moving_of(&ctx.statuses, member, &record).release.map(|release| *release));
-    Some(Going::Release(progress))
+    Some(if how == Some(REMOVE) { Going::Remove(progress) } else { Going::Release(progress) })
 }
 
 /// What the Secret and the connections have.

@@ -197,6 +197,8 @@ impl World {
             unweighed: false,
             reverts: 0,
             reverts_counted: None,
+            deleted: 0,
+            deleted_counted: None,
             adopted: api::delivery::ObjectSet::default(),
             last_drift: None,
             reflected: None,

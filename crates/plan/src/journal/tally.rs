@@ -75,11 +75,12 @@ impl Tally {
     pub(super) fn gone(&self, unit: &UnitId, how: How) -> String {
         let objects = counted(self.total(), "object");
         let (unit, members) = (name(unit), self.members());
-        let (verb, pronoun) = if self.total() == 1 { ("was", "stays") } else { ("were", "stay") };
+        let verb = if self.total() == 1 { "was" } else { "were" };
         match how {
             How::Deleted => format!("{unit}: {objects} that the source has no longer {verb} deleted in {members}"),
+            How::Left if self.total() == 0 => format!("{unit}: has left {members}; nothing was deleted"),
             How::Left => format!("{unit}: has left {members}; {objects} {verb} deleted"),
-            How::Released => format!("{unit}: has left {members}; {objects} {pronoun} there"),
+            How::Released => format!("{unit}: has left {members}; what it had stays there"),
         }
     }
 }

@@ -119,7 +119,7 @@ fn what_a_person_reads() {
             (0, turned("beijing", Some(&probing), &ready(0))),
             (20_000, turned("beijing", Some(&ready(0)), &lost(20_000))),
             (145_000, turned("beijing", Some(&lost(20_000)), &ready(145_000))),
-            (200_000, Fact::Turned(detached("beijing"))),
+            (200_000, Fact::Turned(detached("beijing", turn::Detached::Kept))),
         ],
         &no_progress,
     );
@@ -202,7 +202,8 @@ fn what_a_person_reads() {
             (0, gone("beijing", 12, How::Deleted)),
             (10, gone("oslo", 12, How::Deleted)),
             (20, gone("kiel", 1, How::Left)),
-            (30, gone("oslo", 3, How::Released)),
+            (30, gone("oslo", 0, How::Released)),
+            (2_000, gone("lima", 0, How::Left)),
         ],
         &no_progress,
     );
@@ -279,13 +280,6 @@ fn nothing_is_said_of_what_did_not_turn() {
 
 #[test]
 fn a_report_is_one_fact_and_the_same_report_none() {
-    let counts = |n: u32| json!({"desired": n, "applied": n, "healthy": n, "failed": 0, "inventory": n});
-    let held = |state: &str, released: u32| json!({"digest": Digest::of(b"list"), "count": 0, "state": state, "released": released});
-    let left = |released: u32, left: u32| {
-        let mut list = held("Released", released);
-        list["left"] = json!(left);
-        list
-    };
     let digest = |text: &str| json!(Digest::of(text.as_bytes()));
     let name = named("a");
     let gone = |objects, how| vec![Fact::Gone { unit: unit("web"), member: name.clone(), objects, how }];
@@ -295,44 +289,22 @@ fn a_report_is_one_fact_and_the_same_report_none() {
         (json!({"applied": digest("a")}), json!({"applied": digest("b")}), Removal::None, delivered.clone()),
         (json!({}), json!({"phase": "Failed"}), Removal::None, delivered.clone()),
         (json!({"phase": "Failed"}), json!({"phase": "Failed"}), Removal::None, vec![]),
+        (json!({}), json!({"deleted": 4}), Removal::None, gone(4, How::Deleted)),
+        (json!({"deleted": 3}), json!({"deleted": 4}), Removal::None, gone(1, How::Deleted)),
+        (json!({"deleted": 4}), json!({"deleted": 4}), Removal::None, vec![]),
+        (json!({"deleted": 4, "epoch": 1}), json!({"deleted": 3, "epoch": 2}), Removal::None, gone(3, How::Deleted)),
+        (json!({"deleted": 4, "epoch": 1}), json!({"epoch": 2}), Removal::None, vec![]),
+        // What was deleted is told at the end, once: whatever the inventory had in the last report before that.
+        (json!({"deleted": 4}), json!({"phase": "Removing", "deleted": 3}), Removal::Prune, vec![]),
         (
-            json!({"held": held("Waiting", 0)}),
-            json!({"held": held("Released", 4)}),
-            Removal::None,
-            gone(4, How::Deleted),
-        ),
-        (
-            json!({"held": held("Waiting", 3)}),
-            json!({"held": held("Released", 4)}),
-            Removal::None,
-            gone(1, How::Deleted),
-        ),
-        (json!({"held": held("Released", 4)}), json!({"held": held("Released", 4)}), Removal::None, vec![]),
-        // The member refuses to delete three of them, and then two.
-        (json!({"held": held("Waiting", 0)}), json!({"held": left(4, 4)}), Removal::None, vec![]),
-        (json!({"held": held("Waiting", 0)}), json!({"held": left(4, 3)}), Removal::None, gone(1, How::Deleted)),
-        (json!({"held": left(4, 3)}), json!({"held": left(4, 2)}), Removal::None, gone(1, How::Deleted)),
-        (
-            json!({"held": held("Released", 4), "epoch": 1}),
-            json!({"held": held("Released", 3), "epoch": 2}),
-            Removal::None,
-            gone(3, How::Deleted),
-        ),
-        (json!({"held": held("Released", 4)}), json!({}), Removal::None, vec![]),
-        // What was held is in the source again.
-        (json!({"held": held("Waiting", 0)}), json!({}), Removal::None, vec![]),
-        (
-            json!({"objects": counts(3), "phase": "Removing"}),
-            json!({"phase": "Removed"}),
+            json!({"phase": "Removing", "deleted": 6}),
+            json!({"phase": "Removed", "deleted": 8}),
             Removal::Prune,
-            gone(3, How::Left),
+            gone(8, How::Left),
         ),
-        (
-            json!({"objects": counts(3), "phase": "Removing"}),
-            json!({"phase": "Removed"}),
-            Removal::Release,
-            gone(3, How::Released),
-        ),
+        // It was handed over, or asks to stay.
+        (json!({"phase": "Removing"}), json!({"phase": "Removed"}), Removal::Prune, gone(0, How::Left)),
+        (json!({"phase": "Removing"}), json!({"phase": "Removed"}), Removal::Release, gone(0, How::Released)),
         (json!({"phase": "Removed"}), json!({"phase": "Removed"}), Removal::Prune, vec![]),
         (
             json!({"reverts": 1}),

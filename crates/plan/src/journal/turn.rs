@@ -136,9 +136,31 @@ pub fn member(name: &str, before: Option<&AttachedClusterStatus>, after: &Attach
     }
 }
 
-/// A member whose record is gone.
-pub fn detached(name: &str) -> Turn {
-    let detail = "its record is gone, and nothing was deleted in it".to_owned();
+/// What became of what a member had, whose record is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detached {
+    /// It stays as it was.
+    Kept,
+    /// It was given back.
+    Released,
+    /// What was delivered was removed, and the rest given back.
+    Removed,
+}
+
+impl Detached {
+    /// In words, after "its record is gone, and ".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Kept => "nothing was deleted in it",
+            Self::Released => "what was delivered stays in it, without Kurator",
+            Self::Removed => "what was delivered was deleted in it, but for what was to stay",
+        }
+    }
+}
+
+/// A member whose record is gone. `what`: what became of what it had.
+pub fn detached(name: &str, what: Detached) -> Turn {
+    let detail = format!("its record is gone, and {}", what.in_words());
     of_member(name, Severity::Normal, ["is detached", "are detached"], "", detail)
 }
 

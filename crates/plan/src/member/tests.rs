@@ -407,12 +407,16 @@ fn a_release_that_is_done_lets_the_origin_go_and_stays_said() {
         (Some(MemberRelease::new(2, false, "forbidden")), (false, "2 units have something there; forbidden")),
         (Some(MemberRelease::new(0, true, "")), (true, "last goes the account")),
     ] {
-        let going = Some(Going::Release(progress));
+        let (going, value) = match progress {
+            Some(progress) if progress.done => (Going::Remove(Some(progress)), REMOVE),
+            progress => (Going::Release(progress), RELEASE),
+        };
+        let going = Some(going);
         let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), going, ..observed() };
         let (plan, _) = plan(&o, Some(1), now());
         let said = condition::find(&plan.origin_status.conditions, condition::DETACHING).unwrap().message.clone();
         assert_eq!((plan.let_go, said.contains(expect.1)), (expect.0, true), "{said}");
-        assert_eq!(plan.record.unwrap()["metadata"]["annotations"][ON_DETACH], RELEASE);
+        assert_eq!(plan.record.unwrap()["metadata"]["annotations"][ON_DETACH], value);
     }
     let kept = Observed { record: mine(Some("u1")), going: Some(Going::Keep), ..observed() };
     let (plan, _) = plan(&kept, Some(1), now());

@@ -105,6 +105,8 @@ fn status(phase: UnitPhase, health: Health) -> UnitStatus {
         unweighed: false,
         reverts: 0,
         reverts_counted: None,
+        deleted: 0,
+        deleted_counted: None,
         adopted: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,

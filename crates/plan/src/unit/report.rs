@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectSet, ObjectsWaiting, RevertCount, UnitId,
-    UnitPhase, UnitStatus, WaitingCause, WaitingOn,
+    ApplierCount, ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectSet, ObjectsWaiting,
+    UnitId, UnitPhase, UnitStatus, WaitingCause, WaitingOn,
 };
 use api::feed::UnitReport;
 use api::reason;
@@ -33,7 +33,9 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         UnitPhase::Applied | UnitPhase::DeletionsHeld => Some(report.payload),
         _ => before.and_then(|b| b.applied),
     };
-    let (reverts, reverts_counted) = reverts(report.reverts, before);
+    let (reverts, reverts_counted) =
+        added(report.reverts, before.map(|before| (before.reverts, before.reverts_counted)));
+    let (deleted, deleted_counted) = deleted(report, before);
     let mut status = UnitStatus {
         revision: report.revision.clone(),
         epoch: report.epoch,
@@ -52,6 +54,8 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         unweighed: report.unweighed,
         reverts,
         reverts_counted,
+        deleted,
+        deleted_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
         adopted: adopted(report, before),
         reflected: before.and_then(|b| b.reflected.clone()),
@@ -185,17 +189,33 @@ fn unanswered(report: &UnitReport, before: &UnitStatus, now: Timestamp) -> Optio
     })
 }
 
-/// All reverts that were ever counted, and how many of them are of the applier that reports now. An applier counts from its
+/// Does the unit leave the member, or has it left?
+pub(crate) fn is_leaving(phase: UnitPhase) -> bool {
+    matches!(phase, UnitPhase::Removing | UnitPhase::Removed)
+}
+
+/// How many objects were deleted. It begins at nothing with each epoch, and when a unit leaves, so that what is said at the end is
+/// what went with it. A unit that leaves may fail, or be out of reach, in between.
+fn deleted(report: &UnitReport, before: Option<&UnitStatus>) -> (u64, Option<ApplierCount>) {
+    let goes_on = |before: &UnitStatus| match is_leaving(report.phase) {
+        true => is_leaving(before.phase) || matches!(before.phase, UnitPhase::Failed | UnitPhase::Unknown),
+        false => before.epoch == report.epoch,
+    };
+    let stored = |before: &UnitStatus| (if goes_on(before) { before.deleted } else { 0 }, before.deleted_counted);
+    added(report.deleted, before.map(stored))
+}
+
+/// All that were ever counted, and how many of them are of the applier that reports now. An applier counts from its
 /// start, and each of its reports replaces the one before: what is stored of the same count is taken off, so that a report
-/// that comes twice, or to a hub that has restarted, adds nothing. An applier that has not reverted anything yet says
-/// nothing, so that a restart writes nothing.
-fn reverts(counted: Option<RevertCount>, before: Option<&UnitStatus>) -> (u64, Option<RevertCount>) {
-    let (total, known) = before.map_or((0, None), |before| (before.reverts, before.reverts_counted));
+/// that comes twice, or to a hub that has restarted, adds nothing. An applier that has not counted anything yet says
+/// nothing, so that a restart writes nothing. `stored`: both as they are stored.
+fn added(counted: Option<ApplierCount>, stored: Option<(u64, Option<ApplierCount>)>) -> (u64, Option<ApplierCount>) {
+    let (total, known) = stored.unwrap_or_default();
     let Some(counted) = counted else { return (total, known) };
     let stored = known.filter(|known| known.since == counted.since).map_or(0, |known| known.count);
     // A report of the same count that comes late is older than what is stored.
     let count = counted.count.max(stored);
-    (total + (count - stored), Some(RevertCount { count, ..counted }))
+    (total + (count - stored), Some(ApplierCount { count, ..counted }))
 }
 
 fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use api::delivery::{
     ArtifactInputs, ChangedField, DeletionState, Deletions, DriftRecord, Health, LinkState, MemberLink, Missing,
-    ObjectsWaiting, PodCounts, Question, RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
+    ObjectsWaiting, PodCounts, Question, ApplierCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;
@@ -14,6 +14,7 @@ mod again;
 mod away;
 mod cluster;
 mod consent;
+mod counted;
 mod deleted;
 mod edit;
 mod empty;
@@ -232,6 +233,8 @@ fn status(phase: UnitPhase) -> UnitStatus {
         unweighed: false,
         reverts: 0,
         reverts_counted: None,
+        deleted: 0,
+        deleted_counted: None,
         adopted: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,
@@ -527,6 +530,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         unweighed: false,
         uncounted: false,
         reverts: None,
+        deleted: None,
         last_drift: None,
         details: Vec::new(),
         unreadable: false,
@@ -676,37 +680,6 @@ fn a_report_is_merged_with_what_was_stored() {
     assert_eq!((failed.applied, failed.since, failed.reverts), (Some(Digest::of(b"p")), later, 7));
     let applied = merge_report(&reported(UnitPhase::Applied, b"q"), Some(&before), later).unwrap();
     assert_eq!((applied.applied, applied.since), (Some(Digest::of(b"q")), now()));
-}
-
-#[test]
-fn reverts_add_up_over_restarts_of_the_applier() {
-    let at = |second: i64| Timestamp::from_second(second).unwrap();
-    let report = |counted: Option<(i64, u64)>| Reported {
-        reverts: counted.map(|(since, count)| RevertCount { since: at(since), count }),
-        ..reported(UnitPhase::Applied, b"p")
-    };
-    let mut stored = merge_report(&report(None), None, now()).unwrap();
-    // Since when the applier counts and how many, how many there are in all.
-    for (counted, total) in [
-        (None, 0),
-        (Some((1, 2)), 2),
-        // The same report again, and a later one.
-        (Some((1, 2)), 2),
-        (Some((1, 5)), 5),
-        (Some((1, 3)), 5),
-        // Another applier starts: it has counted nothing, then one.
-        (None, 5),
-        (Some((9, 1)), 6),
-        (Some((9, 1)), 6),
-        (Some((9, 4)), 9),
-        (None, 9),
-        (Some((20, 9)), 18),
-    ] {
-        let before = stored;
-        stored = merge_report(&report(counted), Some(&before), now()).unwrap();
-        assert_eq!(stored.reverts, total, "{counted:?}");
-        assert_eq!(stored == before, stored.reverts == before.reverts, "{counted:?}: written only when one is added");
-    }
 }
 
 #[test]

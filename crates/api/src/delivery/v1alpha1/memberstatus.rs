@@ -12,7 +12,7 @@ use super::explanation::WaitingOn;
 use super::link::MemberLink;
 use super::moving::MemberMove;
 use super::question::Question;
-use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
+use super::state::{Deletions, DriftRecord, Health, PodCounts, ApplierCount, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
 use crate::delivery::{ObjectSet, UnitId};
 
@@ -111,8 +111,14 @@ pub struct UnitStatus {
     pub reverts: u64,
     /// How many of these the applier counted that reported last; what it reports next is compared with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reverts_counted: Option<RevertCount>,
-    /// The last such change.
+    pub reverts_counted: Option<ApplierCount>,
+    /// How many objects were deleted that the unit has no longer: since it began to leave the member, or since it is there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deleted: u64,
+    /// How many of these the applier counted that reported last; what it reports next is compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_counted: Option<ApplierCount>,
+    /// The last change that was reverted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,
     /// The objects that existed before us, as long as there are at most [`UnitStatus::ADOPTED_MAX`]: if the inventory is lost while

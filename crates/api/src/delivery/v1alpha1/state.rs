@@ -132,10 +132,10 @@ impl DriftRecord {
     pub const FIELDS_MAX: usize = 10;
 }
 
-/// Reverts of a unit in a member that one applier counted, from its first one on.
+/// What one applier counted of a unit in a member, such as reverts, from the first one on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct RevertCount {
+pub struct ApplierCount {
     /// When the first of them was: it tells this count from the one of an applier that started later.
     #[schemars(schema_with = "crate::delivery::crd::time")]
     pub since: Timestamp,

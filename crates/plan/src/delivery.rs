@@ -89,6 +89,7 @@ mod tests {
             granted: granted.map(Digest::of),
             granted_shown: None,
             carried_out: 0,
+            consent: None,
             withheld: None,
             removal,
             leaving: None,

@@ -12,7 +12,7 @@ mod revision;
 mod state;
 mod waiting;
 
-pub use decision::{Decision, DecisionSpec, MemberDecision, Removal, Withheld};
+pub use decision::{Decision, DecisionSpec, MemberDecision, NotedConsent, Removal, Withheld};
 pub use expected::ExpectedDeletions;
 pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, WaitingOn};
 pub use leaving::{LabelDifference, Leaving, LeavingCause};

@@ -43,6 +43,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         granted: None,
         granted_shown: None,
         carried_out: 0,
+        consent: None,
         withheld: None,
         // A unit that leaves needs no rendering.
         removal: Removal::Prune,

@@ -283,6 +283,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         granted: None,
         granted_shown: None,
         carried_out: 0,
+        consent: None,
         withheld: None,
         removal,
         leaving: leaving.map(|why| Box::new(Leaving::new(LeavingCause::NotListed, why))),

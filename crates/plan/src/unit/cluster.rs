@@ -37,7 +37,7 @@ pub(super) fn without_others<'a>(observed: &Observed<'a>, now: Timestamp) -> Opt
                 // What this hub knows of the unit there begins now, too.
                 (entry.placed, entry.known_since) = (Some(now), None);
                 (entry.granted, entry.granted_shown, entry.leaving, entry.expected) = (None, None, None, None);
-                (entry.withheld, entry.carried_out) = (None, 0);
+                (entry.withheld, entry.carried_out, entry.consent) = (None, 0, None);
             } else if is_learned(observed, member, entry) {
                 entry.cluster = cluster();
             }

@@ -4,11 +4,14 @@
 //! written it and not made the edit, and what somebody else edits later is not what was agreed to. What
 //! leaves by it is never more than it says: here the members, and in each member the objects
 //! ([`prune`](crate::prune) holds the others).
+//!
+//! A unit that is not decided does not follow an edit yet. The member's entry notes the consent then, so that an edit that is taken back
+//! before it was followed ends it: the same edit made again is another one.
 
 use std::collections::BTreeMap;
 
-use api::delivery::{Leaving, UnitId};
-use api::kurator::consent::Consent;
+use api::delivery::{Leaving, MemberDecision, NotedConsent, UnitId};
+use api::kurator::consent::{Consent, ConsentScope};
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use model::{MemberName, Timestamp};
 
@@ -45,8 +48,7 @@ pub(super) fn split_agreed(
     for consent in observed.facts.consents.iter().filter(|consent| consent.holds_at(now)) {
         for scope in consent.scopes.iter().filter(|scope| scope.policy == policy) {
             let entry = observed.slices(unit).find_map(|(_, decision)| decision.members.get(&scope.member));
-            // Placed again since: that is not what was agreed to. Nor is what has no time of its placement.
-            let is_same = entry.is_some_and(|entry| entry.placed.is_some() && entry.placed == scope.placed);
+            let is_same = entry.is_some_and(|entry| is_of(scope, entry) && !is_over(consent, entry));
             let is_it = |why: &&Leaving| why.cause == consent.cause && is_same;
             let Some(why) = leaving.get(&scope.member).filter(is_it) else { continue };
             let (approval, shown) = (Some(consent.digest()), Some(scope.objects.clone()));
@@ -55,4 +57,38 @@ pub(super) fn split_agreed(
         }
     }
     agreed
+}
+
+/// Is this of the member as it was given the unit? Placed again since, it is not what was agreed to. Nor is what has no time of its
+/// placement.
+fn is_of(scope: &ConsentScope, entry: &MemberDecision) -> bool {
+    entry.placed.is_some() && entry.placed == scope.placed
+}
+
+/// Was the edit of this consent taken back before the unit followed it?
+fn is_over(consent: &Consent, entry: &MemberDecision) -> bool {
+    entry.consent.is_some_and(|noted| noted.taken_back && consent.given <= noted.given)
+}
+
+/// Notes of a member that keeps the unit the newest consent whose edit is made, unless the unit is to be there; or that the edit of the one
+/// that is noted was taken back.
+pub(super) fn note_consent(
+    observed: &Observed<'_>,
+    unit: &UnitId,
+    member: &MemberName,
+    entry: &mut MemberDecision,
+    is_wanted: bool,
+) {
+    let policy = unit.policy.as_deref().unwrap_or_default();
+    let is_it = |scope: &ConsentScope| scope.policy == policy && scope.member == *member && is_of(scope, entry);
+    let made = observed.facts.consents.iter().filter(|consent| consent.scopes.iter().any(is_it));
+    let newest = made.map(|consent| consent.given).max();
+    entry.consent = match (newest, entry.consent) {
+        (Some(given), Some(noted)) if given == noted.given => Some(noted),
+        (newest, Some(noted)) if newest.is_none_or(|given| given < noted.given) => {
+            Some(NotedConsent { taken_back: true, ..noted })
+        }
+        (newest, noted) if is_wanted || newest.is_none() => noted,
+        (newest, _) => newest.map(|given| NotedConsent { given, taken_back: false }),
+    };
 }

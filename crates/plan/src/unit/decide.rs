@@ -200,6 +200,7 @@ fn one_unit(
         withheld: entries.get(member).and_then(|entry| withheld(entry, epoch)),
         removal: Removal::None,
         leaving: None,
+        consent: None,
         expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects))
             .filter(|_| unit.prune && !unit.suspend),
     };

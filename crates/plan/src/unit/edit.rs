@@ -14,6 +14,9 @@
 //! A policy that is renamed deletes nothing: another unit has the same objects there ([`handover`]), and nobody is asked. Nor is
 //! anybody of a unit that has nothing in the member ([`empty`]), as when an edit is taken back that moved the member to it.
 //!
+//! Of a unit that is not decided now, what is held stays held, and no more is. An edit that is taken back meanwhile ends that: made
+//! again, it is another one.
+//!
 //! Absent on purpose: members that somebody else has chosen ([`Placement::Given`]). A scheduler decides under unchanged
 //! objects, and no failover waits for a person.
 
@@ -24,7 +27,7 @@ use api::kurator::consent::ShownList;
 use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Reason, Rules};
 
-use super::decide::Wish;
+use super::decide::{Wish, choose};
 use super::{Observed, OwnerState, Placement, UnitSpec, consent, empty, handover};
 
 /// The members that an edit takes a unit out of.
@@ -69,6 +72,14 @@ impl Edit {
         Some(entry.removing(removal, leaving))
     }
 
+    /// What becomes of a member's entry while the unit is not decided: it is held as before or for another reason, or no longer.
+    pub(super) fn undecided_entry(&self, member: &MemberName, entry: &MemberDecision) -> MemberDecision {
+        if entry.kept().is_none() {
+            return entry.clone();
+        }
+        MemberDecision { leaving: self.leaving.get(member).cloned().map(Box::new), ..entry.clone() }
+    }
+
     /// Is this the tombstone of a member that leaves by the same approval as others that are still to be told? Without it, the
     /// rest would not be the list that was approved.
     pub(super) fn needs(&self, entry: &MemberDecision) -> bool {
@@ -104,8 +115,8 @@ pub(super) fn edits(
         .filter(|(_, entry)| entry.leaves_by_number())
         .map(|(member, _)| member.clone())
         .collect();
-    for unit in units {
-        let wish = wishes.get(unit);
+    for unit in &units {
+        let wish = wishes.get(*unit);
         let mut leaving = leaving(observed, unit, wish);
         if leaving.is_empty() {
             continue;
@@ -125,14 +136,40 @@ pub(super) fn edits(
             Verdict::Goes(Some(digest)) => shown(observed, unit, digest),
             Verdict::Goes(None) | Verdict::Held(_) => None,
         };
-        out.insert(unit.clone(), Edit { leaving, verdict, agreed, shown });
+        out.insert((*unit).clone(), Edit { leaving, verdict, agreed, shown });
     }
     if counted.len() <= usize::try_from(observed.facts.removals).unwrap_or(usize::MAX) {
         for edit in out.values_mut().filter(|edit| edit.held().is_some()) {
             edit.verdict = Verdict::Goes(None);
         }
     }
+    let undecided = |unit: &&UnitId| Some(((*unit).clone(), undecided(observed, unit, wishes.get(*unit)?, now)?));
+    out.extend(units.iter().filter_map(undecided));
     out
+}
+
+/// What is held of a unit that is not decided now, as far as it is known where the unit is to go. `None`: all of it stays held.
+fn undecided(observed: &Observed<'_>, unit: &UnitId, wish: &Wish, now: Timestamp) -> Option<Edit> {
+    let entries = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    let kept: BTreeMap<&MemberName, &Leaving> = entries.filter_map(|(m, entry)| Some((m, entry.kept()?))).collect();
+    let mut specs = observed.units.iter().filter(|spec| spec.id == *unit);
+    // Two units of one name: which of them it is that members have is not known.
+    let (Some(spec), None) = (specs.next(), specs.next()) else { return None };
+    let Placement::Rules(rules, candidates) = &spec.placement else { return None };
+    if wish.members.is_some() || kept.is_empty() {
+        return None;
+    }
+    let chosen: BTreeSet<MemberName> = choose(&spec.placement).0.into_iter().map(|(member, _)| member).collect();
+    let left = kept.into_iter().filter(|(member, _)| !chosen.contains(*member));
+    let why = Why::new(rules, candidates);
+    let leaving = left.map(|(member, held)| match observed.members.contains_key(member) {
+        true => (member.clone(), why.of(member)),
+        false => (member.clone(), held.clone()),
+    });
+    let mut leaving: BTreeMap<MemberName, Leaving> = leaving.collect();
+    date(observed, unit, &mut leaving, now);
+    let verdict = Verdict::Held(List::new(observed, unit, Some(wish), &leaving).digest());
+    Some(Edit { leaving, verdict, agreed: BTreeMap::new(), shown: None })
 }
 
 /// What was shown of an approved list. `None`: the approval names a digest alone, and what is there goes. While a list goes slice by
@@ -162,9 +199,8 @@ fn leaving(observed: &Observed<'_>, unit: &UnitId, wish: Option<&Wish>) -> BTree
     if left.is_empty() {
         return BTreeMap::new();
     }
-    let by_member = candidates.iter().filter_map(|c| Some((c.member.as_ref()?, c))).collect();
-    let by_name = candidates.iter().map(|c| (c.name.as_str(), c)).collect();
-    left.into_iter().map(|member| (member.clone(), why(rules, &by_member, &by_name, member))).collect()
+    let why = Why::new(rules, candidates);
+    left.into_iter().map(|member| (member.clone(), why.of(member))).collect()
 }
 
 /// Says since when each is so: from now on, or from when it was first held.
@@ -184,30 +220,72 @@ fn unit_removed(unit: &UnitId) -> String {
     }
 }
 
-/// Why rules do not choose a member.
-fn why(
-    rules: &Rules,
-    by_member: &BTreeMap<&MemberName, &Candidate>,
-    by_name: &BTreeMap<&str, &Candidate>,
-    member: &MemberName,
-) -> Leaving {
-    let candidate = by_member.get(member).or_else(|| by_name.get(member.as_str()));
-    let Some(candidate) = candidate else {
-        let how = if by_name.is_empty() { "is empty" } else { "does not list it" };
-        return Leaving::new(LeavingCause::NotListed, format!("{} {how}", rules.list));
-    };
-    match place::refusal(rules, candidate) {
-        Some(reason @ Reason::LabelDiffers { .. }) => {
-            let mut leaving = Leaving::new(LeavingCause::SelectorDiffers, reason.to_string());
-            if let Reason::LabelDiffers { key, wanted, found } = reason {
-                leaving.label = Some(LabelDifference::new(&key, found.as_deref(), &wanted));
+/// Says why rules do not choose members.
+struct Why<'a> {
+    rules: &'a Rules,
+    by_member: BTreeMap<&'a MemberName, &'a Candidate>,
+    by_name: BTreeMap<&'a str, &'a Candidate>,
+}
+
+impl<'a> Why<'a> {
+    fn new(rules: &'a Rules, candidates: &'a [Candidate]) -> Self {
+        let by_member = candidates.iter().filter_map(|c| Some((c.member.as_ref()?, c))).collect();
+        let by_name = candidates.iter().map(|c| (c.name.as_str(), c)).collect();
+        Self { rules, by_member, by_name }
+    }
+
+    fn of(&self, member: &MemberName) -> Leaving {
+        let candidate = self.by_member.get(member).or_else(|| self.by_name.get(member.as_str()));
+        let Some(candidate) = candidate else {
+            let how = if self.by_name.is_empty() { "is empty" } else { "does not list it" };
+            return Leaving::new(LeavingCause::NotListed, format!("{} {how}", self.rules.list));
+        };
+        match place::refusal(self.rules, candidate) {
+            Some(reason @ Reason::LabelDiffers { .. }) => {
+                let mut leaving = Leaving::new(LeavingCause::SelectorDiffers, reason.to_string());
+                if let Reason::LabelDiffers { key, wanted, found } = reason {
+                    leaving.label = Some(LabelDifference::new(&key, found.as_deref(), &wanted));
+                }
+                leaving
             }
-            leaving
+            _ => Leaving::new(
+                LeavingCause::NotAMember,
+                format!("{} lists {}, which makes no such member now", self.rules.list, candidate.name),
+            ),
         }
-        _ => Leaving::new(
-            LeavingCause::NotAMember,
-            format!("{} lists {}, which makes no such member now", rules.list, candidate.name),
-        ),
+    }
+}
+
+/// Members that a unit is to leave, with when each was given it, and why: what an approval is of.
+struct List<'a> {
+    unit: &'a UnitId,
+    prune: bool,
+    members: BTreeMap<&'a MemberName, (Option<Timestamp>, &'a Leaving)>,
+}
+
+impl<'a> List<'a> {
+    fn new(
+        observed: &Observed<'_>,
+        unit: &'a UnitId,
+        wish: Option<&Wish>,
+        leaving: &'a BTreeMap<MemberName, Leaving>,
+    ) -> Self {
+        let prune = wish.map_or_else(|| observed.slices(unit).any(|(_, decision)| decision.prune), |wish| wish.prune);
+        let entries: BTreeMap<&MemberName, &MemberDecision> =
+            observed.slices(unit).flat_map(|(_, decision)| &decision.members).collect();
+        let placed = |member: &MemberName| entries.get(member).and_then(|entry| entry.placed);
+        Self { unit, prune, members: leaving.iter().map(|(member, why)| (member, (placed(member), why))).collect() }
+    }
+
+    /// When each member was given the unit, and since when it is held, are part of it: an approval is for once, and the same edit
+    /// made again is another list, whether the first one was carried out or taken back.
+    fn digest(&self) -> Digest {
+        let what = if self.prune { "prune" } else { "release" };
+        let text = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+        let entries = self.members.iter().flat_map(|(member, (placed, why))| {
+            [member.to_string(), text(*placed), text(why.since), why.cause.to_string(), why.message.clone()]
+        });
+        Digest::of_texts([self.unit.to_string(), what.to_owned()].into_iter().chain(entries))
     }
 }
 
@@ -219,37 +297,23 @@ fn verdict(
     wish: Option<&Wish>,
     leaving: &BTreeMap<MemberName, Leaving>,
 ) -> Verdict {
-    let prune = wish.map_or_else(|| observed.slices(unit).any(|(_, decision)| decision.prune), |wish| wish.prune);
-    let entries: BTreeMap<&MemberName, &MemberDecision> =
-        observed.slices(unit).flat_map(|(_, decision)| &decision.members).collect();
-    let placed = |member: &MemberName| entries.get(member).and_then(|entry| entry.placed);
-    let list: BTreeMap<&MemberName, (Option<Timestamp>, &Leaving)> =
-        leaving.iter().map(|(member, why)| (member, (placed(member), why))).collect();
-    let whole = digest(unit, prune, &list);
+    let list = List::new(observed, unit, wish, leaving);
+    let whole = list.digest();
     if observed.facts.approved.contains(&whole) {
         return Verdict::Goes(Some(whole));
     }
-    let gone = entries.iter().filter(|(_, entry)| !entry.removal.is_none());
-    let gone: Vec<(&MemberName, Option<Timestamp>, &Leaving)> =
-        gone.filter_map(|(member, entry)| Some((*member, entry.placed, entry.leaving.as_deref()?))).collect();
+    let gone = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    let gone: Vec<(&MemberName, Option<Timestamp>, &Leaving)> = gone
+        .filter(|(_, entry)| !entry.removal.is_none())
+        .filter_map(|(member, entry)| Some((member, entry.placed, entry.leaving.as_deref()?)))
+        .collect();
     let approvals: BTreeSet<Digest> = gone.iter().filter_map(|(_, _, why)| why.approval).collect();
     let is_part = |approved: &Digest| {
         let same = gone.iter().filter(|(_, _, why)| why.approval == Some(*approved));
-        let mut list = list.clone();
-        list.extend(same.map(|(member, placed, why)| (*member, (*placed, *why))));
-        digest(unit, prune, &list) == *approved
+        let mut members = list.members.clone();
+        members.extend(same.map(|(member, placed, why)| (*member, (*placed, *why))));
+        List { unit, prune: list.prune, members }.digest() == *approved
     };
     let approved = approvals.into_iter().find(is_part);
     approved.map_or(Verdict::Held(whole), |digest| Verdict::Goes(Some(digest)))
-}
-
-/// The digest of a list. When each member was given the unit, and since when it is held, are part of it: an approval is for
-/// once, and the same edit made again is another list, whether the first one was carried out or taken back.
-fn digest(unit: &UnitId, prune: bool, list: &BTreeMap<&MemberName, (Option<Timestamp>, &Leaving)>) -> Digest {
-    let what = if prune { "prune" } else { "release" };
-    let text = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    let entries = list.iter().flat_map(|(member, (placed, why))| {
-        [member.to_string(), text(*placed), text(why.since), why.cause.to_string(), why.message.clone()]
-    });
-    Digest::of_texts([unit.to_string(), what.to_owned()].into_iter().chain(entries))
 }

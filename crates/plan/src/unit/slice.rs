@@ -10,7 +10,7 @@ use model::{MemberName, Timestamp};
 use super::decide::Wish;
 use super::edit::{Edit, edits};
 use super::held::report_at;
-use super::{Observed, OwnerState, Plan, cluster, trigger};
+use super::{Observed, OwnerState, Plan, cluster, consent, trigger};
 use crate::guard::{self, MemberScope};
 
 /// `stored`: the slices as they are stored, also with what is of other clusters.
@@ -85,14 +85,15 @@ fn members(
     let mut placed = BTreeSet::new();
     for (slice, (_, decision)) in before {
         let members = decision.members.iter().filter_map(|(member, entry)| {
-            let kept = match (leaving, wish.and_then(|w| w.members.as_ref())) {
+            let chosen = wish.and_then(|w| w.members.as_ref());
+            let kept = match (leaving, chosen) {
                 (Some(removal), _) => leave(observed, unit, member, entry, removal, edit),
-                (None, None) => Some(entry.clone()),
+                (None, None) => Some(edit.map_or_else(|| entry.clone(), |edit| edit.undecided_entry(member, entry))),
                 (None, Some(chosen)) => match chosen.get(member) {
                     // It is given to the member now only if it was leaving.
                     Some(wanted) if entry.removal.is_none() => {
-                        let (placed, known_since) = (entry.placed, entry.known_since);
-                        Some(MemberDecision { placed, known_since, ..wanted.clone() })
+                        let MemberDecision { placed, known_since, consent, .. } = *entry;
+                        Some(MemberDecision { placed, known_since, consent, ..wanted.clone() })
                     }
                     Some(wanted) => {
                         Some(MemberDecision { known_since: entry.known_since.or(entry.placed), ..wanted.clone() })
@@ -101,7 +102,12 @@ fn members(
                 },
             };
             placed.insert(member.clone());
-            Some((member.clone(), kept?))
+            let mut kept = kept?;
+            if kept.removal.is_none() {
+                let is_wanted = chosen.is_some_and(|chosen| chosen.contains_key(member));
+                consent::note_consent(observed, unit, member, &mut kept, is_wanted);
+            }
+            Some((member.clone(), kept))
         });
         let members: BTreeMap<_, _> = members.collect();
         // Of a unit that is not decided now, what was held stays held.

@@ -24,6 +24,7 @@ mod on_the_way;
 mod overdue;
 mod question;
 mod remote;
+mod undecided;
 
 fn later() -> Timestamp {
     "2026-02-01T00:00:00Z".parse().unwrap()

@@ -47,7 +47,7 @@ pub(super) fn trigger(
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
 }
 
-/// Is all that is new that lists are held, or were carried out? What made the decision is what it was.
+/// Is all that is new that lists are held, or were carried out, or to what a person agreed? What made the decision is what it was.
 fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
     let mut noted = after.clone();
     for (member, entry) in &mut noted.members {
@@ -56,7 +56,7 @@ fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
             (entry.granted, entry.expected) = (was.granted, was.expected.clone());
             entry.granted_shown.clone_from(&was.granted_shown);
         }
-        (entry.withheld, entry.carried_out) = (was.withheld, was.carried_out);
+        (entry.withheld, entry.carried_out, entry.consent) = (was.withheld, was.carried_out, was.consent);
     }
     noted.trigger.clone_from(&before.trigger);
     noted == *before

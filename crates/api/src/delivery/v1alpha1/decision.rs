@@ -72,10 +72,26 @@ pub struct MemberDecision {
     // Boxed, as above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Box<ExpectedDeletions>>,
+    /// The consent by which the unit leaves this member as soon as it is decided, or would have left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<NotedConsent>,
 }
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// A consent whose edit was seen while its unit was not decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotedConsent {
+    /// When the person agreed.
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub given: Timestamp,
+    /// The edit was taken back before the unit was decided: neither this consent nor an earlier one counts for this member, whatever
+    /// edit is made later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
 }
 
 /// A list of deletions that is held.

@@ -172,6 +172,7 @@ fn unit(
         inputs: source.artifact.as_ref().map(tree),
         placement: placement(&destination, fleet),
         prune,
+        by_place: policy.name.as_ref().is_none_or(String::is_empty),
         suspend,
         force,
         overwrite: application.metadata.annotations.as_ref().is_some_and(overwrites),

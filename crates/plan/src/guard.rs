@@ -18,6 +18,9 @@
 //!
 //! What is held stays held, until a person agrees or the source has some of it again: that another member stopped answering, left or
 //! came is no reason to delete it, though what is left may be within the budget.
+//!
+//! What a unit loses by an edit after which its name may stand for something else is held, however little it is: the edit may have taken
+//! out what had the name before.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +69,7 @@ impl MemberScope {
     /// Is this list held already? Members that go, come or stop answering change what the others weigh, and nobody has agreed to
     /// anything by that. Another revision of the source that has some of the objects again is weighed by itself.
     fn stays_held(&self, list: &Deletions) -> bool {
-        let is_held = |held: &Withheld| held.epoch == self.epoch || list.count >= held.count;
+        let is_held = |held: &Withheld| held.replaced || held.epoch == self.epoch || list.count >= held.count;
         waits(list) && self.withheld.as_ref().is_some_and(is_held)
     }
 }
@@ -95,6 +98,8 @@ pub enum Cause {
     Unshown,
     /// It was held together with the lists of other members, which do not count any more.
     StillHeld,
+    /// The unit's name may stand for something else since an edit.
+    Replaced,
 }
 
 impl Cause {
@@ -109,6 +114,9 @@ impl Cause {
             Self::Behind => "the hub is behind what the member has seen, as after a restore from a backup",
             Self::Unshown => "it was not in the list that was agreed to",
             Self::StillHeld => "it was held when more members lost something, and nobody has agreed to it since",
+            Self::Replaced => {
+                "an edit changed what the policy reads, and as it has no name it may be another policy now"
+            }
         }
     }
 }
@@ -232,6 +240,9 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     let answering: Vec<&MemberScope> = stay.iter().copied().filter(|m| !m.away).collect();
     let of_answering = lists_of(&answering);
     let stays_held = |lists: &Lists<'_>| lists.iter().any(|(m, d)| m.stays_held(d));
+    if of_source.iter().any(|(m, d)| waits(d) && m.withheld.is_some_and(|held| held.replaced)) {
+        held.insert(Cause::Replaced);
+    }
     if held.is_empty() && stays_held(&of_source) {
         held.insert(Cause::StillHeld);
     }

@@ -14,6 +14,7 @@
 //! | that is approved or within what the owner allows, a given member is given no more, the owner is gone | a removal, kept until the member reported it done |
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | a person approves another cluster for the member | what leaves is dropped, what stays is given to the member from now on (`unit::cluster`) |
+//! | the same name may stand for another part of the owner since an edit | what it no longer has waits for an approval, however little |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
 //! | a member does not answer | what it is known to lose is weighed with them |
 //! | an edit is taken back | the member that kept the unit has it as before; another unit that was given the member leaves it, once it is known to have nothing there |
@@ -72,6 +73,8 @@ pub struct UnitSpec {
     pub placement: Placement,
     /// Whether objects that it no longer has are deleted.
     pub prune: bool,
+    /// Whether its name is made of its place among the others: after an edit the same name may stand for another part of the owner.
+    pub by_place: bool,
     /// Whether members are only observed.
     pub suspend: bool,
     /// Whether objects whose immutable fields changed are made again, and replicas are kept against autoscalers.

@@ -344,3 +344,35 @@ async fn a_renamed_policy_hands_over_and_nothing_is_held() {
     assert!(stage.condition("DeletionsHeld").await.is_none());
     assert_eq!(settings_of(&stage, "a").get("settings").await.unwrap().metadata.uid, before, "it is the same object");
 }
+
+/// They are named by their places, so that the second one gets the name of the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_of_two_policies_without_names_that_is_taken_out_deletes_nothing_without_a_word() {
+    let stage = Stage::new(&["a"]).await;
+    stage.commit(&[("other/one.yaml", Some(&settings("one").replace("settings", "other")))]);
+    let policy = |path: &str| json!({"kustomization": {"interval": "5m", "path": path, "prune": true}});
+    let with = |policies: serde_json::Value| {
+        let mut application = stage.application();
+        application["spec"]["syncPolicies"] = policies;
+        application
+    };
+    stage.apply(with(json!([policy("./app"), policy("./other")]))).await.unwrap();
+    stage.synced().await;
+    stage.apply(with(json!([policy("./other")]))).await.unwrap();
+    let held = until("the deletions to be held", async || {
+        let condition = stage.condition("DeletionsHeld").await;
+        condition
+            .filter(|condition| condition.message.contains("as it has no name"))
+            .ok_or_else(|| "nothing is held".to_owned())
+    })
+    .await;
+    assert!(held.message.contains("ConfigMap app/settings"), "{}", held.message);
+    stage.polled(2).await;
+    assert_eq!(value(&stage, "a").await.as_deref(), Some("one"), "what the first one had is there");
+    assert!(settings_of(&stage, "a").get_opt("other").await.unwrap().is_some(), "and what the second one has");
+    // Taken back, nothing is left to approve.
+    stage.apply(with(json!([policy("./app"), policy("./other")]))).await.unwrap();
+    stage.synced().await;
+    assert!(stage.condition("DeletionsHeld").await.is_none());
+    assert_eq!(value(&stage, "a").await.as_deref(), Some("one"));
+}

@@ -197,7 +197,7 @@ fn one_unit(
         granted: at_epoch(member).and_then(|entry| entry.granted),
         granted_shown: at_epoch(member).and_then(|entry| entry.granted_shown.clone()),
         carried_out: entries.get(member).filter(|entry| entry.epoch == epoch).map_or(0, |entry| entry.carried_out),
-        withheld: entries.get(member).and_then(|entry| withheld(entry, epoch)),
+        withheld: entries.get(member).and_then(|entry| withheld(observed, unit, entry, want)),
         removal: Removal::None,
         leaving: None,
         consent: None,
@@ -215,11 +215,26 @@ fn one_unit(
     (Some(members), report)
 }
 
-/// The list that is held of a member. What was held there while the unit was leaving, or before, is held still when it is to stay, however
-/// many objects the list has then.
-fn withheld(entry: &MemberDecision, epoch: u64) -> Option<Withheld> {
-    let withheld = entry.withheld?;
-    Some(if entry.removal.is_none() { withheld } else { Withheld { epoch, ..withheld } })
+/// The list that is held in a member where the unit is to stay: the one that was, also while the unit was leaving, and however many objects
+/// it has then; or, when another part of the owner may have got the unit's name by an edit, whatever the member is to delete from now on.
+fn withheld(observed: &Observed<'_>, unit: &UnitSpec, entry: &MemberDecision, want: &Wanted) -> Option<Withheld> {
+    let epoch = want.revision.epoch;
+    let had = observed.revisions.get(&entry.revision);
+    let is_replaced = unit.by_place && had.is_none_or(|had| is_edited(&had.inputs, &want.revision.inputs));
+    if entry.removal.is_none() {
+        let replaced = Withheld { epoch, count: 0, replaced: true };
+        return is_replaced.then_some(replaced).or(entry.withheld);
+    }
+    entry.withheld.map(|withheld| Withheld { epoch, ..withheld })
+}
+
+/// Does the owner say otherwise what the unit is rendered from? A commit is no edit.
+fn is_edited(was: &Inputs, is: &Inputs) -> bool {
+    match (was, is) {
+        (Inputs::Artifact(was), Inputs::Artifact(is)) => was.kustomize != is.kustomize,
+        (Inputs::Objects(_), Inputs::Objects(_)) | (Inputs::Chart(_), Inputs::Chart(_)) => false,
+        _ => true,
+    }
 }
 
 type Chosen = Vec<(MemberName, Given)>;

@@ -232,7 +232,8 @@ fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeM
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&scope.member));
         if let Some(entry) = entry {
             let count = held.get(&scope.member);
-            entry.withheld = count.map(|count| Withheld { epoch: scope.epoch, count: *count });
+            let replaced = scope.withheld.is_some_and(|held| held.replaced);
+            entry.withheld = count.map(|count| Withheld { epoch: scope.epoch, count: *count, replaced });
         }
     }
 }

@@ -22,6 +22,7 @@ mod handover;
 mod news;
 mod on_the_way;
 mod overdue;
+mod place;
 mod question;
 mod remote;
 mod undecided;
@@ -102,6 +103,7 @@ impl World {
             inputs: Some(tree("c1", "./a")),
             placement: Placement::Missing(WaitingOn::new(Missing::Fleet, "f")),
             prune: true,
+            by_place: false,
             suspend: false,
             force: false,
             overwrite: false,

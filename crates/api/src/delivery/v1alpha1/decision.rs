@@ -102,6 +102,10 @@ pub struct Withheld {
     pub epoch: u64,
     /// How many objects it had.
     pub count: u32,
+    /// An edit changed what the unit is rendered from, and another part of its owner may be behind its name since: whatever it no
+    /// longer has waits for a person, at this epoch and at later ones, until the member has nothing of it left to delete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
 }
 
 impl MemberDecision {

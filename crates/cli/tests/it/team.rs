@@ -1,8 +1,8 @@
 //! The program in the hands of a user who may edit one namespace and nothing else.
 
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, Config, ResourceExt};
@@ -23,13 +23,13 @@ async fn create(client: &Client, object: Value) {
     api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
 }
 
-/// A kubeconfig for a service account that has role `edit` in namespace `default`.
-async fn editor(admin: &Client, place: &Place) -> Kubeconfig {
+/// A kubeconfig for a service account that has this role in namespace `default`.
+async fn editor(admin: &Client, place: &Place, role: &str) -> Kubeconfig {
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ann"}});
     create(admin, account).await;
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "ann"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": "ann", "namespace": "default"}],
     });
     create(admin, binding).await;
@@ -51,7 +51,7 @@ async fn rights_in_one_namespace_are_enough() {
     let mut place = Place::new();
     place.up("--demo", "converged");
     let admin = client(Kubeconfig::read_from(place.dir().join("kubeconfig")).unwrap()).await;
-    let config = editor(&admin, &place).await;
+    let config = editor(&admin, &place, "kurator-edit").await;
     let file = place.dir().join("ann.kubeconfig");
     std::fs::write(&file, serde_json::to_string(&config).unwrap()).unwrap();
     let asks = |words: &str| format!("{words} --kubeconfig {}", file.display());
@@ -82,8 +82,12 @@ async fn rights_in_one_namespace_are_enough() {
         (summary["held"] == 0).then_some(()).ok_or(summary.to_string())
     });
 
-    // Rights in a namespace do not lift its restriction.
+    // The kubeconfigs of the clusters are Secrets.
     let ann = client(config).await;
+    let secrets: Api<Secret> = Api::namespaced(ann.clone(), "default");
+    let refused = secrets.list(&ListParams::default()).await.unwrap_err().to_string();
+    assert!(refused.contains("forbidden"), "{refused}");
+    // Rights in a namespace do not lift its restriction.
     let namespaces: Api<Namespace> = Api::all(ann);
     let patch = Patch::Merge(json!({"metadata": {"labels": {"kurator.dev/restricted": "false"}}}));
     let refused = namespaces.patch("default", &PatchParams::default(), &patch).await.unwrap_err().to_string();
@@ -98,7 +102,7 @@ async fn a_team_takes_out_what_it_attached() {
     place.up("--demo", "converged");
     let own = place.dir().join("kubeconfig");
     let admin = client(Kubeconfig::read_from(&own).unwrap()).await;
-    let config = editor(&admin, &place).await;
+    let config = editor(&admin, &place, "edit").await;
     let file = place.dir().join("ann.kubeconfig");
     std::fs::write(&file, serde_json::to_string(&config).unwrap()).unwrap();
     let asks = |words: &str| format!("{words} --kubeconfig {}", file.display());

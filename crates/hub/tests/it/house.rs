@@ -78,7 +78,7 @@ async fn what_the_hub_decides_by_cannot_be_taken_from_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_usual_roles_have_the_hubs_kinds() {
     let stage = Stage::without_controllers(&[]).await;
-    for role in ["view", "edit"] {
+    for role in ["view", "edit", "kurator-edit"] {
         stage
             .apply(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
                 "metadata": {"name": role, "namespace": "default"},
@@ -118,6 +118,18 @@ async fn the_usual_roles_have_the_hubs_kinds() {
         ("edit", "update", "apps.kurator.dev", "applications/status", "default", false),
         ("edit", "create", "rbac.authorization.k8s.io", "rolebindings", "default", false),
         ("edit", "create", "apps.kurator.dev", "applications", "other", false),
+        ("kurator-edit", "create", "apps.kurator.dev", "applications", "default", true),
+        ("kurator-edit", "patch", "fleet.kurator.dev", "fleets", "default", true),
+        ("kurator-edit", "get", "view.kurator.dev", "trees", "default", true),
+        ("kurator-edit", "create", "view.kurator.dev", "previews", "default", true),
+        ("kurator-edit", "list", "delivery.kurator.dev", "decisions", "default", true),
+        ("kurator-edit", "list", "", "events", "default", true),
+        ("kurator-edit", "get", "", "secrets", "default", false),
+        ("kurator-edit", "create", "", "secrets", "default", false),
+        ("kurator-edit", "create", "", "serviceaccounts/token", "default", false),
+        ("kurator-edit", "impersonate", "", "serviceaccounts", "default", false),
+        ("kurator-edit", "patch", "cluster.kurator.dev", "attachedclusters", "default", false),
+        ("kurator-edit", "create", "apps.kurator.dev", "applications", "other", false),
     ] {
         assert_eq!(may(user, verb, group, resource, namespace).await, expect, "{user} {verb} {group} {resource}");
     }

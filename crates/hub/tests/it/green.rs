@@ -520,6 +520,14 @@ async fn what_a_person_stopped_or_must_approve_is_green_nowhere_and_shows_what_r
     nothing_is_green(&stage, "a suspended policy", &both).await;
     shows(&stage, StatusOfUnit, "Suspended").await;
     shows(&stage, TreeOfUnit, "Suspended").await;
+    // What is broken meanwhile is not as it should be, and is said with the object.
+    let webs: Api<Deployment> = Api::namespaced(stage.member("a").client(), "app");
+    webs.delete("web", &DeleteParams::default()).await.unwrap();
+    shows(&stage, StatusOfUnit, "NotReady").await;
+    shows(&stage, TreeOfUnit, "NotReady").await;
+    shows(&stage, ReasonColumnOfApplication, "HealthCheckFailed").await;
+    let ready = stage.condition("Ready").await.unwrap();
+    assert!(ready.message.contains("Deployment.apps app/web is Missing"), "{ready:?}");
     stage.apply(stage.application()).await.unwrap();
     all_is_green(&stage).await;
 

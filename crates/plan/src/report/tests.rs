@@ -415,6 +415,28 @@ fn a_unit_that_is_not_well_says_first_what_it_waits_for() {
     );
     let broken = rows(&[(&api, &coming), (&web, &failed)]);
     assert_eq!(said(&broken, ""), "Deployment.apps shop/web is Degraded: CrashLoopBackOff (and 1 more)");
+    let suspended =
+        |rows: &Rows| Summary::new(UnitPhase::Suspended, "Suspended", "observed only").with_unready(rows).message;
+    assert_eq!(suspended(&rows(&[(&web, &well)])), "observed only");
+    assert_eq!(
+        suspended(&broken),
+        "Deployment.apps shop/web is Degraded: CrashLoopBackOff (and 1 more); observed only"
+    );
+    let mut gone = rows(&[(&api, &well)]);
+    gone.push_wanted(&facts(&web, Standing::Wanted(Step::Send(Why::Recreate))), &Pool::default());
+    assert_eq!(suspended(&gone), "Deployment.apps shop/web is Missing; observed only");
+    // What was refused before it was suspended says why; what was not sent yet is nothing that is wrong.
+    let mut refused = rows(&[(&api, &well)]);
+    let problem = Some(("Invalid", "spec.replicas: must be a number"));
+    refused.push_wanted(&Facts { problem, ..facts(&web, Standing::Wanted(Step::Send(Why::New))) }, &Pool::default());
+    assert!(
+        suspended(&refused).starts_with("Deployment.apps shop/web: spec.replicas: must be a number; "),
+        "{}",
+        suspended(&refused)
+    );
+    let mut unsent = rows(&[(&api, &well)]);
+    unsent.push_wanted(&facts(&web, Standing::Wanted(Step::Send(Why::New))), &Pool::default());
+    assert_eq!(suspended(&unsent), "observed only");
     // What is worse is said alone.
     let other = Summary::new(UnitPhase::Failed, "Invalid", "no");
     assert_eq!(other.clone().with_unready(&broken), other);

@@ -25,17 +25,39 @@ impl Rows {
     }
 }
 
+impl Rows {
+    /// Of a unit that is suspended, the first object that is broken: one that was refused, that is gone, or that says so itself. What was
+    /// not sent before is not, nor is what somebody changes meanwhile.
+    fn broken(&self) -> Option<String> {
+        let wanted = || self.rows.iter().zip(&self.parts);
+        let mut refused = wanted().filter(|(row, _)| row.sync == SyncState::Failed).map(|(row, _)| row);
+        if let Some(row) = refused.next() {
+            let more = refused.count();
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            let why = if row.message.is_empty() { &row.reason } else { &row.message };
+            return Some(format!("{}: {why}{more}", row.key));
+        }
+        let is_broken = wanted().any(|(_, part)| matches!(part.health, Health::Missing | Health::Degraded));
+        is_broken.then(|| self.unready()).flatten()
+    }
+}
+
 impl Summary {
     /// The same with the object that is not well, where nothing worse is to be said.
     #[must_use]
     pub fn with_unready(self, rows: &Rows) -> Self {
         let is_applied =
             self.phase == UnitPhase::Applied && ["Applied", "PruneWaits", RECORD_LOST].contains(&self.reason.as_str());
-        let has_room = is_applied || self.phase == UnitPhase::Waiting;
-        let Some(unready) = has_room.then(|| rows.unready()).flatten() else { return self };
+        let unready = match self.phase {
+            UnitPhase::Suspended => rows.broken(),
+            UnitPhase::Waiting => rows.unready(),
+            _ if is_applied => rows.unready(),
+            _ => None,
+        };
+        let Some(unready) = unready else { return self };
         let message = match self.message.as_str() {
             "" => unready,
-            message if is_applied => format!("{unready}; {message}"),
+            message if self.phase != UnitPhase::Waiting => format!("{unready}; {message}"),
             message => format!("{message}: {unready}"),
         };
         Self::new(self.phase, &self.reason, message)

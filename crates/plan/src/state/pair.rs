@@ -120,6 +120,9 @@ impl<'a> Pair<'a> {
             UnitPhase::Removing | UnitPhase::Removed => reason::DELETING,
             UnitPhase::Unknown => reason::MEMBER_UNKNOWN,
             _ if status.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
+            // Nothing of this mends itself while nothing is applied, and none of it is what suspending a unit is for: a change by hand is.
+            UnitPhase::Suspended if status.objects.failed > 0 => reason::RECONCILIATION_FAILED,
+            UnitPhase::Suspended if status.health == Health::Missing => reason::HEALTH_CHECK_FAILED,
             UnitPhase::Suspended => reason::SUSPENDED,
             UnitPhase::Applied if is_newest && matches!(status.health, Health::Healthy | Health::Suspended) => {
                 // What it has is well, and is not what the last edit says.

@@ -168,11 +168,22 @@ fn the_words_for_a_unit() {
         (UnitPhase::DeletionsHeld, Health::Healthy, (State::Held, reason::DELETIONS_HELD)),
         (UnitPhase::Suspended, Health::Healthy, (State::Suspended, reason::SUSPENDED)),
         (UnitPhase::Suspended, Health::Degraded, (State::NotReady, reason::HEALTH_CHECK_FAILED)),
+        // What somebody deleted stays away while nothing is applied.
+        (UnitPhase::Suspended, Health::Missing, (State::NotReady, reason::HEALTH_CHECK_FAILED)),
+        // It comes back by itself.
+        (UnitPhase::Applied, Health::Missing, (State::Progressing, reason::PROGRESSING)),
+        // What was not delivered before the suspension is not broken.
+        (UnitPhase::Suspended, Health::Progressing, (State::Suspended, reason::SUSPENDED)),
         (UnitPhase::Removing, Health::Healthy, (State::Terminating, reason::DELETING)),
         (UnitPhase::Unknown, Health::Healthy, (State::Unknown, reason::MEMBER_UNKNOWN)),
     ] {
         assert_eq!(state(&status(phase, health)), expect, "{phase} {health}");
     }
+    let refused = UnitStatus {
+        objects: UnitCounts { failed: 1, ..UnitCounts::default() },
+        ..status(UnitPhase::Suspended, Health::Healthy)
+    };
+    assert_eq!(state(&refused), (State::NotReady, reason::RECONCILIATION_FAILED));
     let contested = UnitStatus { reason: reason::CONTESTED.to_owned(), ..status(UnitPhase::Applied, Health::Healthy) };
     assert_eq!(state(&contested), (State::NotReady, reason::CONTESTED));
     for phase in [UnitPhase::Applying, UnitPhase::Waiting] {

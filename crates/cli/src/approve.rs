@@ -190,10 +190,11 @@ fn refuse_unnamed(name: &str, chosen: &[HeldDeletions], named: Option<&HeldList>
     if members.is_empty() {
         return Ok(());
     }
+    let first = members.first().map(ToString::to_string).unwrap_or_default();
     let members = wait::named(&members);
     bail!(
-        "app/{name}: what would go from {members} cannot be named, and nothing was approved: try again when it answers, or take \
-         it out of the hub with `kurator detach`"
+        "app/{name}: what would go from {members} cannot be named, and nothing was approved: try again when it answers, or let it \
+         go as it is, with all that it has, with `kurator detach {first} --keep`"
     )
 }
 

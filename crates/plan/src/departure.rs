@@ -181,11 +181,12 @@ impl Objects {
         stored: &Stored<'_>,
         heir: impl Fn(&ObjectKey) -> Option<String>,
     ) -> Option<Self> {
-        let Stored { adopted, expected, asked, shown, rights } = *stored;
+        let Stored { adopted, kept, expected, asked, shown, rights } = *stored;
         let why = |key: &Arc<HashedKey>| {
             let taken_over = heir(key).map(Stays::TakenOver);
             let outside = || rights.lack(key).map(Stays::OutsideRights);
-            taken_over.or_else(outside).or_else(|| adopted.contains(key).then_some(Stays::Adopted))
+            let was_there = || adopted.contains(key).then_some(Stays::Adopted);
+            taken_over.or_else(outside).or_else(was_there).or_else(|| kept.contains(key).then_some(Stays::Asks))
         };
         let stays: BTreeMap<&Arc<HashedKey>, Stays> = lost.iter().filter_map(|key| Some((key, why(key)?))).collect();
         // What was approved before is in no list.
@@ -346,6 +347,8 @@ impl Objects {
 pub struct Stored<'a> {
     /// What was there before the unit.
     pub adopted: &'a ObjectSet,
+    /// What asks to stay there.
+    pub kept: &'a ObjectSet,
     /// What the hub expects that the member deletes.
     pub expected: Option<&'a ExpectedDeletions>,
     /// What the member is asked.

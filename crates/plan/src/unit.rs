@@ -50,7 +50,7 @@ use place::{Candidate, Rules};
 
 use crate::reach::MemberFacts;
 
-pub use away::{Unanswered, unanswered, wanted_there};
+pub use away::{Unanswered, stays_there, unanswered, wanted_there};
 pub use held::{carried, decides, held, report_at, scopes};
 pub(crate) use report::is_leaving;
 pub use report::{

@@ -191,13 +191,11 @@ impl Exit {
     /// It is not known what the member has: what is not shown cannot be agreed to.
     pub(crate) fn show(&self, all: bool) -> anyhow::Result<()> {
         self.lines(all).iter().for_each(output::print_stderr);
-        let (entry, fleet) = (&self.entry, &self.fleet);
-        self.check_reported(&match self.is_listed {
-            true => format!(
-                "try again when it answers, or take {entry} out of fleet/{fleet} by hand and approve what is held then"
-            ),
-            false => "try again when it answers".to_owned(),
-        })
+        // An edit by hand would be held with a list that cannot be named either.
+        let member = &self.member;
+        self.check_reported(&format!(
+            "try again when it answers, or let it go as it is, with all that it has, with `kurator detach {member} --keep`"
+        ))
     }
 
     /// The list.

@@ -24,7 +24,8 @@ use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
 use plan::rights::Rights;
 use plan::unit::{
-    Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, unanswered, wanted, wanted_there,
+    Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, stays_there, unanswered, wanted,
+    wanted_there,
 };
 use render::Remote;
 use source::{GitReference, GitSpec};
@@ -374,9 +375,9 @@ async fn lost_by_absent(
         let (mut keys, _) = rights(member).split(&*keys);
         if let Some(digest) = held {
             let key = (unit.clone(), member.clone());
-            let adopted = observed.statuses.get(&key).map(|status| &status.adopted);
-            let is_ours = |key: &Arc<HashedKey>| !adopted.is_some_and(|adopted| adopted.contains(key));
-            let split = |keys: Vec<Arc<HashedKey>>| rights(member).split(&keys).0.into_iter().filter(is_ours).collect();
+            let status = observed.statuses.get(&key);
+            let goes = |key: &Arc<HashedKey>| !status.is_some_and(|status| stays_there(status, key));
+            let split = |keys: Vec<Arc<HashedKey>>| rights(member).split(&keys).0.into_iter().filter(goes).collect();
             // Of what cannot be told, the member's own list counts on.
             let Some(waiting) = waiting_since(renderings, observed, earlier, *digest, split).await else { continue };
             if !payloads.contains_key(&*want.name) {

@@ -98,6 +98,8 @@ fn status(held: bool) -> UnitStatus {
         deleted: 0,
         deleted_counted: None,
         adopted: api::delivery::ObjectSet::default(),
+        kept: api::delivery::ObjectSet::default(),
+        unmade: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,
     }

@@ -89,7 +89,7 @@ impl Inspector {
         let statuses = self.members.statuses_of(&unit.owner());
         let status = statuses.get(&(unit, member.clone()));
         let sent = self.sent_to(&placed, member, entry, status).await?;
-        let goes = sent.into_iter().filter(|object| !object.adopted && !object.outside);
+        let goes = sent.into_iter().filter(|object| !object.adopted && !object.kept && !object.outside);
         Some(goes.map(|object| object.key).collect())
     }
 

@@ -138,11 +138,11 @@ impl Inspector {
         let all = self.stores.revisions.by_index(OWNER, &unit.owner().to_string());
         let status = world.statuses.get(&(unit.clone(), member.clone()));
         let (rights, heirs) = (self.rights(member), self.heirs(world, unit, member).await);
-        let adopted = status.map(|status| status.adopted.clone()).unwrap_or_default();
+        let (adopted, kept) = status.map(|status| (status.adopted.clone(), status.kept.clone())).unwrap_or_default();
         let leaving = entry.leaving.as_deref().filter(|_| !entry.removal.is_none());
         let shown = leaving.and_then(|why| why.shown.as_ref()).or(entry.granted_shown.as_deref());
         let (expected, asked) = (entry.expected.as_deref(), entry.question());
-        let stored = Stored { adopted: &adopted, expected, asked: &asked, shown, rights: &rights };
+        let stored = Stored { adopted: &adopted, kept: &kept, expected, asked: &asked, shown, rights: &rights };
         let heir = |key: &ObjectKey| heirs.iter().find(|heir| has(&heir.bundle, key)).map(|heir| heir.name.clone());
         let (wanted, earlier): (Vec<_>, Vec<_>) =
             all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);

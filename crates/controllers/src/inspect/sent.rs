@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::condition;
-use api::delivery::{MemberDecision, Owner, UnitCounts, UnitPhase, UnitStatus};
+use api::delivery::{MemberDecision, ObjectSet, Owner, UnitCounts, UnitPhase, UnitStatus};
 use api::reason;
 use api::view::{Sent, SentObject};
 use client::NamespacedName;
@@ -128,10 +128,15 @@ impl Inspector {
         }
         let mut all: BTreeMap<ObjectKey, SentObject> = BTreeMap::new();
         for object in [&wanted, &last].into_iter().flat_map(|bundle| bundle.objects()) {
+            let is_in =
+                |set: fn(&UnitStatus) -> &ObjectSet| status.is_some_and(|status| set(status).contains(&object.key));
+            if is_in(|status| &status.unmade) {
+                continue;
+            }
             let key = ObjectKey::clone(&object.key);
-            let adopted = status.is_some_and(|status| status.adopted.contains(&object.key));
+            let (adopted, kept) = (is_in(|status| &status.adopted), object.stays || is_in(|status| &status.kept));
             let outside = rights.lack(&object.key).is_some();
-            all.entry(key.clone()).or_insert(SentObject { key, adopted, kept: object.stays, outside });
+            all.entry(key.clone()).or_insert(SentObject { key, adopted, kept, outside });
         }
         Some(all.into_values().collect())
     }
@@ -140,7 +145,9 @@ impl Inspector {
 /// Does a member have what is not wanted, or not all that is? What waits to be deleted, or is not to be deleted, is recorded beside
 /// what is wanted, and what is not applied is not. A look that failed as a whole may have the numbers of an earlier revision, or none.
 fn is_partly(status: &UnitStatus) -> bool {
-    status.held.is_some() || status.objects.applied < status.objects.desired || status.phase == UnitPhase::Failed
+    // What is left alone and is not there is not applied, and is nothing that the member lacks.
+    let settled = status.objects.applied.saturating_add(u32::try_from(status.unmade.len()).unwrap_or(u32::MAX));
+    status.held.is_some() || settled < status.objects.desired || status.phase == UnitPhase::Failed
 }
 
 /// Was more there before than is stored by name? It is as long as it is little.
@@ -157,9 +164,8 @@ fn is_all_of(last: &Bundle, status: &UnitStatus, leaves: bool) -> bool {
         // It wants nothing any more, and loses one object after the other.
         return inventory as usize <= all;
     }
-    // What is left alone as an annotation asks counts as applied, and is recorded only if it was made by the unit. All else that is
-    // applied is recorded.
-    let recorded = last.objects().filter(|object| object.asked.is_none()).count();
+    // All that is applied is recorded, but for what the member said that the unit has not made.
+    let made = last.objects().filter(|object| !status.unmade.contains(&object.key)).count();
     let was_never_there = desired == 0 && inventory == 0;
-    was_never_there || (is(desired, all) && is(inventory, recorded))
+    was_never_there || (is(desired, all) && is(inventory, made))
 }

@@ -217,7 +217,11 @@ impl Away {
     /// Stores a revision of a policy: ConfigMaps of these names.
     fn revision(&self, policy: &str, epoch: u64, names: &[&str]) -> String {
         let object = |name: &&str| {
-            let asks = (*name == "if-not-present").then(|| json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}));
+            let asks = match *name {
+                "if-not-present" => json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}),
+                "left-alone" => json!({"kurator.dev/reconcile": "disabled"}),
+                _ => Value::Null,
+            };
             match name.strip_prefix("namespace/") {
                 Some(name) => json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
                 None => {
@@ -317,16 +321,21 @@ fn list(names: &[&str]) -> (api::delivery::Deletions, api::delivery::ObjectSet) 
 
 #[tokio::test]
 async fn the_list_of_a_member_that_is_away_is_named_without_what_stays_there() {
-    let had = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "moved", "theirs", "kept"];
+    let had = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "moved", "theirs", "asks", "kept"];
     let (goes, by_hub) = (&had[..12], &had[..13]);
-    let counts = json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 15});
+    let counts = json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 16});
     let status = |revision: &str, epoch: u64, more: Value| {
         let mut status = json!({"revision": revision, "epoch": epoch, "phase": "Applied", "health": "Healthy", "objects": counts,
-            "since": "2026-01-01T00:00:00Z", "adopted": list(&["theirs"]).1});
+            "since": "2026-01-01T00:00:00Z", "adopted": list(&["theirs"]).1, "kept": list(&["asks"]).1});
         status.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         status
     };
-    let stays = vec!["moved: policy q takes it over".to_owned(), "theirs: it was there before Kurator".to_owned()];
+    // By its key.
+    let stays = vec![
+        "asks: an annotation on it asks that it stays".to_owned(),
+        "moved: policy q takes it over".to_owned(),
+        "theirs: it was there before Kurator".to_owned(),
+    ];
     // The member said itself what it would delete, and the hub has started since; or the hub says what it expects, which it did
     // before the policy came that takes an object over.
     for is_own in [true, false] {
@@ -388,9 +397,8 @@ async fn an_edit_that_takes_a_silent_member_out_names_what_it_was_sent_last_or_t
         // What it never got does not stand for what it has besides.
         (one, &["a", "new"], 2, 3, 2, "Applied", ("", 1)),
         (one, &["a", "new"], 2, 2, 2, "Applied", ("a lost new", 0)),
-        // Nor does an object that is left alone, which it may not have recorded.
-        (&["a", "if-not-present"], two, 2, 2, 2, "Applied", ("", 1)),
-        (&["a", "if-not-present"], two, 2, 1, 2, "Applied", ("a if-not-present", 0)),
+        // Of an object that is left alone the member says whether it has recorded it, which the next test has.
+        (&["a", "if-not-present"], two, 2, 1, 2, "Applied", ("", 1)),
         // The numbers are not of this revision: a pass that came to no end has those of an earlier one, or none.
         (one, two, 1, 2, 1, "Applied", ("", 1)),
         (one, two, 2, 2, 2, "Failed", ("", 1)),
@@ -408,6 +416,39 @@ async fn an_edit_that_takes_a_silent_member_out_names_what_it_was_sent_last_or_t
             "since": "2026-01-01T00:00:00Z"}));
         let (goes, stays, unnamed) = away.held().await;
         assert_eq!(((&*goes, unnamed), stays.len()), (expect, 0), "{about}");
+    }
+}
+
+/// It is away since before the hub started, and something there is left alone or kept, as annotations in the source or in the member ask.
+#[tokio::test]
+async fn one_object_that_is_left_alone_does_not_keep_the_list_of_a_silent_member_from_being_named() {
+    let leaving = json!({"cause": "SelectorDiffers", "message": "m"});
+    let asks = |name: &str| vec![format!("{name}: an annotation on it asks that it stays")];
+    for (objects, inventory, applied, kept, unmade, expect) in [
+        // It was never made, and is there or not.
+        (&["a", "left-alone"][..], 1, 1, &["left-alone"][..], &["left-alone"][..], ("a", vec![], 0)),
+        (&["a", "left-alone"], 1, 2, &["left-alone"], &["left-alone"], ("a", vec![], 0)),
+        (&["a", "if-not-present"], 1, 2, &[], &["if-not-present"], ("a", vec![], 0)),
+        // It was made before it was to be left alone, or once.
+        (&["a", "left-alone"], 2, 2, &["left-alone"], &[], ("a", asks("left-alone"), 0)),
+        (&["a", "if-not-present"], 2, 2, &[], &[], ("a if-not-present", vec![], 0)),
+        // By an annotation in the member alone.
+        (&["a", "b"], 2, 2, &["b"], &[], ("a", asks("b"), 0)),
+        // It has more than that, or not all of it.
+        (&["a", "left-alone"], 2, 2, &["left-alone"], &["left-alone"], ("", vec![], 1)),
+        (&["a", "b", "left-alone"], 1, 1, &["left-alone"], &["left-alone"], ("", vec![], 1)),
+    ] {
+        let about = format!("{objects:?} {inventory} {applied} {kept:?} {unmade:?}");
+        let away = Away::new();
+        let one = away.revision("p", 1, objects);
+        let entry = json!({"revision": one, "epoch": 1, "reason": "", "leaving": leaving});
+        away.decide_more("p", &entry, &json!({"prune": true, "held": format!("sha256:{}", "1".repeat(64))}));
+        let counts =
+            json!({"desired": objects.len(), "applied": applied, "healthy": 1, "failed": 0, "inventory": inventory});
+        away.report(&json!({"revision": one, "epoch": 1, "phase": "Applied", "health": "Healthy", "objects": counts,
+            "since": "2026-01-01T00:00:00Z", "kept": list(kept).1, "unmade": list(unmade).1}));
+        let (goes, stays, unnamed) = away.held().await;
+        assert_eq!((&*goes, stays, unnamed), expect, "{about}");
     }
 }
 

@@ -200,6 +200,8 @@ impl World {
             deleted: 0,
             deleted_counted: None,
             adopted: api::delivery::ObjectSet::default(),
+            kept: api::delivery::ObjectSet::default(),
+            unmade: api::delivery::ObjectSet::default(),
             last_drift: None,
             reflected: None,
         }

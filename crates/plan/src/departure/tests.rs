@@ -468,6 +468,7 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     let set = |keys: &[ObjectKey]| ObjectSet::new(keys);
     let rights = Rights::default();
     let adopted = set(&[map("theirs")]);
+    let nothing = ObjectSet::default();
     let expected = |objects: &[ObjectKey], approved: &[ObjectKey]| ExpectedDeletions {
         digest: digest_of(objects),
         count: 1,
@@ -481,7 +482,7 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     };
     let named = |list: &[ObjectKey], expected: Option<&ExpectedDeletions>| {
         let asked = Question::default();
-        let stored = Stored { adopted: &adopted, expected, asked: &asked, shown: None, rights: &rights };
+        let stored = Stored { adopted: &adopted, kept: &nothing, expected, asked: &asked, shown: None, rights: &rights };
         let heir = |key: &ObjectKey| (*key == map("taken")).then(|| "policy q".to_owned());
         Objects::of_lost(&lost, digest_of(list), &stored, heir).map(|objects| words(&objects))
     };
@@ -505,11 +506,24 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     // Another list.
     assert_eq!(named(&[map("a")], None), None);
     assert_eq!(named(&all, Some(&expected(&[map("a")], &[]))), None);
+    // An annotation on one asks that it stays, as the member said.
+    let kept = set(&[map("b")]);
+    let asked = Question::default();
+    let stored =
+        Stored { adopted: &adopted, kept: &kept, expected: None, asked: &asked, shown: None, rights: &rights };
+    let spared = Objects::of_lost(&lost[1..3], digest_of(&[map("a")]), &stored, |_| None).unwrap();
+    assert_eq!(words(&spared), [a, "= ConfigMap shop/b: an annotation on it asks that it stays"]);
     // The rights were narrowed since the hub made its list.
     let rights = Rights::in_namespaces(["else".to_owned()], String::new());
-    let (list, nothing) = (expected(&own, &[]), ObjectSet::default());
-    let asked = Question::default();
-    let stored = Stored { adopted: &nothing, expected: Some(&list), asked: &asked, shown: None, rights: &rights };
+    let list = expected(&own, &[]);
+    let stored = Stored {
+        adopted: &nothing,
+        kept: &nothing,
+        expected: Some(&list),
+        asked: &asked,
+        shown: None,
+        rights: &rights,
+    };
     let narrowed = Objects::of_lost(&lost[1..3], list.digest, &stored, |_| None).unwrap();
     let stays = |name: &str| format!("= ConfigMap shop/{name}: the member gives no rights in namespace shop");
     assert_eq!(words(&narrowed), [stays("a"), stays("b")]);

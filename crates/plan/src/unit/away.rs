@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, RevisionSpec, UnitId};
-use model::{Digest, HashedKey, MemberName};
+use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, RevisionSpec, UnitId, UnitStatus};
+use model::{Digest, HashedKey, MemberName, ObjectKey};
 
 use super::decide::choose;
 use super::held::{answer_at, waiting};
@@ -101,10 +101,9 @@ pub(super) fn expected(
         Some((at, known)) if at == epoch && (known.shown().is_some() || !has_answered) => Some(known.clone()),
         _ if has_answered => None,
         before => {
-            // What was there before us stays there.
-            let adopted = observed.statuses.get(&key).map(|status| &status.adopted);
-            let is_ours = |lost: &&Arc<HashedKey>| !adopted.is_some_and(|adopted| adopted.contains(lost));
-            let lost: Vec<_> = observed.lost.get(&key)?.iter().filter(is_ours).cloned().collect();
+            let status = observed.statuses.get(&key);
+            let goes = |lost: &&Arc<HashedKey>| !status.is_some_and(|status| stays_there(status, lost));
+            let lost: Vec<_> = observed.lost.get(&key)?.iter().filter(goes).cloned().collect();
             let approved = before.and_then(|(_, known)| known.shown()).unwrap_or_default();
             // Of what waited there nothing may be left to delete: that is known, and nothing waits any more.
             let waited = observed.statuses.get(&key).and_then(waiting).is_some();
@@ -113,6 +112,12 @@ pub(super) fn expected(
                 .map(Box::new)
         }
     }
+}
+
+/// Does an object stay in a member when its unit has it no longer, by what the member said last? What was there before us does, and what asks
+/// for that.
+pub fn stays_there(status: &UnitStatus, key: &ObjectKey) -> bool {
+    status.adopted.contains(key) || status.kept.contains(key)
 }
 
 /// Describes what a member would delete. What was approved at an earlier epoch stays approved, since the member has not been asked

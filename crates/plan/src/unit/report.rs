@@ -6,7 +6,7 @@ use api::delivery::{
     ApplierCount, ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectSet, ObjectsWaiting,
     UnitId, UnitPhase, UnitStatus, WaitingCause, WaitingOn,
 };
-use api::feed::UnitReport;
+use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::reason;
 use model::{ObjectKey, Timestamp, words};
 
@@ -58,6 +58,8 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         deleted_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
         adopted: adopted(report, before),
+        kept: few(report, before.map(|before| &before.kept), |row| row.kept),
+        unmade: few(report, before.map(|before| &before.unmade), is_settled_unmade),
         reflected: before.and_then(|b| b.reflected.clone()),
     };
     bound(&mut status);
@@ -82,6 +84,21 @@ fn adopted(report: &UnitReport, before: Option<&UnitStatus>) -> ObjectSet {
         ..=UnitStatus::ADOPTED_MAX => known,
         _ => ObjectSet::default(),
     }
+}
+
+/// Which objects are so, as long as they are few. A report without rows says nothing of them.
+fn few(report: &UnitReport, before: Option<&ObjectSet>, is_so: impl Fn(&ObjectReport) -> bool) -> ObjectSet {
+    let is_blank = report.details.is_empty() && (report.objects.desired > 0 || report.objects.inventory > 0);
+    if is_blank {
+        return before.cloned().unwrap_or_default();
+    }
+    let known = ObjectSet::new(report.details.iter().filter(|row| is_so(row)).map(|row| &**row.key));
+    if known.len() <= UnitStatus::KEPT_MAX { known } else { ObjectSet::default() }
+}
+
+/// Is nothing to be done with an object though the unit has not made it?
+fn is_settled_unmade(row: &ObjectReport) -> bool {
+    row.unmade && matches!(row.sync, SyncState::LeftAlone | SyncState::Synced)
 }
 
 /// What waits, and what was let go of since it is not ours. An applier forgets the latter with its restart, and so does the

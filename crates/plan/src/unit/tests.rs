@@ -19,6 +19,7 @@ mod deleted;
 mod edit;
 mod empty;
 mod handover;
+mod kept;
 mod news;
 mod on_the_way;
 mod overdue;
@@ -239,6 +240,8 @@ fn status(phase: UnitPhase) -> UnitStatus {
         deleted: 0,
         deleted_counted: None,
         adopted: api::delivery::ObjectSet::default(),
+        kept: api::delivery::ObjectSet::default(),
+        unmade: api::delivery::ObjectSet::default(),
         last_drift: None,
         reflected: None,
     }
@@ -605,33 +608,6 @@ fn what_was_let_go_as_not_ours_outlives_a_status_that_the_hub_refused() {
     let bare = without_details(&merge_report(&report, None, now()).unwrap());
     assert_eq!(bare.waiting.len(), ObjectsWaiting::ENTRIES_MAX);
     assert!(serde_json::to_vec(&bare).unwrap().len() < 10_000);
-}
-
-#[test]
-fn which_objects_were_there_before_is_stored_as_long_as_they_are_few() {
-    let row = |name: String| {
-        let key = model::ObjectKey { kind: "ConfigMap".into(), name, ..model::ObjectKey::default() };
-        let row =
-            serde_json::json!({"key": key, "version": "v1", "sync": "Synced", "health": "Healthy", "adopted": true});
-        Arc::new(serde_json::from_value(row).unwrap())
-    };
-    let report = |adopted: u32| Reported {
-        objects: UnitCounts { adopted, inventory: adopted + 1, ..UnitCounts::default() },
-        details: (0..adopted).map(|n| row(format!("c{n}"))).collect(),
-        ..reported(UnitPhase::Applied, b"p")
-    };
-    let stored = |adopted, before| merge_report(&report(adopted), before, now()).unwrap();
-    let few = stored(2, None);
-    assert_eq!(few.adopted.len(), 2);
-    let payload = |status| crate::inventory::Recollection::of(status).unwrap().payload;
-    assert!(payload(&few).is_some());
-    // A report without rows says nothing of them.
-    let blank = Reported { details: Vec::new(), ..report(2) };
-    assert_eq!(merge_report(&blank, Some(&few), now()).unwrap().adopted, few.adopted);
-    assert!(stored(0, Some(&few)).adopted.is_empty());
-    let many = stored(u32::try_from(UnitStatus::ADOPTED_MAX).unwrap() + 1, Some(&few));
-    assert!(many.adopted.is_empty());
-    assert_eq!(payload(&many), None);
 }
 
 #[test]

@@ -125,6 +125,14 @@ pub struct UnitStatus {
     /// no applier runs, nothing else tells them from those that are the unit's own.
     #[serde(default, skip_serializing_if = "ObjectSet::is_empty")]
     pub adopted: ObjectSet,
+    /// The objects that ask to stay, by an annotation on them in the member or in the source, as long as there are at most
+    /// [`UnitStatus::KEPT_MAX`]: after a start of the hub nothing else says of a member that does not answer what it keeps.
+    #[serde(default, skip_serializing_if = "ObjectSet::is_empty")]
+    pub kept: ObjectSet,
+    /// The objects that the unit wants and that are not its own: left alone as an annotation asks, or another unit's that serves both. As
+    /// long as there are at most [`UnitStatus::KEPT_MAX`].
+    #[serde(default, skip_serializing_if = "ObjectSet::is_empty")]
+    pub unmade: ObjectSet,
     /// What of the object's status is gathered over all members, where its kind has a rule for that; at most
     /// [`UnitStatus::REFLECTED_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,6 +143,9 @@ pub struct UnitStatus {
 impl UnitStatus {
     /// Most objects that are kept of those that existed before us: 700 bytes of text.
     pub const ADOPTED_MAX: usize = 64;
+
+    /// Most objects that are kept of those that ask to stay, and of those that the unit has not made: 700 bytes of text each.
+    pub const KEPT_MAX: usize = 64;
 
     /// Most bytes of a reflected status as JSON (DESIGN 6).
     pub const REFLECTED_BYTES_MAX: usize = 2_000;

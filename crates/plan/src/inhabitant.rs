@@ -355,13 +355,15 @@ pub fn inhabitants(container: &ObjectKey, deletes: Option<Deletes<'_>>, inside: 
     let first = inside.iter().filter(|one| one.is_going || is_derived(one) || is_ours(one));
     let mut going: HashSet<&Uid> = first.map(|one| &one.uid).collect();
     let mut others: Vec<&Inside> = inside.iter().filter(|one| !going.contains(&one.uid)).collect();
+    // What is owned goes with its owners whatever is on it: the cluster's garbage collector asks for no annotation, and controllers copy those
+    // of their object to what they make, where they stay.
     for _ in 0..OWNED_DEPTH_MAX {
         // An owner in the namespace that is not there any more takes what it owned along. Of a definition only the objects of
         // its own kind are seen, so that an owner may be anywhere.
         let is_gone = |owner: &Owner| is_namespace && owner.is_namespaced && !present.contains(&owner.uid);
         let goes = |owner: &Owner| going.contains(&owner.uid) || is_gone(owner);
         let (with_owners, rest): (Vec<&Inside>, Vec<&Inside>) =
-            others.iter().partition(|one| !one.is_kept && !one.owners.is_empty() && one.owners.iter().all(goes));
+            others.iter().partition(|one| !one.owners.is_empty() && one.owners.iter().all(goes));
         if with_owners.is_empty() {
             break;
         }

@@ -213,6 +213,14 @@ fn what_is_owned_goes_with_its_owners() {
     check(&[object("Deployment", "mine"), pod(&[("Deployment", "mine"), ("Deployment", "a")]), ours()], 2);
     // An owner that lives in no namespace is not seen here.
     check(&[pod(&[("Node", "n1")])], 1);
+    // A controller copies the annotations of its object to what it makes (a Deployment's to its ReplicaSets, where they stay): what is owned
+    // goes with its owners, whatever it asks.
+    let asks = |object: Value| noted(object, "annotations", &[("kurator.dev/reconcile", "disabled")]);
+    check(&[pod(&[("ReplicaSet", "set")]), asks(set("a")), ours()], 0);
+    check(&[asks(pod(&[("ReplicaSet", "gone")]))], 0);
+    check(&[asks(set("mine")), object("Deployment", "mine")], 2);
+    check(&[asks(object("ConfigMap", "free")), ours()], 1);
+    check(&[asks(ours())], 1);
     // They own each other.
     check(&[owned(object("Pod", "x"), &[("Pod", "y")]), owned(object("Pod", "y"), &[("Pod", "x")])], 2);
 }

@@ -92,7 +92,8 @@ pub enum WaitingOn {
     Handover(Vec<(Arc<HashedKey>, UnitId)>),
     /// What other units have in these, or of these, goes first.
     Occupied(Vec<Arc<HashedKey>>),
-    /// These stay, since others have something in them, or of them. They are released, with these words.
+    /// These stay, since others have something in them, or of them, with these words. They are released, unless the unit itself wants
+    /// what is in them.
     Inhabited(Vec<(Arc<HashedKey>, String)>),
     /// It cannot be seen whether others have something in these, for this reason.
     Unseen(Vec<(Arc<HashedKey>, String)>),
@@ -245,7 +246,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         // The hub may already weigh the list.
     }
     let (mut release, mut delete, mut occupied) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut inhabited, mut unseen) = (Vec::new(), Vec::new());
+    let (mut inhabited, mut needed, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
     for key in candidates {
         if inventory.get(&key).is_some_and(Entry::is_only_released) {
             release.push(key);
@@ -256,7 +257,14 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
             continue;
         }
         if let Some(own) = inhabitant::stays_inside(&key, inventory, desired, leaving) {
-            inhabited.push((key, format!("{own}, which this unit keeps,")));
+            let said = format!("{own}, which this unit keeps,");
+            // What the source still has in it needs it: it stays ours, and goes with that.
+            let is_needed = !leaving && desired.contains(own);
+            if is_needed {
+                needed.push((key, said))
+            } else {
+                inhabited.push((key, said))
+            }
             continue;
         }
         match (claims.occupied(&entry.unit, &key, rights), inhabitants.get(&key)) {
@@ -283,7 +291,8 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     }
     // Given back with the list that it would have been in: a mistake that is taken back loses nothing. So is what nobody took over.
     let given_back: Vec<Arc<HashedKey>> = inhabited.iter().map(|(key, _)| Arc::clone(key)).collect();
-    asked_all &= occupied.is_empty() && unseen.is_empty();
+    asked_all &= occupied.is_empty() && unseen.is_empty() && needed.is_empty();
+    inhabited.extend(needed);
     let waits = [
         (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
         (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),

@@ -95,6 +95,39 @@ async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approve
     stage.synced().await;
 }
 
+/// Its manifest is removed by mistake, and what is in it stays in the source.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_whose_manifest_alone_is_removed_stays_the_applications_own() {
+    let stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let report = || stage.hub.controllers().feed.reports_in(&"a".parse().unwrap()).remove(0);
+    stage.commit(&[("app/namespace.yaml", None)]);
+    stage.synced().await;
+    until("it to be said", async || match report().message.clone() {
+        said if said.starts_with("Namespace app stays, since it has ") => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    let objects = report().objects;
+    assert_eq!((objects.desired, objects.inventory, objects.adopted), (2, 3, 0));
+    stage.commit(&[("app/namespace.yaml", Some("apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n"))]);
+    stage.synced().await;
+    let objects = report().objects;
+    assert_eq!((objects.desired, objects.inventory, objects.adopted), (3, 3, 0), "it was never given back");
+    // It goes with what is in it, and not without a word.
+    stage.commit(&[("app/namespace.yaml", None)]);
+    stage.synced().await;
+    let apps: Api<Application> = Api::namespaced(stage.client(), "default");
+    apps.delete("app", &DeleteParams::default()).await.unwrap();
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(stage.member("a").client());
+    until("the Namespace to go", async || match namespaces.get_opt("app").await.unwrap() {
+        None => Ok(()),
+        Some(namespace) => Err(format!("{:?}", namespace.metadata)),
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_runs_stays_when_a_commit_cannot_be_rendered() {
     let stage = Stage::new(&["a"]).await;

@@ -407,15 +407,34 @@ fn a_container_in_which_others_live_is_given_back_and_not_in_the_list() {
     }
 }
 
+/// A commit that removes its manifest alone is taken back as if nothing had been.
 #[test]
-fn a_namespace_in_which_the_unit_itself_keeps_something_is_given_back() {
+fn a_namespace_stays_the_units_own_while_that_wants_something_in_it() {
     let namespace: Arc<HashedKey> =
         ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
-    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    for gone in [&[][..], &["b"]] {
+        let has: Vec<_> = ["a"].iter().chain(gone).map(|name| ("ConfigMap", *name)).collect();
+        let mut world = World::new(&has, &[("ConfigMap", "a")]);
+        world.inventory.put_entry(namespace.clone(), confirmed());
+        world.approve();
+        let (plan, report) = world.plan();
+        let gone: Vec<_> = gone.iter().map(|name| key("ConfigMap", name)).collect();
+        assert_eq!((plan.delete, plan.release, plan.asked_all), (gone, vec![], false), "a is wanted");
+        let who = "ConfigMap shop/a, which this unit keeps,".to_owned();
+        assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace.clone(), who)])]);
+    }
+    // When that goes too, both are in one list, as if the manifest was removed now.
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
     world.inventory.put_entry(namespace.clone(), confirmed());
-    world.approve();
-    let (plan, _) = world.plan();
-    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "b")], vec![namespace.clone()]), "a is wanted");
+    let (plan, report) = world.plan();
+    assert!(plan.delete.is_empty() && plan.release.is_empty());
+    assert_eq!(report.going, [key("ConfigMap", "a"), namespace]);
+}
+
+#[test]
+fn a_namespace_in_which_a_unit_that_leaves_keeps_something_is_given_back() {
+    let namespace: Arc<HashedKey> =
+        ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
     world.inventory.put_entry(namespace.clone(), confirmed());
     world.inventory.put_entry(key("ConfigMap", "b"), Entry { adopted: true, ..confirmed() });

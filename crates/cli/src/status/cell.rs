@@ -1,10 +1,11 @@
 //! States and counts as cells of a table.
 
 use api::condition::Condition;
-use api::delivery::{DeletionState, UnitId, UnitStatus};
+use api::delivery::{DeletionState, UnitId, UnitStatus, WaitingCause};
 use model::Timestamp;
 use plan::state::{Said, State};
 
+use super::held::count;
 use super::world::World;
 use crate::duration::since;
 use crate::output::{Cell, Tone};
@@ -71,6 +72,8 @@ pub(super) fn unit(world: &World, id: &UnitId, member: &str, status: &UnitStatus
         (reason, message) if reason == state.as_str() => message.to_owned(),
         (reason, message) => format!("{reason}: {message}"),
     };
+    let why =
+        [why].into_iter().chain(left_alone(status)).filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ");
     vec![
         world.revision_of(status).into(),
         counted(known, objects.applied.saturating_add(waiting), objects.desired.saturating_add(waiting)).into(),
@@ -79,6 +82,17 @@ pub(super) fn unit(world: &World, id: &UnitId, member: &str, status: &UnitStatus
         since(world.since(id, &pair, status), now).into(),
         why.into(),
     ]
+}
+
+/// Which objects are left alone as annotations ask. Its unit is as it should be, and one who looks for why something is otherwise than the
+/// source says has to find it.
+fn left_alone(status: &UnitStatus) -> Option<String> {
+    let asked = || status.waiting.iter().filter(|waiting| waiting.cause == WaitingCause::Asked);
+    let first = asked().min_by_key(|waiting| &waiting.first)?;
+    let all = asked().map(|waiting| waiting.count).fold(0, u32::saturating_add);
+    let is = if all == 1 { "is" } else { "are" };
+    let more = if all > 1 { format!(" (and {} more)", all - 1) } else { String::new() };
+    Some(format!("{} {is} left alone, as {} asks: {}{more}", count(all, "object"), first.detail, first.first))
 }
 
 /// The headings of [`unit()`].

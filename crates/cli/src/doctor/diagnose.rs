@@ -238,12 +238,15 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_STATUS_CUT));
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_WARNINGS));
     }
+    let here = unasked::Here::of(&facts.applications);
     for slice in &facts.statuses {
         let member = slice.spec.member.as_str();
-        let unasked = slice.status.as_ref().and_then(|status| unasked::sentence(&status.moving));
-        if let Some(said) = unasked.filter(|_| known.contains_key(member)) {
+        let moving = slice.status.as_ref().map(|status| &status.moving).filter(|_| known.contains_key(member));
+        for unasked in moving.into_iter().flat_map(|moving| here.divided(moving)) {
+            let Some(said) = unasked.sentence() else { continue };
             let names = Names { name: member.to_owned(), ..Names::default() };
-            out.push(found(Place::Member, member, names, fault::UNASKED_UNITS, &said));
+            let finding = found(Place::Member, member, names, fault::UNASKED_UNITS, &said);
+            out.push(if unasked.is_here { finding.with_remedy(remedy::NOT_PLACED) } else { finding });
         }
     }
     let units = unit::all(facts, &known, &out, now);

@@ -33,6 +33,11 @@ const NOT_FETCHED: &str = reason::FETCH_FAILED;
 pub(super) const HANDED_OVER: &str =
     "let it be handed over with `kurator approve app/{name}{-n}`, or take the edit back that moves it";
 
+/// Of units in a member whose Application is there, and does not place them in it.
+pub(super) const NOT_PLACED: &str = "have the policy place it there again (its name, its selector, the Fleet), and the Application has what is there: \
+                                     then it stays, or leaves as any edit has it leave; to give back all that this hub has there: \
+                                     `kurator detach {name} --release{-n}`";
+
 /// Of an object that a unit has for which no Application asks.
 pub(super) const UNASKED: &str = "apply the Application of the unit that is named again, under the same name and policy; then name the \
                                   object in one of the two only";

@@ -115,13 +115,9 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
 /// What this hub has here without an Application that asks for it.
 fn unasked_lines(world: &World, member: &str) -> Vec<Line> {
     let Some(moving) = world.unasked.get(member) else { return Vec::new() };
-    let mut lines = vec![Line::default(), "of this hub, and of no Application on it:".into()];
-    lines.extend(moving.unasked.iter().map(|unit| Line::from(format!("  {}", unasked::in_words(unit)))));
-    let more = unasked::left_out(moving);
-    if more > 0 {
-        lines.push(format!("  and {more} more").into());
-    }
-    lines.push(unasked::ADVICE.into());
+    let mut lines = vec![Line::default(), "of this hub, and of no Application on it that asks for it here:".into()];
+    let divided = unasked::Here::of(&world.applications).divided(moving);
+    lines.extend(divided.iter().flat_map(unasked::Unasked::lines).map(Line::from));
     lines
 }
 

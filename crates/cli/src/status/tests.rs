@@ -14,6 +14,8 @@ use super::world::{DECISIONS, Decided, Lists, Scope, World};
 use super::{application, drift, fleet, member, near, overview, watch};
 use crate::output::{self, Line};
 
+mod row;
+
 const SHA: &str = "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92";
 const DIGEST: &str = "sha256:119f58614a4407a1ecee652d686cc84f61f3a4f83c1df5e42d3e440494f0c596";
 
@@ -679,29 +681,6 @@ fn what_was_agreed_to_and_waits_for_a_member_is_shown() {
   beijing: 3 objects of policy small will be deleted
 ";
     assert!(page.contains(expect), "{page}");
-}
-
-#[test]
-fn units_that_nothing_asks_for_are_named_on_the_page_of_their_member() {
-    let unit = UnitId::new("apps.kurator.dev", "Application", "default", "web", Some("p"));
-    let page = |reported: MemberStatus| {
-        let lists =
-            Lists { members: vec![cluster("beijing", answers())], statuses: vec![reported], ..Lists::default() };
-        let world = World::new(Scope::All, lists);
-        assert_eq!(member::value(&world, &world.members[0])["unasked"]["count"], 1);
-        member_text(&world, "beijing")
-    };
-    let mut beijing = reported("beijing", "large", self::unit("Applied", "Healthy", ""));
-    let status = beijing.status.as_mut().unwrap();
-    status.moving = std::mem::take(&mut status.moving).with_unasked(&[unit]);
-    let end = "
-of this hub, and of no Application on it:
-  app/web in namespace default, policy p
-apply these Applications on this hub, under the same names and policies, and they have what is there; nothing is done to it until then
-";
-    assert!(page(beijing.clone()).ends_with(end), "{}", page(beijing));
-    beijing.status.as_mut().unwrap().units.clear();
-    assert!(page(beijing.clone()).ends_with(&format!("nothing is delivered here\n{end}")), "{}", page(beijing));
 }
 
 #[test]

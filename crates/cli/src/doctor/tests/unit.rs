@@ -68,6 +68,21 @@ fn units_that_nothing_asks_for_are_named_with_what_to_do() {
     assert_eq!((said.place, said.object.as_str(), said.severity), (Place::Member, "e", Severity::Warning));
     assert!(said.message.ends_with("app/web in namespace default, policy p"), "{}", said.message);
     assert!(said.remedy.contains("`kurator detach e --release`"), "{}", said.remedy);
+    assert!(said.remedy.starts_with("apply these Applications"), "{}", said.remedy);
+
+    // It is there, and does not place the unit in this member.
+    let application = serde_json::json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": "web", "namespace": "default"}, "spec": {"source": {}, "syncPolicies": []}});
+    let facts = Facts { applications: vec![serde_json::from_value(application).unwrap()], ..facts };
+    let findings = diagnose(&facts, now());
+    let all: Vec<_> = findings.iter().filter(|finding| finding.reason == fault::UNASKED_UNITS).collect();
+    let [said] = &all[..] else { panic!("{all:?}") };
+    assert!(
+        said.message.contains("its Application here does not place it there: app/web in namespace default"),
+        "{said:?}"
+    );
+    assert!(said.remedy.starts_with("have the policy place it there again"), "{}", said.remedy);
+    assert!(said.remedy.contains("`kurator detach e --release`"), "{}", said.remedy);
 }
 
 #[test]

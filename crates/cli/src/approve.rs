@@ -101,11 +101,11 @@ async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -
     let left = Left::before(&client, &common.namespace, &apps).await;
     let place = Place { client: &client, namespace: &common.namespace, name };
     let before = if what.ask.wait.no_wait { None } else { Some(place.before(chosen.clone()).await) };
-    write(&Api::namespaced(client.clone(), &common.namespace), name, &digests, &shown).await?;
+    let goes = write(&Api::namespaced(client.clone(), &common.namespace), name, &digests, &shown).await?;
     let began = tokio::time::Instant::now();
     let end = match before {
         None => None,
-        Some(Ok(lists)) => Some(place.until_done(&lists, what.ask.wait.timeout).await?),
+        Some(Ok(lists)) => Some(place.until_done(&lists, goes, what.ask.wait.timeout).await?),
         Some(Err(why)) => Some(End::Unseen(why.into_words())),
     };
     let is_listed =
@@ -259,11 +259,12 @@ fn values(chosen: &[HeldDeletions], named: Option<&HeldList>) -> Vec<Value> {
 }
 
 /// Writes an approval beside those that the Application holds, together with what was shown of it, and of these leaves out what no longer
-/// waits. None is lost that another hand writes at the same time.
+/// waits. None is lost that another hand writes at the same time. Returns whether the Application is being deleted: it goes when what
+/// was approved is done.
 ///
 /// # Errors
 /// A list that is to be approved does not wait any longer, or the hub refuses.
-async fn write(api: &Api<Application>, name: &str, digests: &[String], shown: &[ShownList]) -> anyhow::Result<()> {
+async fn write(api: &Api<Application>, name: &str, digests: &[String], shown: &[ShownList]) -> anyhow::Result<bool> {
     for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let held = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
@@ -282,10 +283,13 @@ async fn write(api: &Api<Application>, name: &str, digests: &[String], shown: &[
         let patch = json!({"metadata": {"resourceVersion": app.resource_version(), "annotations": annotations}});
         match api.patch(name, &params(), &Patch::Merge(&patch)).await {
             Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
-            other => return other.map(drop).map_err(asked(&format!("cannot approve app/{name}"))),
+            other => {
+                let written = other.map_err(asked(&format!("cannot approve app/{name}")))?;
+                return Ok(written.metadata.deletion_timestamp.is_some());
+            }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// What becomes of the annotation that says what was shown: that of other lists that still wait stays, and what is approved by its digest

@@ -67,7 +67,7 @@ async fn an_approval_is_written_beside_others_and_at_the_version_that_was_read()
         (200, shop("2", "old,d1,d3", &["d1", "d2", "d3"])),
         (200, shop("3", "", &[])),
     ]);
-    write(&Api::namespaced(hub.client(), "default"), "shop", &digests, &[]).await.unwrap();
+    assert!(!write(&Api::namespaced(hub.client(), "default"), "shop", &digests, &[]).await.unwrap());
     let asked = hub.asked.lock().unwrap();
     let patches: Vec<&Value> =
         asked.iter().filter(|(what, _)| what.starts_with("PATCH")).map(|(_, body)| body).collect();

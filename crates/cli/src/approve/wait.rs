@@ -64,8 +64,8 @@ enum Seen {
     Unheard,
     /// A list has changed, and was not released.
     Changed(String),
-    /// The Application is gone.
-    Gone,
+    /// The Application is gone, and something of it is decided in these members still.
+    Gone(BTreeSet<MemberName>),
     /// What is left to do.
     Left {
         /// Members that answer, in which something is still to go.
@@ -115,11 +115,12 @@ impl Place<'_> {
         Ok(lists.into_iter().map(|list| Approved::new(list, &decisions)).collect())
     }
 
-    /// Waits until lists that were approved are done.
+    /// Waits until lists that were approved are done. `goes`: the Application was being deleted when they were, so that it is gone when
+    /// they are done.
     ///
     /// # Errors
     /// A list was not released, or it is not done in time.
-    pub(super) async fn until_done(&self, lists: &[Approved], timeout: Duration) -> anyhow::Result<End> {
+    pub(super) async fn until_done(&self, lists: &[Approved], goes: bool, timeout: Duration) -> anyhow::Result<End> {
         let name = self.name;
         let see = format!("see `kurator status app/{name}`");
         let deadline = Instant::now() + timeout;
@@ -142,7 +143,11 @@ impl Place<'_> {
                 }
                 Ok(Seen::Unheard) => "the hub has not taken it up".to_owned(),
                 Ok(Seen::Changed(how)) => bail!("app/{name}: {how}; look again: {see}"),
-                Ok(Seen::Gone) => bail!("app/{name}: it was deleted after the approval, and takes along what it had"),
+                // It waits for no member that does not answer: what it has there goes when the member is back.
+                Ok(Seen::Gone(left)) if goes => return Ok(End::Done(left)),
+                Ok(Seen::Gone(_)) => {
+                    bail!("app/{name}: it was deleted after the approval, and takes along what it had")
+                }
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
                 Err(why) => format!("it cannot be seen whether it is done: {}", why.into_words()),
             };
@@ -155,9 +160,11 @@ impl Place<'_> {
     async fn look_at_lists(&self, lists: &[Approved], released: &mut [Option<Released>]) -> Result<Seen, Unread> {
         let applications: Api<Application> = Api::namespaced(self.client.clone(), self.namespace);
         let app = applications.get_opt(self.name).await.map_err(Unread::of("cannot read the application"))?;
-        let Some(app) = app else { return Ok(Seen::Gone) };
-        let held = app.status.map(|status| status.held).unwrap_or_default();
         let decisions = self.decisions().await?;
+        let Some(app) = app else {
+            return Ok(Seen::Gone(decisions.into_iter().flat_map(|decision| decision.members.into_keys()).collect()));
+        };
+        let held = app.status.map(|status| status.held).unwrap_or_default();
         for (list, released) in lists.iter().zip(released.iter_mut()).filter(|(_, released)| released.is_none()) {
             match list.heard(&held, &decisions) {
                 Heard::NotYet => return Ok(Seen::Unheard),

@@ -34,6 +34,11 @@ fn report(member: &str, link: &str) -> Value {
 
 /// Waits for the list of two members, of which the answers tell.
 async fn wait(answers: impl IntoIterator<Item = (u16, Value)>) -> (anyhow::Result<End>, Vec<String>) {
+    wait_of(false, answers).await
+}
+
+/// The same of an Application that was being deleted at that time, or not.
+async fn wait_of(goes: bool, answers: impl IntoIterator<Item = (u16, Value)>) -> (anyhow::Result<End>, Vec<String>) {
     let kept = decisions(json!({"a": entry("None", None), "b-c": entry("None", None)}));
     let hub = Hub::new([(200, kept)].into_iter().chain(answers));
     let client = hub.client();
@@ -45,7 +50,7 @@ async fn wait(answers: impl IntoIterator<Item = (u16, Value)>) -> (anyhow::Resul
         ..HeldDeletions::default()
     };
     let lists = place.before(vec![list]).await.unwrap();
-    let end = place.until_done(&lists, Duration::from_secs(60)).await;
+    let end = place.until_done(&lists, goes, Duration::from_secs(60)).await;
     let asked = hub.asked.lock().unwrap().iter().skip(1).map(|(what, _)| what.clone()).collect();
     (end, asked)
 }
@@ -114,6 +119,19 @@ async fn a_list_that_was_not_released_is_said_to_have_changed() {
         let error = end.unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
     }
+}
+
+/// As after a restore of the hub: the deletion waits for a word, and the Application goes with the last of it.
+#[tokio::test(start_paused = true)]
+async fn an_application_that_was_being_deleted_is_done_when_it_is_gone() {
+    let released = || entry("Prune", Some(DIGEST));
+    let answers = |left: Value| [(404, refusal(404, "not found")), (200, decisions(left))];
+    for (left, away) in [(json!({}), &[][..]), (json!({"b-c": released()}), &["b-c"])] {
+        let (end, _) = wait_of(true, answers(left)).await;
+        assert_eq!(end.unwrap(), End::Done(away.iter().map(|name| name.parse().unwrap()).collect()));
+    }
+    let error = wait_of(false, answers(json!({}))).await.0.unwrap_err().to_string();
+    assert!(error.contains("it was deleted after the approval"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

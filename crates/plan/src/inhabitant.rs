@@ -32,7 +32,7 @@ pub struct Inside {
     owners: Vec<Owner>,
     /// It has the labels of the unit that asks.
     is_labelled: bool,
-    /// An annotation that somebody put on it asks that it stays.
+    /// An annotation on it asks that it stays.
     is_kept: bool,
     /// It is being deleted.
     is_going: bool,
@@ -102,18 +102,10 @@ impl Inside {
             uid: object::uid(metadata).map(Uid::from).unwrap_or_default(),
             owners: references.into_iter().flatten().take(Self::OWNERS_MAX).map(owner).collect(),
             is_labelled: asks.is_some_and(|asks| asks.is_labelled(metadata)),
-            is_kept: keep::asks_to_stay(metadata) && !has_copied_annotations(group, kind, metadata),
+            is_kept: keep::asks_to_stay(metadata),
             is_going: object::is_deleting(metadata),
         }
     }
-}
-
-/// Does Kubernetes copy the annotations of its owner to an object? A Deployment's ReplicaSets have those of the Deployment, also after
-/// they were taken off it: nobody asked that a ReplicaSet stays.
-fn has_copied_annotations(group: &str, kind: &str, metadata: &Value) -> bool {
-    let owners = object::get(metadata, &["metadata", "ownerReferences"]).and_then(Value::as_array);
-    let is_deployment = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Deployment");
-    (group, kind) == ("apps", "ReplicaSet") && owners.into_iter().flatten().any(is_deployment)
 }
 
 /// Bundle of CAs that kube-controller-manager keeps in every namespace, with its only key. It puts back what others write there.

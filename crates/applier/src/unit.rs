@@ -577,6 +577,7 @@ impl Pass {
                 self.unit.unknown = self.unit.unreadable;
                 self.unit.inventory = found.inventory?;
                 self.unit.inventory.share(&self.connection.ctx.shared.pools);
+                self.unit.note_adopted(&self.connection.ctx);
             }
             // Somebody deleted it, or a write of it got no clear answer and came to nothing: what it said is still known.
             None if !self.unit.inventory.entries().is_empty() => {

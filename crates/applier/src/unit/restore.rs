@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use api::delivery::Removal;
 use api::feed::UnitEntry;
-use plan::inventory::{self, Recollection};
+use model::HashedKey;
+use plan::inventory::{self, Entry, Recollection};
 use plan::ownership::Claimant;
 use plan::prepare::Prepared;
 
@@ -23,6 +24,27 @@ impl Unit {
             let leaves = !entry.removal.is_none();
             let known = (ctx.recollect)(&self.id);
             self.recollection = known.filter(|known| leaves || known.payload_of(leaves).is_some()).map(Box::new);
+        } else {
+            self.note_adopted(ctx);
+        }
+    }
+
+    /// Records as adopted what the hub knows to have been there before the unit. An inventory that was read may be an older one of its own,
+    /// of when the unit had made these objects, which somebody put back: that this hub wrote it is proven, and not that it is the newest.
+    pub(super) fn note_adopted(&mut self, ctx: &Ctx) {
+        if self.inventory.entries().is_empty() {
+            return;
+        }
+        let Some(known) = (ctx.recollect)(&self.id) else { return };
+        let is_known = |(key, entry): &(&Arc<HashedKey>, &Entry)| !entry.adopted && known.adopted.contains(key);
+        let keys: Vec<Arc<HashedKey>> =
+            self.inventory.entries().iter().filter(is_known).map(|(key, _)| Arc::clone(key)).collect();
+        for key in &keys {
+            self.inventory.update(key, |entry| entry.adopted = true);
+        }
+        if !keys.is_empty() {
+            let (member, unit, objects) = (&ctx.member, &self.id, keys.len());
+            tracing::warn!(%member, %unit, objects, "the inventory is an older one: objects that were there before the unit count as adopted");
         }
     }
 

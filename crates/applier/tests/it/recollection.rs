@@ -191,3 +191,28 @@ async fn a_unit_leaves_whose_lost_inventory_had_objects_of_a_kind_that_is_no_lon
         assert_eq!(world.get(DEFINITION).await.is_some(), is_made_again, "{when}");
     }
 }
+
+/// The inventory proves that this hub wrote it, and not that nothing was written since.
+#[tokio::test(start_paused = true)]
+async fn an_older_inventory_that_is_put_back_makes_nothing_its_own_that_was_there_before() {
+    let mut world = World::new().await;
+    world.recollects = true;
+    let placed = |second: &str| Some(format!("2026-01-01T00:00:{second}Z").parse().unwrap());
+    let unit = world.set_with("a", 1, config_maps(3), |entry| entry.placed = placed("01"));
+    assert_eq!(world.applied(&unit).await.objects.adopted, 0);
+    let path = format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0));
+    let older = world.get(&path).await.unwrap();
+    // The objects stay when the unit leaves, and are there when it comes back.
+    world.change(&unit, |entry| entry.removal = Removal::Release);
+    world.eventually("left", || async { world.removed(&unit).is_some() }).await;
+    world.forget(&unit);
+    let unit = world.set_with("a", 1, config_maps(3), |entry| entry.placed = placed("09"));
+    world.until(&unit, "adopted", |r| r.phase == UnitPhase::Applied && r.objects.adopted == 3).await;
+    world.stop();
+    world.edit(&path, "somebody", json!({"data": older["data"]})).await;
+    world.restart();
+    let unit = world.set_with("a", 2, config_maps(2), |entry| entry.placed = placed("09"));
+    let report = world.until(&unit, "applied", |r| r.epoch == 2 && r.phase == UnitPhase::Applied).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (2, 2));
+    assert!(world.config_map("c002").await.is_some(), "it is given back");
+}

@@ -202,6 +202,10 @@ pub struct Differences {
     /// Members of which it is not known, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<UnknownMembers>,
+    /// What is likely to be a mistake in what was compared, such as a patch that selects no object. It changes nothing of what
+    /// is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What else there is to say, such as a unit that cannot be rendered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

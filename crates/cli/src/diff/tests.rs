@@ -197,6 +197,21 @@ fn a_commit_that_cannot_be_rendered_is_not_one_that_changes_nothing() {
 }
 
 #[test]
+fn a_likely_mistake_is_said_and_leaves_what_is_known() {
+    let warning = "app/shop policy small: patch 1 selects no object";
+    let mut differences = Differences {
+        summary: DifferenceSummary { members: 3, ..DifferenceSummary::default() },
+        warnings: vec![warning.to_owned()],
+        ..Differences::default()
+    };
+    assert_eq!(code(&differences), 0);
+    let said = shown(&differences, Kind::Preview);
+    assert_eq!(said, format!("app/shop: 3 members: nothing would change\n! {warning}\n"));
+    differences.summary.unknown = 1;
+    assert_eq!(code(&differences), 2);
+}
+
+#[test]
 fn what_is_there_already_is_adopted_or_left_as_it_is() {
     let mut adopted = object(
         "ConfigMap shop/settings",

@@ -28,7 +28,8 @@ pub(super) fn lines(about: &str, namespace: &str, differences: &Differences, kin
         let said = format!("{}: {}", names(&unknown.members), unknown.message);
         out.push(Line::from("? ").cell(&Cell::new(said, Tone::Waiting), colour));
     }
-    out.extend(differences.notes.iter().map(|note| Line::from(format!("! {note}"))));
+    let notes = differences.notes.iter().chain(&differences.warnings);
+    out.extend(notes.map(|note| Line::from(format!("! {note}"))));
     out.extend(differences.placements.iter().map(|placement| placed(placement, namespace, colour)));
     for group in &differences.groups {
         out.push(Line::default());

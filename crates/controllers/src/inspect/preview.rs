@@ -197,7 +197,7 @@ impl Inspector {
                 Ok((bundle, summary, remotes)) => {
                     let policy = unit.policy.as_deref().unwrap_or_default();
                     let warning = |warning: &String| format!("app/{} policy {policy}: {warning}", key.name);
-                    found.notes.extend(summary.warnings.iter().map(warning));
+                    found.warnings.extend(summary.warnings.iter().map(warning));
                     let (digest, objects) = (bundle.digest, bundle.keys.len());
                     let rendered = Rendered::Payload { digest, objects, remotes };
                     bundles.add(&unit, bundle);

@@ -51,6 +51,8 @@ pub struct Found {
     pub placings: Vec<(String, String, Placing, String, MemberName)>,
     /// Members of which it is not known, and why.
     pub unknown: BTreeMap<MemberName, String>,
+    /// What is likely to be a mistake in what was compared.
+    pub warnings: Vec<String>,
     /// What else there is to say.
     pub notes: Vec<String>,
     summary: DifferenceSummary,
@@ -66,6 +68,7 @@ impl Default for Found {
             members: BTreeSet::new(),
             placings: Vec::new(),
             unknown: BTreeMap::new(),
+            warnings: Vec::new(),
             notes: Vec::new(),
             summary: DifferenceSummary::default(),
             differing: BTreeSet::new(),
@@ -104,7 +107,7 @@ impl Found {
 
     /// Everything, as it is answered.
     pub fn into_differences(self) -> Differences {
-        let Self { members, placings, unknown, mut notes, mut summary, mut differing, groups, left_out, room: _ } =
+        let Self { members, placings, unknown, warnings, notes, mut summary, mut differing, groups, left_out, room: _ } =
             self;
         differing.extend(placings.iter().map(|(.., member)| member.clone()));
         (summary.members, summary.unknown) = (count(members.len()), count(unknown.len()));
@@ -112,13 +115,19 @@ impl Found {
         let mut groups: Vec<DifferenceGroup> = groups.into_values().collect();
         groups.iter_mut().for_each(|group| group.members.sort());
         groups.sort_by(|a, b| (&a.application, &a.policy, &a.members).cmp(&(&b.application, &b.policy, &b.members)));
-        notes.sort();
-        notes.dedup();
-        notes.truncate(NOTES_MAX);
-        notes.iter_mut().for_each(|note| words::bound(note, WHY_MAX));
+        let (warnings, notes) = (bounded(warnings), bounded(notes));
         let (placements, unknown) = (placements(placings), by_reason(unknown));
-        Differences { summary, placements, groups, left_out: count(left_out.len()), unknown, notes }
+        Differences { summary, placements, groups, left_out: count(left_out.len()), unknown, warnings, notes }
     }
+}
+
+/// Each sentence once, and not more of them than are read.
+fn bounded(mut notes: Vec<String>) -> Vec<String> {
+    notes.sort();
+    notes.dedup();
+    notes.truncate(NOTES_MAX);
+    notes.iter_mut().for_each(|note| words::bound(note, WHY_MAX));
+    notes
 }
 
 fn count(n: usize) -> u32 {

@@ -306,7 +306,27 @@ fn ready(
     if in_state(State::Suspended).count() > 0 {
         return statement(reason::PROGRESSING, format!("it goes on after it was suspended; {ready_count}"));
     }
-    statement(reason::RECONCILIATION_SUCCEEDED, ready_count)
+    let leaving = leaves_later(facts).map(|said| format!("; {said}")).unwrap_or_default();
+    statement(reason::RECONCILIATION_SUCCEEDED, format!("{ready_count}{leaving}"))
+}
+
+/// What is to leave members that do not answer. That was agreed to, so that it is no fault, and it is not done.
+fn leaves_later(facts: &FoldFacts<'_>) -> Option<String> {
+    let is_away = |member: &MemberName| facts.members.get(member).is_some_and(|facts| !facts.reports());
+    let mut leaving: BTreeMap<&MemberName, BTreeSet<&str>> = BTreeMap::new();
+    for decision in facts.decisions.values() {
+        let entries = decision.members.iter().filter(|(member, entry)| !entry.removal.is_none() && is_away(member));
+        let policy = decision.unit.policy.as_deref().unwrap_or_default();
+        for (member, _) in entries {
+            leaving.entry(member).or_default().insert(policy);
+        }
+    }
+    let all = leaving.iter().map(|(member, policies)| {
+        let noun = if policies.len() == 1 { "policy" } else { "policies" };
+        format!("{member} ({noun} {})", some(policies.iter().map(ToString::to_string), ", "))
+    });
+    let all = some(all, ", ");
+    (!leaving.is_empty()).then(|| format!("left as soon as it answers: {all}"))
 }
 
 /// The first member that what is to leave it does not leave by itself, and why.

@@ -323,8 +323,7 @@ impl Exit {
         let apps = self.apps();
         let (client, namespace) = (&self.client, self.namespace.as_str());
         let leave = Leave { client, namespace, apps: &apps, member: Some(&self.member), deleted: false };
-        let see = format!("member/{}; see `kurator status member/{}`", self.member, self.member);
-        leave.until_done(how.wait.timeout).await.with_context(|| see)
+        leave.until_done(how.wait.timeout).await.with_context(|| format!("member/{}", self.member))
     }
 }
 

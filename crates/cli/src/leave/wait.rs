@@ -94,7 +94,7 @@ impl Leave<'_> {
         loop {
             let began = Instant::now();
             let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_units()).await else {
-                bail!("told, and after {} {late}; it goes on without this command", tenths(told.elapsed()));
+                bail!("{}", late_words(&late, told.elapsed(), self.member, self.apps, self.namespace));
             };
             match seen {
                 Ok((seen, away)) => {
@@ -166,6 +166,21 @@ impl Leave<'_> {
     }
 }
 
+/// What is said when the time is up, with where it is seen how it goes on. `late`: what is not done.
+fn late_words(
+    late: &str,
+    took: Duration,
+    member: Option<&MemberName>,
+    apps: &BTreeSet<String>,
+    namespace: &str,
+) -> String {
+    let see: Vec<String> = match member {
+        Some(member) => vec![format!("`kurator status member/{member}`")],
+        None => apps.iter().map(|app| format!("`kurator status app/{app} -n {namespace}`")).collect(),
+    };
+    format!("after {} {late}; it goes on without this command, see {}", tenths(took), see.join(", "))
+}
+
 /// How one Application is.
 fn read_application(
     name: &str,
@@ -224,6 +239,18 @@ mod tests {
         ] {
             assert_eq!(seen.late(&members(busy)), expect);
         }
+    }
+
+    #[test]
+    fn a_command_whose_time_is_up_says_one_sentence() {
+        let apps = BTreeSet::from(["shop".to_owned()]);
+        let (member, took) = ("oslo".parse().unwrap(), Duration::from_secs(10));
+        let words = |member: Option<&MemberName>| {
+            late_words("it is not done in oslo: 1 objects are left", took, member, &apps, "n")
+        };
+        let said = "after 10.0s it is not done in oslo: 1 objects are left; it goes on without this command, see";
+        assert_eq!(words(Some(&member)), format!("{said} `kurator status member/oslo`"));
+        assert_eq!(words(None), format!("{said} `kurator status app/shop -n n`"));
     }
 
     #[test]

@@ -158,9 +158,14 @@ impl Player {
         repository::run(&self.repo(), &["cat-file", "-e", object]).is_ok()
     }
 
-    async fn application(&self, hub: &Client) -> anyhow::Result<Application> {
+    /// The demo's Application, if it is there.
+    async fn find_application(&self, hub: &Client) -> anyhow::Result<Option<Application>> {
         let api: Api<Application> = Api::namespaced(hub.clone(), "default");
-        let found = api.get_opt(APPLICATION).await.map_err(asked("cannot read app/shop"))?;
+        api.get_opt(APPLICATION).await.map_err(asked("cannot read app/shop"))
+    }
+
+    async fn application(&self, hub: &Client) -> anyhow::Result<Application> {
+        let found = self.find_application(hub).await?;
         found.context("there is no app/shop: end the demo and start it again, which makes it")
     }
 

@@ -65,6 +65,12 @@ fn behind(units: &[Value], app: &Application, member: &str) -> Look<()> {
     Look::found_or(stale.is_none().then_some(()), stale.unwrap_or_default())
 }
 
+/// Is there something that a member which came back is to be given? The source may be empty, and a person may have deleted the
+/// Application.
+pub(super) fn is_delivered(has_files: bool, app: Option<&Application>) -> bool {
+    has_files && app.is_some_and(|app| app.metadata.deletion_timestamp.is_none())
+}
+
 /// Who writes members' records.
 const RECORDS: &str = "kurator-member";
 
@@ -124,7 +130,7 @@ impl Player {
             })
             .await?;
         self.print_line(format!("  {member} is Ready after {}", tenths(took)))?;
-        if self.has("HEAD:shop") {
+        if is_delivered(self.has("HEAD:shop"), self.find_application(&hub).await?.as_ref()) {
             let head = self.head()?;
             let (_, caught_up) = self
                 .until(&format!("{member} to catch up"), async || {

@@ -24,6 +24,16 @@ fn shop(commit: &str, suspend: bool, conditions: &[(&str, &str, &str, &str)]) ->
 }
 
 #[test]
+fn a_member_that_came_back_is_given_nothing_when_the_application_is_gone() {
+    let mut going = shop("aaaaaa11", false, &[]);
+    going.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    assert!(member::is_delivered(true, Some(&shop("aaaaaa11", false, &[]))));
+    for (has_files, app) in [(true, None), (true, Some(&going)), (false, Some(&shop("aaaaaa11", false, &[])))] {
+        assert!(!member::is_delivered(has_files, app), "{has_files} {app:?}");
+    }
+}
+
+#[test]
 fn a_scene_waits_for_what_passes_by_itself_and_gives_up_with_the_reason() {
     let ready = |status, reason, message| ("Ready", status, reason, message);
     let source = ("SourceReady", "True", "Succeeded", "");

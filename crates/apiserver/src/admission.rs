@@ -73,12 +73,6 @@ pub trait Admission: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Prepares an object that is deleted with the word that what depends on it stays (propagation policy `Orphan`). What is changed is
-    /// stored with the mark of the deletion; of an object that goes at once nothing is left to change. Called before any `validate`.
-    fn spare_dependents(&self, request: &AdmissionRequest<'_>, object: &mut Value) {
-        let _ = (request, object);
-    }
-
     /// Checks the final object (`None` for a delete, where [`AdmissionRequest::old`] is what goes). Returns warnings for
     /// the client.
     ///

@@ -3,11 +3,9 @@
 mod audit;
 mod protect;
 
-use api::kurator::annotation::ON_DELETE;
 use apiserver::{Admission, AdmissionRequest, Denied, Operation};
 pub(crate) use audit::Audit;
 use model::GroupResource;
-use plan::keep::ORPHAN;
 pub(crate) use protect::Protection;
 use serde_json::Value;
 
@@ -33,23 +31,6 @@ impl Admission for FleetAdmission {
         let kind = request.kind.group_kind();
         let errors = admit::validate(&kind, object, request.old);
         if errors.is_empty() { Ok(Vec::new()) } else { Err(Denied::Invalid(errors)) }
-    }
-}
-
-/// What an Application placed stays when it is deleted with `--cascade=orphan`.
-///
-/// Its objects are in other clusters, so that no garbage collector of the hub knows them: the word is kept with the Application, as a person
-/// could have written it, and holds until it is gone.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Orphaned;
-
-impl Admission for Orphaned {
-    fn handles(&self, resource: &GroupResource, operation: Operation) -> bool {
-        operation == Operation::Delete && resource.group == "apps.kurator.dev" && resource.resource == "applications"
-    }
-
-    fn spare_dependents(&self, _: &AdmissionRequest<'_>, object: &mut Value) {
-        *model::object::slot(object, &["metadata", "annotations", ON_DELETE]) = ORPHAN.into();
     }
 }
 

@@ -161,7 +161,6 @@ impl Hub {
             Arc::new(admission::Protection),
             Arc::new(admission::FleetAdmission),
             Arc::new(admission::DefinitionAdmission),
-            Arc::new(admission::Orphaned),
             Arc::new(admission::Warnings),
             Arc::new(admission::Audit),
         ];

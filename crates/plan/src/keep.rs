@@ -20,7 +20,7 @@ const ARGO: &str = "argocd.argoproj.io/sync-options";
 /// Its options that keep.
 const ARGO_OPTIONS: [&str; 2] = ["Prune=false", "Delete=false"];
 /// The value of ours that keeps.
-pub const ORPHAN: &str = "orphan";
+pub(crate) const ORPHAN: &str = "orphan";
 
 /// Does an object ask to stay?
 pub fn asks_to_stay(object: &Value) -> bool {

@@ -135,20 +135,12 @@ pub(crate) async fn delete_object(
     let missing = || Status::not_found(&call.served.resource, name);
     let mut warnings = Vec::new();
     for _ in 0..TRIES {
-        let mut current = call.state.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
+        let current = call.state.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
         if call.served.strategy.permanent.contains(&name) {
             let why = format!("this {} may not be deleted", call.served.singular);
             return Err(Status::forbidden(&call.served.resource, name, &why));
         }
-        let admissions =
-            || call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, Operation::Delete));
-        if options.propagation.as_deref() == Some("Orphan") {
-            for admission in admissions() {
-                let request = call.admission(Operation::Delete, name, None, options.dry_run);
-                admission.spare_dependents(&request, &mut current.object);
-            }
-        }
-        for admission in admissions() {
+        for admission in call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, Operation::Delete)) {
             let request = call.admission(Operation::Delete, name, Some(&current.object), options.dry_run);
             warnings = admission.validate(&request, None).map_err(|denied| denied.into_status(&request))?;
         }

@@ -2,7 +2,7 @@
 
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
@@ -205,42 +205,6 @@ async fn a_member_that_leaves_the_fleet_loses_what_was_put_there_once_approved_a
     .await;
     stage.polled(2).await;
     assert!(value(&stage, "c").await.is_some(), "nothing is deleted in a detached member");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_application_that_is_deleted_with_cascade_orphan_leaves_its_objects_there() {
-    let stage = Stage::new(&["a", "b"]).await;
-    let apps: Api<Application> = Api::namespaced(stage.client(), "default");
-    for by_collection in [false, true] {
-        // Whatever it says itself: the deletion is the later word.
-        let mut application = stage.application();
-        application["metadata"]["annotations"] = json!({"kurator.dev/on-delete": "prune"});
-        stage.apply(application).await.unwrap();
-        stage.synced().await;
-        stage.member("b").unplug().await;
-        stage.ready("Unknown", "MemberUnknown").await;
-        let orphan = DeleteParams::orphan();
-        match by_collection {
-            false => drop(apps.delete("app", &orphan).await.unwrap()),
-            true => drop(apps.delete_collection(&orphan, &ListParams::default()).await.unwrap()),
-        }
-        until("the Application to go", async || match apps.get_opt("app").await.unwrap() {
-            None => Ok(()),
-            Some(app) => Err(format!("{:?}", app.metadata.finalizers)),
-        })
-        .await;
-        stage.member("b").plug().await.unwrap();
-        for member in ["a", "b"] {
-            until("our labels to be taken off", async || {
-                let map = settings_of(&stage, member).get_opt("settings").await.unwrap().ok_or("it is gone")?;
-                let labels = map.metadata.labels.unwrap_or_default();
-                if labels.contains_key(api::delivery::label::HUB) { Err(format!("{labels:?}")) } else { Ok(()) }
-            })
-            .await;
-            // What was there before would stay whatever is asked: the next Application has to make one.
-            settings_of(&stage, member).delete("settings", &DeleteParams::default()).await.unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

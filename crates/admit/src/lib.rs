@@ -10,6 +10,7 @@ mod attached_cluster;
 mod honour;
 mod intent;
 mod member;
+mod orphan;
 mod warning;
 
 use model::{FieldError, GroupKind};
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub use honour::not_implemented;
 pub use intent::INTERVAL_MIN;
+pub use orphan::orphan;
 pub use warning::{is_stored_only, may_warn, warnings};
 
 /// Validates an object that is about to be stored. Kinds that are not ours have no errors.

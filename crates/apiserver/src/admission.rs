@@ -73,6 +73,14 @@ pub trait Admission: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Writes into an object what its deletion means, in the same write as the deletion. `orphans`: what depends on the object is
+    /// to stay (`--cascade=orphan`). Called for deletes alone, before any `validate`; the object is in the version that is
+    /// stored. Returns warnings for the client.
+    fn mutate_deleted(&self, request: &AdmissionRequest<'_>, orphans: bool, object: &mut Value) -> Vec<String> {
+        let _ = (request, orphans, object);
+        Vec::new()
+    }
+
     /// Checks the final object (`None` for a delete, where [`AdmissionRequest::old`] is what goes). Returns warnings for
     /// the client.
     ///

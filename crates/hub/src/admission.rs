@@ -49,6 +49,22 @@ impl Admission for Warnings {
     }
 }
 
+/// Has what was delivered stay when an object is deleted with `--cascade=orphan`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Orphans;
+
+impl Admission for Orphans {
+    fn handles(&self, resource: &GroupResource, operation: Operation) -> bool {
+        operation == Operation::Delete
+            && RESOURCES.iter().any(|(group, plural)| resource.group == *group && resource.resource == *plural)
+    }
+
+    fn mutate_deleted(&self, request: &AdmissionRequest<'_>, orphans: bool, object: &mut Value) -> Vec<String> {
+        let said = orphans.then(|| admit::orphan(&request.kind.group_kind(), object));
+        said.flatten().into_iter().collect()
+    }
+}
+
 /// Adds to our CRDs what the hub needs of them, also when a user writes them.
 ///
 /// People apply the CRDs as Kurator and Karmada publish them. These lack our optional fields, above all the conditions

@@ -162,6 +162,7 @@ impl Hub {
             Arc::new(admission::FleetAdmission),
             Arc::new(admission::DefinitionAdmission),
             Arc::new(admission::Warnings),
+            Arc::new(admission::Orphans),
             Arc::new(admission::Audit),
         ];
         config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();

@@ -9,7 +9,7 @@ use store::{Expect, Write, WriteError};
 
 use super::get;
 use super::write::TRIES;
-use crate::admission::Operation;
+use crate::admission::{Admission, Operation};
 use crate::call::Call;
 use crate::negotiate::{self, Encoding};
 use crate::registry::Served;
@@ -98,6 +98,11 @@ impl DeleteOptions {
         Ok(out)
     }
 
+    /// Does what depends on the object stay? Without a policy its finalizers decide.
+    fn orphan(&self, object: &Value) -> bool {
+        self.propagation.as_deref().map_or_else(|| finalizers(object).any(|f| f == ORPHAN), |policy| policy == "Orphan")
+    }
+
     fn check(&self) -> Result<(), Status> {
         let kind = GroupKind::new("meta.k8s.io", "DeleteOptions");
         if let Some(policy) = &self.propagation
@@ -133,23 +138,35 @@ pub(crate) async fn delete_object(
     options: &DeleteOptions,
 ) -> Result<(Deleted, Vec<String>), Status> {
     let missing = || Status::not_found(&call.served.resource, name);
-    let mut warnings = Vec::new();
     for _ in 0..TRIES {
-        let current = call.state.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
+        let mut current = call.state.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
         if call.served.strategy.permanent.contains(&name) {
             let why = format!("this {} may not be deleted", call.served.singular);
             return Err(Status::forbidden(&call.served.resource, name, &why));
         }
-        for admission in call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, Operation::Delete)) {
-            let request = call.admission(Operation::Delete, name, Some(&current.object), options.dry_run);
-            warnings = admission.validate(&request, None).map_err(|denied| denied.into_status(&request))?;
-        }
+        let warnings = admit(call, name, &mut current.object, options)?;
         if let Some(deleted) = delete_entry(&call.state, &call.served, current, options).await? {
             return Ok((deleted, warnings));
         }
     }
     let why = "the object has been modified; please apply your changes to the latest version and try again";
     Err(Status::conflict(&call.served.resource, name, why))
+}
+
+/// Asks admission; the object is then as its deletion is to leave it. Returns warnings.
+fn admit(call: &Call, name: &str, object: &mut Value, options: &DeleteOptions) -> Result<Vec<String>, Status> {
+    let stored = object.clone();
+    let request = call.admission(Operation::Delete, name, Some(&stored), options.dry_run);
+    let orphans = options.orphan(&stored);
+    let handles = |a: &&Arc<dyn Admission>| a.handles(&call.served.resource, Operation::Delete);
+    let mut warnings = Vec::new();
+    for admission in call.state.admissions.iter().filter(handles) {
+        warnings.extend(admission.mutate_deleted(&request, orphans, object));
+    }
+    for admission in call.state.admissions.iter().filter(handles) {
+        warnings.extend(admission.validate(&request, None).map_err(|denied| denied.into_status(&request))?);
+    }
+    Ok(warnings)
 }
 
 /// Deletes one object as it was read; `None` when another write came in between.

@@ -100,6 +100,11 @@ impl Admission for House {
         Ok(())
     }
 
+    fn mutate_deleted(&self, _: &AdmissionRequest<'_>, orphans: bool, object: &mut Value) -> Vec<String> {
+        *model::object::slot(object, &["metadata", "annotations", "orphans"]) = json!(orphans.to_string());
+        vec!["it goes".into()]
+    }
+
     fn validate(&self, request: &AdmissionRequest<'_>, object: Option<&Value>) -> Result<Vec<String>, Denied> {
         match object {
             None if request.old.is_some_and(|old| model::object::annotation(old, "keep").is_some()) => {
@@ -174,6 +179,44 @@ async fn admission_changes_warns_and_refuses() {
     );
     let (code, kept) = send_request(&server, "DELETE", &format!("{MAPS}/a"), "", "").await;
     assert_eq!((code, kept["message"].as_str()), (403, Some("configmaps \"a\" is forbidden: it is kept")));
+}
+
+#[tokio::test]
+async fn admission_writes_into_what_is_deleted_whether_dependents_stay() {
+    let server = server().await;
+    let delete = async |name: &str, options: Value| {
+        let (options, kind) = (options.to_string(), [("content-type", "application/json")]);
+        let path = format!("{MAPS}/{name}");
+        let (code, headers, object) =
+            send_request_as(&server, UserInfo::master("a"), "DELETE", &path, &kind, &options).await;
+        let said: Vec<&str> = headers.get_all("warning").iter().filter_map(|w| w.to_str().ok()).collect();
+        assert_eq!((code, said), (200, vec!["299 - \"it goes\"", "299 - \"watch your step\""]), "{object}");
+        object
+    };
+    for (name, finalizer, options, expect) in [
+        ("b", None, json!({"propagationPolicy": "Orphan"}), "true"),
+        ("c", None, json!({"orphanDependents": true}), "true"),
+        ("d", Some("x.io/held"), json!({"propagationPolicy": "Background"}), "false"),
+        ("e", Some("orphan"), json!({}), "true"),
+        ("f", Some("orphan"), json!({"propagationPolicy": "Foreground"}), "false"),
+    ] {
+        let finalizers: Vec<&str> = finalizer.into_iter().collect();
+        let (code, made) = post(&server, MAPS, &json!({"metadata": {"name": name, "finalizers": finalizers}})).await;
+        assert_eq!(code, 201, "{made}");
+        let dry = delete(
+            name,
+            json!({"dryRun": ["All"], "propagationPolicy": options["propagationPolicy"],
+            "orphanDependents": options["orphanDependents"]}),
+        )
+        .await;
+        assert_eq!(dry["metadata"]["annotations"]["orphans"], expect, "{dry}");
+        let (_, stored) = get(&server, &format!("{MAPS}/{name}")).await;
+        assert!(stored["metadata"]["deletionTimestamp"].is_null(), "{stored}");
+        delete(name, options).await;
+        let (_, stored) = get(&server, &format!("{MAPS}/{name}")).await;
+        assert_eq!(stored["metadata"]["annotations"]["orphans"], expect, "{stored}");
+        assert!(stored["metadata"]["deletionTimestamp"].is_string(), "{stored}");
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@
 mod apply;
 mod definition;
 mod observe;
+mod orphan;
 mod status;
 mod watch;
 mod without_status;
@@ -45,6 +46,7 @@ use client::Next;
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 
+use orphan::Orphans;
 use without_status::WithoutStatus;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
@@ -70,6 +72,7 @@ struct Ctx {
     artifacts: Arc<Artifacts>,
     renderings: Arc<Renderings>,
     throttle: Throttle,
+    orphans: Arc<Orphans>,
     /// Since when the source's news waits for `Ready`.
     behind: Patience,
     metrics: Metrics,
@@ -94,12 +97,13 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         artifacts: deps.artifacts.clone(),
         renderings: deps.renderings.clone(),
         throttle: Throttle::default(),
+        orphans: Arc::default(),
         behind: Patience::default(),
         metrics: deps.metrics.clone(),
         events: deps.events.clone(),
         shutdown: deps.shutdown.clone(),
     });
-    watch::watch(stores, &queue);
+    watch::watch(stores, &queue, &ctx.orphans);
     Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile, say_broken))
 }
 
@@ -112,6 +116,7 @@ fn say_broken(ctx: Arc<Ctx>, key: NamespacedName) -> BoxFuture<'static, Result<(
 async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
     let (ctx, key) = (&*ctx, &key);
     let now = ctx.clock.now();
+    orphan::write(ctx, key).await?; // client
     let application = ctx.applications.get(key);
     let generation = application.as_ref().and_then(|a| a.metadata.generation);
     note_generation(generation);

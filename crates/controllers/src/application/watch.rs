@@ -8,6 +8,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::fleet::v1alpha1::ClusterRef;
 use plan::reach::{Reach, reach};
 
+use super::orphan::Orphans;
 use super::{WithoutStatus, with_member};
 use crate::changes::Changes;
 use crate::index::{ENTRY, FLEET, SECRET};
@@ -41,7 +42,10 @@ pub(crate) fn watch_applications(stores: &Stores, queue: &Queue<NamespacedName>)
     });
 }
 
-pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
+pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>, orphans: &Arc<Orphans>) {
+    // First, so that it is known when the Application is looked at.
+    let orphans = orphans.clone();
+    stores.applications.on_change(move |key, application| orphans.note_deletion(key, application.map(Arc::as_ref)));
     watch_applications(stores, queue);
 
     // A Secret: the Applications whose source's credentials are in it.

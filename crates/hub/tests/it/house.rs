@@ -14,7 +14,13 @@ const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const SYSTEM: &str = "/api/v1/namespaces/kurator-system";
 
 /// One request of the administrator: code, warnings, and the JSON of the answer.
-async fn ask(stage: &Stage, method: Method, path: &str, kind: &str, body: Value) -> (u16, Vec<String>, Value) {
+pub(crate) async fn ask(
+    stage: &Stage,
+    method: Method,
+    path: &str,
+    kind: &str,
+    body: Value,
+) -> (u16, Vec<String>, Value) {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let request = Request::builder().method(method).uri(path).header("content-type", kind);
     let answer = stage.client().send(request.body(Body::from(body)).unwrap()).await.unwrap();

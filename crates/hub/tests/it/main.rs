@@ -14,6 +14,7 @@ mod limited;
 mod member;
 mod metrics;
 mod moving;
+mod orphan;
 mod person;
 mod restored;
 mod settled;

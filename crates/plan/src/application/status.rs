@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::{DecisionSpec, DeletionState, Explanation, Missing, UnitId, UnitStatus};
+use api::delivery::{DecisionSpec, DeletionState, Explanation, Missing, Removal, UnitId, UnitStatus};
 use api::kurator::apps::v1alpha1::{
     Application, ApplicationStatus, HeldDeletions, KustomizationStatus, Summary, SyncStatus,
 };
@@ -234,7 +234,11 @@ fn ready(
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
         let names = left.into_iter().take(LEFT_SHOWN).collect::<Vec<_>>().join(", ");
         let stuck = stuck_in(facts).map(|why| format!("; {why}")).unwrap_or_default();
-        return statement(reason::DELETING, format!("it is being taken out of its members: {names}{stuck}"));
+        let mut removals =
+            facts.decisions.values().flat_map(|d| d.members.values()).map(|entry| entry.removal).peekable();
+        let all_stay = removals.peek().is_some() && removals.all(|removal| removal == Removal::Release);
+        let stays = if all_stay { ", where its objects stay" } else { "" };
+        return statement(reason::DELETING, format!("it is being taken out of its members{stays}: {names}{stuck}"));
     }
     for unit in units {
         let explanation = facts.explanation(unit).cloned().unwrap_or_default();

@@ -639,6 +639,12 @@ fn what_was_to_be_left_behind_stays_when_its_member_comes_back_after_the_applica
     world.members.insert(name("a"), MemberFacts::new(Reach::Reachable));
     world.step();
     assert_eq!(world.members_of(), [("a".into(), 1, Removal::Release)]);
+    // The garbage collector leaves revisions of one that was deleted with `--cascade=orphan`.
+    assert!(!world.revisions.is_empty());
+    world.report("a");
+    world.step();
+    world.step();
+    assert!(world.decisions.is_empty() && world.revisions.is_empty());
 }
 
 /// A row says that nothing is known there: the sentence above it says why it is ready all the same.

@@ -19,10 +19,16 @@ pub(super) fn retire(observed: &Observed<'_>, plan: &mut Plan) {
         by_unit.entry(&spec.unit).or_default().push((spec.epoch, name));
     }
     let is_live = observed.facts.state == OwnerState::Live;
+    let has_decisions: BTreeSet<&UnitId> = observed.decisions.values().map(|decision| &decision.unit).collect();
     for (unit, list) in &mut by_unit {
         list.sort_by(|a, b| b.cmp(a));
         let is_gone = is_live && observed.units.iter().all(|known| known.id != **unit);
-        let kept = if is_gone { 1 } else { REVISIONS_KEPT };
+        let kept = match observed.facts.state {
+            // The garbage collector takes them along with their owner, unless it was told to leave them.
+            OwnerState::Gone if !has_decisions.contains(unit) => 0,
+            _ if is_gone => 1,
+            _ => REVISIONS_KEPT,
+        };
         let old = list.iter().skip(kept).filter(|(_, name)| !used.contains(name));
         plan.delete_revisions.extend(old.map(|(_, name)| (*name).clone()));
     }

@@ -328,6 +328,12 @@ fn a_deletion_that_a_member_does_not_follow_says_why() {
         api::condition::find(&status.conditions, api::condition::READY).unwrap().message.clone()
     };
     assert_eq!(message(&world), "it is being taken out of its members: a, b");
+    let annotations = &mut world.application.as_mut().unwrap().metadata.annotations;
+    *annotations = Some([("kurator.dev/on-delete".to_owned(), "orphan".to_owned())].into());
+    world.step();
+    assert_eq!(message(&world), "it is being taken out of its members, where its objects stay: a, b");
+    world.application.as_mut().unwrap().metadata.annotations = None;
+    world.step();
     let leaves = world.statuses.get_mut(&(world.unit(), name("b"))).unwrap();
     leaves.phase = UnitPhase::Removing;
     leaves.message = "4 objects are left; ConfigMap x/y stays".to_owned();

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use api::kurator::annotation::{
-    ADOPT, APPROVE_TAKE_OVER, ON_DELETE, ON_DETACH, RECONCILE, RELEASE, REMOVALS, REMOVE, SYNC, is_mistaken,
-};
+use api::kurator::annotation::{ADOPT, APPROVE_TAKE_OVER, ON_DELETE, ON_DETACH, REMOVALS, SYNC, is_mistaken};
 use model::{FieldPath, duration};
 use serde_json::Value;
 
@@ -43,10 +41,6 @@ pub(crate) fn of_application(application: &Value) -> Vec<String> {
     }));
     out.extend(removals(application));
     out.extend(mistaken(application, &[ADOPT, ON_DELETE, REMOVALS, SYNC]));
-    out.extend(reconcile(
-        application,
-        "spec.syncPolicies[].kustomization.suspend stops a policy, and `kurator suspend` only new commits",
-    ));
     out
 }
 
@@ -54,14 +48,6 @@ pub(crate) fn of_application(application: &Value) -> Vec<String> {
 fn removals(object: &Value) -> Option<String> {
     let value = model::object::annotation(object, REMOVALS).filter(|value| value.trim().parse::<u32>().is_err())?;
     Some(format!("{REMOVALS} is {:?}, which is no number of members, and counts as 0", model::words::cut(value)))
-}
-
-/// What people write in a hurry on an object of the hub, and what asks something of delivered objects alone. `instead`: what does here.
-fn reconcile(object: &Value, instead: &str) -> Option<String> {
-    model::object::annotation(object, RECONCILE)?;
-    Some(format!(
-        "{RECONCILE} does nothing here: it is for an object that is delivered, in its cluster or in the source; {instead}"
-    ))
 }
 
 /// Annotations under our prefix that mean nothing. `known`: what people write on such an object.
@@ -73,18 +59,7 @@ fn mistaken(object: &Value, known: &[&str]) -> Option<String> {
 
 /// Warnings for the writer of an AttachedCluster.
 pub(crate) fn of_attached_cluster(attached: &Value) -> Vec<String> {
-    let known = [RELEASE, REMOVE];
-    let detach = model::object::annotation(attached, ON_DETACH).filter(|value| !known.contains(value));
-    let detach = detach.map(|value| {
-        let [release, remove] = known;
-        format!(
-            "{ON_DETACH} is {:?}: known are {release:?}, {remove:?}; everything stays as it is in the cluster",
-            model::words::cut(value)
-        )
-    });
-    let instead = "`kurator detach NAME --keep` leaves a whole cluster alone";
-    let others = [mistaken(attached, &[APPROVE_TAKE_OVER, ON_DETACH]), reconcile(attached, instead)];
-    detach.into_iter().chain(others.into_iter().flatten()).collect()
+    mistaken(attached, &[APPROVE_TAKE_OVER, ON_DETACH]).into_iter().collect()
 }
 
 /// Warnings for the writer of a Fleet.
@@ -107,6 +82,5 @@ pub(crate) fn of_fleet(fleet: &Value) -> Vec<String> {
     }
     out.extend(removals(fleet));
     out.extend(mistaken(fleet, &[REMOVALS]));
-    out.extend(reconcile(fleet, "`suspend: true` of a policy leaves what it has alone in all of its clusters"));
     out
 }

@@ -163,20 +163,6 @@ fn what_was_probably_not_meant_is_said() {
              kurator.dev/removals, kurator.dev/sync"]
     );
     assert_eq!(annotated("kurator.dev/consent", "[]"), [""; 0]);
-    let detach = |value: &str| {
-        let object = json!({"metadata": {"annotations": {"kurator.dev/on-detach": value}}, "spec": {}});
-        warnings(&GroupKind::new("cluster.kurator.dev", "AttachedCluster"), &object, None)
-    };
-    assert_eq!((detach("release"), detach("remove")), (Vec::new(), Vec::new()));
-    assert_eq!(
-        detach("removee"),
-        [
-            "kurator.dev/on-detach is \"removee\": known are \"release\", \"remove\"; everything stays as it is in the cluster"
-        ]
-    );
-    // It is for delivered objects, and what people type in an emergency.
-    let left = annotated("kurator.dev/reconcile", "disabled");
-    assert!(matches!(&left[..], [one] if one.starts_with("kurator.dev/reconcile does nothing here: ")), "{left:?}");
     assert_eq!(annotated("example.com/on-delte", "orphan"), [""; 0]);
     let fleet = |kinds: &[&str]| {
         let entries: Vec<_> = kinds.iter().map(|kind| json!({"name": "a", "kind": kind})).collect();

@@ -163,6 +163,12 @@ fn what_was_probably_not_meant_is_said() {
              kurator.dev/removals, kurator.dev/sync"]
     );
     assert_eq!(annotated("kurator.dev/consent", "[]"), [""; 0]);
+    assert_eq!(
+        annotated("kurator.dev/reconcile", "disabled"),
+        ["kurator.dev/reconcile does nothing on an Application: it is for delivered objects, and a whole policy has \
+             `suspend: true` in its kustomization; known here are kurator.dev/adopt, kurator.dev/on-delete, \
+             kurator.dev/removals, kurator.dev/sync"]
+    );
     assert_eq!(annotated("example.com/on-delte", "orphan"), [""; 0]);
     let fleet = |kinds: &[&str]| {
         let entries: Vec<_> = kinds.iter().map(|kind| json!({"name": "a", "kind": kind})).collect();
@@ -182,6 +188,58 @@ fn what_was_probably_not_meant_is_said() {
     );
     let many = warnings(&GroupKind::new(group, "Fleet"), &json!({"spec": fleet(&["X"; 200])}), None);
     assert_eq!((many.len(), many.last().unwrap().as_str()), (10, "and 191 more of this kind"));
+}
+
+#[test]
+fn an_annotation_that_does_nothing_on_a_kind_is_said() {
+    use api::kurator::annotation as name;
+    let kinds = [
+        ("apps.kurator.dev", "Application"),
+        ("cluster.kurator.dev", "AttachedCluster"),
+        ("fleet.kurator.dev", "Fleet"),
+        ("cluster.karmada.io", "Cluster"),
+    ];
+    let said = |(group, kind): (&str, &str), labels: serde_json::Value, name: &str, value: &str| {
+        let metadata = json!({"name": "a", "labels": labels, "annotations": {name: value}});
+        let object = json!({"metadata": metadata, "spec": {"destination": {"fleet": "f"}}});
+        warnings(&GroupKind::new(group, kind), &object, None)
+    };
+    // For each annotation the kinds on which it does something.
+    for (name, value, acts) in [
+        (name::SYNC, "1", "Application"),
+        (name::APPROVE, "sha256:a", "Application"),
+        (name::CONSENT, "[]", "Application"),
+        (name::SHOWN, "[]", "Application"),
+        (name::REMOVALS, "1", "Application Fleet"),
+        (name::ON_DELETE, "orphan", "Application"),
+        (name::RECONCILE, "disabled", ""),
+        (name::ADOPT, "overwrite", "Application"),
+        (name::MINTED, "{}", ""),
+        (name::RESTRICTED, "", ""),
+        (name::ON_DETACH, "remove", "AttachedCluster Cluster"),
+        (name::APPROVE_TAKE_OVER, "sha256:a", "AttachedCluster Cluster"),
+        (name::APPROVE_IDENTITY, "u", "Cluster"),
+        (name::TAKE_OVER, "h", "Cluster"),
+        (name::ORIGIN, "o", "Cluster"),
+        (name::NAMESPACES, "n", "Cluster"),
+        (name::CREDENTIAL_KEY, "k", "Cluster"),
+    ] {
+        for kind in kinds {
+            let said = said(kind, json!({}), name, value);
+            let expect = !acts.split(' ').any(|acts| acts == kind.1);
+            assert_eq!(said.iter().any(|said| said.contains("does nothing on a")), expect, "{kind:?} {name}: {said:?}");
+        }
+    }
+    // Another hub delivers it here, and reads what it says.
+    let delivered = json!({"kurator.dev/hub": "other"});
+    assert_eq!(said(kinds[0], delivered, name::RECONCILE, "disabled"), [""; 0]);
+    assert_eq!(
+        said(kinds[1], json!({}), name::ON_DETACH, "removee"),
+        [
+            "kurator.dev/on-detach is \"removee\": known are \"release\", \"remove\"; what was delivered stays as it is when it is \
+          deleted"
+        ]
+    );
 }
 
 #[test]

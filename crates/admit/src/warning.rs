@@ -55,6 +55,7 @@ pub fn warnings(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<Strin
     };
     let meant = match (kind.group.as_str(), kind.kind.as_str()) {
         ("apps.kurator.dev", "Application") => intent::of_application(new),
+        ("cluster.karmada.io", "Cluster") => intent::of_member(new),
         ("cluster.kurator.dev", "AttachedCluster") => intent::of_attached_cluster(new),
         ("fleet.kurator.dev", "Fleet") => intent::of_fleet(new),
         _ => Vec::new(),

@@ -123,6 +123,11 @@ impl WaitingOn {
         }
     }
 
+    /// May this end by what another unit does? Another unit may also take over what waits for the hub: then it is in no list.
+    pub fn may_end_by_others(&self) -> bool {
+        matches!(self, Self::Handover(_) | Self::Occupied(_) | Self::Guard)
+    }
+
     /// The objects that wait for this, as far as they are named.
     pub fn objects(&self) -> Vec<&Arc<HashedKey>> {
         match self {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{
-    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, Question, ApplierCount, UnitCounts, UnitId, UnitPhase,
+    ApplierCount, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, Question, UnitCounts, UnitId, UnitPhase,
 };
 
 /// How an object compares with what was applied.

@@ -50,14 +50,18 @@ async fn callers_over_the_network_take_no_room_from_the_process() {
     for _ in 0..ROOM {
         held.push(begin(&front, "authorization: Bearer t0ken\r\n").await);
     }
-    // Until all of them are taken in: then the next one is refused, before its body is waited for.
-    let full = async {
-        let mut next = begin(&front, "authorization: Bearer t0ken\r\n").await;
-        let mut head = [0; 12];
-        next.read_exact(&mut head).await.expect("an answer");
-        assert_eq!(&head, b"HTTP/1.1 429");
-    };
-    tokio::time::timeout(Duration::from_secs(10), full).await.expect("the network's budget is spent");
+    held.push(begin(&front, "authorization: Bearer t0ken\r\n").await);
+    // One too many: whichever was taken in last is refused, before its body is waited for.
+    let heads = held.iter_mut().map(|stream| {
+        Box::pin(async move {
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).await.expect("an answer");
+            head
+        })
+    });
+    let refused = tokio::time::timeout(Duration::from_secs(10), futures::future::select_all(heads)).await;
+    let (head, ..) = refused.expect("the network's budget is spent");
+    assert_eq!(&head, b"HTTP/1.1 429");
     let inside: Api<ConfigMap> = Api::namespaced(crate::support::client(&front.server), "default");
     inside.list(&ListParams::default()).await.expect("there is room");
 }

@@ -133,8 +133,7 @@ impl Pass {
         let (plan, report) = prune::plan(&observed);
         drop(view);
         self.counted = entry.frozen.is_none();
-        self.waits_for_others |=
-            report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_) | WaitingOn::Occupied(_)));
+        self.waits_for_others |= report.waiting.iter().any(|w| w.may_end_by_others());
         self.kept = report.waiting;
         self.deletions = report.deletions;
         self.going = report.going;

@@ -125,6 +125,21 @@ async fn an_object_that_moves_is_handed_over_and_never_deleted() {
     assert_eq!(world.quiet().await, before);
 }
 
+/// As when the list of an Application's policies is edited and the edit is taken back.
+#[tokio::test(start_paused = true)]
+async fn what_another_unit_takes_over_is_in_no_list_that_waits() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![config_map("moves", "1"), config_map("stays", "1")]);
+    world.applied(&a).await;
+    world.set("a", 2, vec![config_map("stays", "1")]);
+    world.until(&a, "held", |r| r.deletions.as_ref().is_some_and(|d| d.count == 1)).await;
+    world.quiet().await;
+    let b = world.set("b", 1, vec![config_map("moves", "1")]);
+    world.applied(&b).await;
+    let report = world.until(&a, "handed over", |r| r.objects.inventory == 1).await;
+    assert_eq!((report.phase, report.deletions.as_ref()), (UnitPhase::Applied, None));
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_units_with_one_object_do_not_fight() {
     let mut world = World::new().await;

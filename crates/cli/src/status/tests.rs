@@ -676,7 +676,7 @@ fn what_was_agreed_to_and_waits_for_a_member_is_shown() {
     };
     let page = application_text(&World::new(Scope::Namespace("default".to_owned()), lists));
     let expect = "agreed to, and done as soon as the member answers:
-  beijing: policy large leaves it: 4 objects there will be deleted
+  beijing: policy large leaves it: up to 4 objects there will be deleted
   beijing: policy medium leaves it: what it has there will be let go of
   beijing: 3 objects of policy small will be deleted
 ";

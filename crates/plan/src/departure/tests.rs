@@ -482,7 +482,8 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     };
     let named = |list: &[ObjectKey], expected: Option<&ExpectedDeletions>| {
         let asked = Question::default();
-        let stored = Stored { adopted: &adopted, kept: &nothing, expected, asked: &asked, shown: None, rights: &rights };
+        let stored =
+            Stored { adopted: &adopted, kept: &nothing, expected, asked: &asked, shown: None, rights: &rights };
         let heir = |key: &ObjectKey| (*key == map("taken")).then(|| "policy q".to_owned());
         Objects::of_lost(&lost, digest_of(list), &stored, heir).map(|objects| words(&objects))
     };
@@ -509,8 +510,7 @@ fn what_is_not_reported_by_name_is_named_as_the_list_was_made() {
     // An annotation on one asks that it stays, as the member said.
     let kept = set(&[map("b")]);
     let asked = Question::default();
-    let stored =
-        Stored { adopted: &adopted, kept: &kept, expected: None, asked: &asked, shown: None, rights: &rights };
+    let stored = Stored { adopted: &adopted, kept: &kept, expected: None, asked: &asked, shown: None, rights: &rights };
     let spared = Objects::of_lost(&lost[1..3], digest_of(&[map("a")]), &stored, |_| None).unwrap();
     assert_eq!(words(&spared), [a, "= ConfigMap shop/b: an annotation on it asks that it stays"]);
     // The rights were narrowed since the hub made its list.

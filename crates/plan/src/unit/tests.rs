@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ArtifactInputs, ChangedField, DeletionState, Deletions, DriftRecord, Health, LinkState, MemberLink, Missing,
-    ObjectsWaiting, PodCounts, Question, ApplierCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
+    ApplierCount, ArtifactInputs, ChangedField, DeletionState, Deletions, DriftRecord, Health, LinkState, MemberLink,
+    Missing, ObjectsWaiting, PodCounts, Question, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;

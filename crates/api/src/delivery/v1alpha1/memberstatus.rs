@@ -12,7 +12,7 @@ use super::explanation::WaitingOn;
 use super::link::MemberLink;
 use super::moving::MemberMove;
 use super::question::Question;
-use super::state::{Deletions, DriftRecord, Health, PodCounts, ApplierCount, UnitCounts, UnitPhase};
+use super::state::{ApplierCount, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
 use crate::delivery::{ObjectSet, UnitId};
 

@@ -51,9 +51,10 @@ impl World {
 
     /// The member reports of a policy what it would delete.
     fn tells(&mut self, n: usize, held: Option<Deletions>) {
-        let epoch = self.in_member(n).epoch;
+        let entry = self.in_member(n);
         let objects = UnitCounts { desired: 3, inventory: 6, ..UnitCounts::default() };
-        let status = UnitStatus { epoch, held, objects, ..status(UnitPhase::Applied) };
+        let (epoch, asked) = (entry.epoch, entry.question());
+        let status = UnitStatus { epoch, asked, held, objects, ..status(UnitPhase::Applied) };
         self.statuses.insert((self.policy(n), name("m")), status);
         self.step();
         assert!(self.step().is_settled());

@@ -647,22 +647,6 @@ fn what_was_to_be_left_behind_stays_when_its_member_comes_back_after_the_applica
     assert!(world.decisions.is_empty() && world.revisions.is_empty());
 }
 
-/// A row says that nothing is known there: the sentence above it says why it is ready all the same.
-#[test]
-fn what_is_ready_says_what_is_still_to_leave_a_member_that_is_away() {
-    let mut world = World::new(one_policy(), &["a", "b"]);
-    world.step();
-    world.report("a");
-    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
-    world.fleet = FleetFacts::Found(vec![candidate("a")]);
-    world.step();
-    world.step();
-    assert!(world.members_of().contains(&("b".into(), 1, Removal::Prune)), "{:?}", world.members_of());
-    let status = world.application.as_ref().unwrap().status.clone().unwrap();
-    let ready = api::condition::find(&status.conditions, api::condition::READY).unwrap();
-    assert_eq!(ready.message, "1 of 1 ready; left as soon as it answers: b (policy p)", "{ready:?}");
-}
-
 #[test]
 fn an_application_whose_finalizer_was_taken_off_deletes_nothing() {
     let mut world = World::new(one_policy(), &["a"]);

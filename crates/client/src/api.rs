@@ -174,8 +174,14 @@ impl Api {
             Ok(uid) => uid,
             Err(error) => return Err(self.judge(error).await),
         };
-        let insist = Insist::new(&uid, limits.object_bytes);
-        Ok((uid, Self { transport: self.transport.insisting(insist), ..self.clone() }))
+        let insisting = self.insisting_on(&uid);
+        Ok((uid, insisting))
+    }
+
+    /// The same client, which insists on the cluster whose kube-system namespace has this UID; see [`Api::identified`].
+    pub fn insisting_on(&self, cluster: &str) -> Self {
+        let insist = Insist::new(cluster, self.limits.object_bytes);
+        Self { transport: self.transport.insisting(insist), ..self.clone() }
     }
 
     /// Makes the next request of it and its clones open another connection: for one that found out that the connection leads

@@ -36,6 +36,11 @@ impl ClusterCell {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Was it asked?
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.initialized()
+    }
+
     /// What it is, asked if nobody has. Those who need it at the same time wait for one question.
     pub(crate) async fn get_or_ask<E>(&self, ask: impl Future<Output = Result<String, E>>) -> Result<&str, E> {
         self.0.get_or_try_init(|| ask).await.map(String::as_str)

@@ -114,12 +114,19 @@ impl Newest {
     /// Makes the next request open another connection, unless that was done meanwhile.
     fn forget(&self, cluster: &ClusterCell) {
         let mut newest = self.lock();
-        let is_it = |opening: &Opening| matches!(opening.peek(), Some(Ok(Opened::Http2(session))) if session.cluster().is_of_the_same(cluster));
-        if newest.as_ref().is_some_and(is_it) {
+        // Polled, since nobody may have waited for the end of it.
+        let opened = newest.as_ref().and_then(|opening| opening.clone().now_or_never());
+        if let Some(Ok(Opened::Http2(session))) = opened
+            && session.cluster().is_of_the_same(cluster)
+        {
             *newest = None;
         }
     }
 }
+
+/// Of a server over whose connections nothing can be asked after the question which cluster it is.
+const CLOSES_EACH: &str = "the server closes each connection after one answer, so that nothing says where the next one \
+                           leads; switch HTTP keep-alive on, in the server or in the proxy before it";
 
 impl<C> Connections<C>
 where
@@ -156,9 +163,11 @@ where
             let (mut head, body) = request.into_parts();
             let insist = head.extensions.remove::<Insist>();
             let mut outgoing = Some(Outgoing { head, body: body.collect().await?.to_bytes() });
+            let mut closed = "the server closes connections as soon as they are made";
             for _ in 0..limit::CONNECTIONS_TRIED_MAX {
                 let mut way = shared.way().await?;
                 let cluster = way.cluster().clone();
+                let is_new = insist.is_some() && !cluster.is_known();
                 let sent = async {
                     if let Some(insist) = &insist {
                         // Boxed: one request of a connection needs it.
@@ -177,10 +186,15 @@ where
                         shared.newest.forget(&cluster);
                         return Err(error.into());
                     }
-                    Err(Fault::Unsent) => shared.newest.forget(&cluster),
+                    Err(Fault::Unsent) => {
+                        if is_new && cluster.is_known() {
+                            closed = CLOSES_EACH;
+                        }
+                        shared.newest.forget(&cluster);
+                    }
                 }
             }
-            Err("the server closes connections as soon as they are made".into())
+            Err(closed.into())
         })
     }
 }

@@ -29,7 +29,7 @@ struct Asked {
 }
 
 /// A cluster; its port and what it was asked.
-async fn cluster(uid: &'static str, acceptor: &TlsAcceptor) -> (u16, Arc<Asked>) {
+async fn cluster(uid: &'static str, acceptor: &TlsAcceptor, keeps_alive: bool) -> (u16, Arc<Asked>) {
     let (listener, asked) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::<Asked>::default());
     let (port, acceptor, seen) = (listener.local_addr().unwrap().port(), acceptor.clone(), asked.clone());
     tokio::spawn(async move {
@@ -38,7 +38,9 @@ async fn cluster(uid: &'static str, acceptor: &TlsAcceptor) -> (u16, Arc<Asked>)
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let service = hyper::service::service_fn(move |request| answer(uid, request, seen.clone()));
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                let mut server = auto::Builder::new(TokioExecutor::new());
+                server.http1().keep_alive(keeps_alive);
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
             });
         }
     });
@@ -123,6 +125,10 @@ struct Moving {
 
 impl Moving {
     async fn new(protocol: &[u8]) -> Self {
+        Self::with(protocol, true).await
+    }
+
+    async fn with(protocol: &[u8], keeps_alive: bool) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -131,7 +137,7 @@ impl Moving {
         let mut config = config.with_single_cert(vec![certificate.der().clone()], private).unwrap();
         config.alpn_protocols = vec![protocol.to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let (first, second) = (cluster("a", &acceptor).await, cluster("b", &acceptor).await);
+        let (first, second) = (cluster("a", &acceptor, keeps_alive).await, cluster("b", &acceptor, keeps_alive).await);
         let address = Address::leading_to(first.0).await;
         let kubeconfig = format!(
             "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n\
@@ -270,6 +276,17 @@ async fn a_connection_to_where_the_address_led_once_is_not_kept() {
     assert_eq!(uid().await.unwrap(), "b");
     moving.api.renew_connection();
     assert_eq!(uid().await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_each_answer_is_told_from_one_that_answers_nothing() {
+    let moving = Moving::with(PROTOCOLS[1], false).await;
+    let (_, certain) = moving.api.identified().await.unwrap();
+    let refused = write(&certain).await.unwrap_err().to_string();
+    assert!(refused.starts_with("the server closes each connection after one answer"), "{refused}");
+    assert_eq!(moving.writes(), [0, 0]);
+    // Who insists on nothing may write.
+    write(&moving.api).await.unwrap();
 }
 
 #[tokio::test]

@@ -163,6 +163,8 @@ struct State {
     is_limited: bool,
     /// UID of the cluster that the member is on record as.
     recorded: Option<String>,
+    /// A client that insists on it.
+    insisting: Option<(String, Api)>,
 }
 
 impl Default for State {
@@ -178,6 +180,7 @@ impl Default for State {
             unanswered: false,
             is_limited: false,
             recorded: None,
+            insisting: None,
         }
     }
 }
@@ -198,8 +201,11 @@ impl State {
         changed: &mut watch::Receiver<Option<Instant>>,
     ) -> Option<Outcome> {
         self.pace.begin(Instant::now());
-        let asked = match Box::pin(api.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
+        let certain = self.certain(api);
+        let asked = match Box::pin(certain.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
             Ok(_) => self.learn_if_due(api, changed).await,
+            // That another cluster is ready does not make the member so.
+            Err(Error::OtherCluster { .. }) => Box::pin(self.learn(api, Instant::now())).await,
             Err(error) if error.is_gone() => Err(Silent::no_api(&error.to_string())),
             Err(error) => Err(error.into()),
         };
@@ -211,6 +217,8 @@ impl State {
                 return (self.failures >= LOST_MAX).then(|| self.steady_outcome(Outcome::Unreachable(why)));
             }
             Err(Silent::Late(why)) => {
+                // A connection may answer pings and no request, where others are served well.
+                api.renew_connection();
                 self.failures = self.failures.saturating_add(1).max(LOST_MAX);
                 return Some(self.steady_outcome(Outcome::Unreachable(why)));
             }
@@ -218,6 +226,18 @@ impl State {
         self.failures = 0;
         self.last_seen = Some(now);
         Some(self.steady_outcome(outcome))
+    }
+
+    /// The client, insisting on the cluster that the member is on record as.
+    fn certain(&mut self, api: &Api) -> Api {
+        let Some(recorded) = &self.recorded else { return api.clone() };
+        match &self.insisting {
+            Some((cluster, certain)) if cluster == recorded => certain.clone(),
+            _ => {
+                let certain = api.insisting_on(recorded);
+                self.insisting.insert((recorded.clone(), certain)).1.clone()
+            }
+        }
     }
 
     /// The outcome that is reported: the last one, when the new one is the same but for numbers. A certificate that ran

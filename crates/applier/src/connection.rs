@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use api::delivery::UnitId;
 use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
-use model::{GroupKind, GroupVersionKind, HashedKey, KeyMap, ObjectKey, Uid, words};
+use model::{GroupKind, GroupVersion, GroupVersionKind, HashedKey, KeyMap, ObjectKey, Uid, words};
 use plan::apply::Seen;
 use plan::drift;
 use plan::handover::Claims;
 use plan::inventory::Entry;
+use plan::ownership;
 use plan::prepare::Prepared;
 use plan::report::Unmet;
 use serde_json::Value;
@@ -361,9 +362,20 @@ impl Connection {
         key: &HashedKey,
         version: &str,
     ) -> Result<Option<(Arc<Resource>, Value)>, Error> {
-        let Some(resource) = self.recorded_resource(key, version).await? else { return Ok(None) };
-        let live = self.api.get(&resource.target(&key.namespace, &key.name)).await?;
-        Ok(live.map(|live| (resource, live)))
+        let Some(resource) = self.recorded_resource(key, version).await? else {
+            // A group that is hidden for a moment takes no object along, and a watch that shows it knows better.
+            let is_hidden = ownership::is_always_served(key, version) || self.view().observations.contains_key(key);
+            let kind = key.group_kind().to_string();
+            let version = GroupVersion::new(key.group.clone(), version).to_string();
+            let hidden = client::Error::NoKind { kind, version, served: None };
+            return if is_hidden { Err(hidden.into()) } else { Ok(None) };
+        };
+        let live = self.api.get(&resource.target(&key.namespace, &key.name)).await;
+        if matches!(live, Err(client::Error::NoKind { .. })) {
+            // What was known of the group is out of date.
+            self.discovery.forget(&key.group);
+        }
+        Ok(live?.map(|live| (resource, live)))
     }
 
     /// Deletes exactly the object that was read. Returns whether it is gone already.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, StatusCode};
-use model::object;
+use model::{GroupKind, GroupVersion, object};
 use serde_json::{Value, json};
 
 pub use list::{Content, Kept, List, Project, Selection};
@@ -290,6 +290,7 @@ impl Api {
                 Question::object(target, None).check(&value)?;
                 Ok(Some(value))
             }
+            Err(error) if error.is_path_unknown() => Err(not_served(target)),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
@@ -409,6 +410,7 @@ impl Api {
         let ask = Ask { method: Method::DELETE, path: target.path(), accept, body, bytes_max };
         let answer = match self.send(ask).await {
             Ok((_, bytes)) => self.parse(&bytes)?,
+            Err(error) if error.is_path_unknown() => return Err(not_served(target)),
             Err(error) if error.is_gone() => return Ok(Deletion::Absent),
             Err(error) => return Err(error),
         };
@@ -444,6 +446,17 @@ impl Api {
             Ok(_) => Ok(()),
             Err(error) => Err(self.judge(error).await),
         }
+    }
+}
+
+/// What a server says that does not serve an object's kind at the moment.
+fn not_served(target: &Target<'_>) -> Error {
+    let resource = target.resource;
+    let kind = GroupKind::new(resource.group.clone(), resource.kind.clone()).to_string();
+    Error::NoKind {
+        kind,
+        version: GroupVersion::new(resource.group.clone(), resource.version.clone()).to_string(),
+        served: None,
     }
 }
 

@@ -220,6 +220,12 @@ impl Error {
         self.code() == Some(404)
     }
 
+    /// Is it the path that is not there, as of a group that is not served at the moment? That says nothing of an object.
+    pub(crate) fn is_path_unknown(&self) -> bool {
+        let is_path = |message: &str| message == NO_RESOURCE || message.starts_with(NO_PAGE);
+        matches!(self, Self::Refused { code: 404, message, .. } if is_path(message))
+    }
+
     /// Does the server no longer keep the version that was asked for?
     pub fn is_expired(&self) -> bool {
         self.code() == Some(410)
@@ -262,6 +268,11 @@ impl Error {
         }
     }
 }
+
+/// What kube-apiserver says of a path that it does not know: as a Status, and as text.
+const NO_RESOURCE: &str = "the server could not find the requested resource";
+/// See [`NO_RESOURCE`].
+const NO_PAGE: &str = "404 page not found";
 
 /// What is wrong with a server's certificate, and what to do. The library names the fault in one word.
 fn advised(cause: &str) -> String {

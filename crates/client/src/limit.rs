@@ -122,7 +122,8 @@ pub const WATCH_LIFE: Duration = Duration::from_secs(570);
 /// How much later than asked for the server may end a watch before we cut it.
 pub const WATCH_GRACE: Duration = Duration::from_secs(20);
 
-/// Longest silence of a watch before it is opened again from where it was. Bookmarks come each minute.
+/// Longest silence of a watch before it is opened again from where it was, or everything is listed if it has said nothing at
+/// all. Bookmarks come each minute.
 pub const WATCH_SILENCE: Duration = Duration::from_secs(90);
 
 /// A watch that ends sooner than this is followed by a pause: a server that ends watches at once is not asked in a tight

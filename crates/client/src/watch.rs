@@ -365,6 +365,11 @@ impl Follower {
             Ok(Ok(Some(line))) => line,
             Ok(Err(error @ Error::TooLarge { .. })) => return Err(self.restart(error)),
             Ok(Err(error @ Error::Flood { .. })) => return Err(self.give_up(error)),
+            // Not even a bookmark came: a server that sends none, or a proxy that keeps what it says. A list tells.
+            Err(_) if !stream.spoke && silent < end => {
+                self.state = State::List;
+                return Ok(None);
+            }
             // The connection is over; what was read counts.
             Ok(Ok(None) | Err(_)) | Err(_) => {
                 self.end();

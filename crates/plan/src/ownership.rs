@@ -5,7 +5,7 @@
 
 use api::delivery::{HubId, Removal, label};
 use model::name::LABEL_MAX;
-use model::{Uid, words};
+use model::{GroupVersionKind, ObjectKey, Uid, words};
 use serde_json::Value;
 
 use crate::adopt;
@@ -27,6 +27,12 @@ impl Claimant<'_> {
     pub(crate) fn is_labelled(&self, live: &Value) -> bool {
         labels(self, live).is_none()
     }
+}
+
+/// Is it of a kind that each Kubernetes has, so that one that does not serve it only hides it? A definition can be deleted with all its
+/// objects; these cannot.
+pub fn is_always_served(key: &ObjectKey, version: &str) -> bool {
+    kinds::find(&GroupVersionKind::new(key.group.clone(), version, key.kind.clone())).is_some()
 }
 
 /// Why an object is not this unit's, though its inventory names it.

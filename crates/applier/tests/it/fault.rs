@@ -16,6 +16,8 @@ use tower::BoxError;
 pub(crate) enum Act {
     /// It is answered so and not carried out.
     Refuse(u16),
+    /// It is answered as a path that the server does not know.
+    Hide,
     /// It is carried out and answered so.
     Lie(u16),
     /// It is answered 200 with this, and not carried out.
@@ -74,6 +76,11 @@ pub(crate) fn endless(begin: &'static str, more: &'static str) -> AnswerBody {
     let more = Bytes::from(more.repeat(4_096 / more.len()));
     let pieces = stream::iter([Bytes::from(begin)]).chain(stream::repeat(more));
     StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))).boxed_unsync()
+}
+
+/// An answer as kube-apiserver gives it for a path that it does not know.
+pub(crate) fn unknown_path() -> Response<AnswerBody> {
+    Response::builder().status(404).body(whole("404 page not found\n".to_owned())).unwrap()
 }
 
 /// An answer as Kubernetes gives it when something is wrong.

@@ -1,12 +1,13 @@
 //! A member that answers what it was not asked, or without end: it delays only itself, and its status says so.
 
-use api::delivery::UnitPhase;
+use api::delivery::{Removal, UnitPhase};
+use api::feed::UnitReport;
 use applier::Link;
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
-use crate::world::{World, config_map, config_map_path, config_maps, detail};
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail};
 
 const WATCH: &str = "/api/v1/configmaps?watch=true";
 const LIST: &str = "/api/v1/configmaps?limit=";
@@ -153,4 +154,27 @@ async fn a_list_of_inventories_without_end_stops_only_this_member() {
     others_go_on().await;
     world.faults.clear();
     world.applied(&unit).await;
+}
+
+/// As when the APIService of a group is taken out and made again.
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_hidden_for_a_moment_takes_no_object_along() {
+    for is_leaving in [true, false] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, vec![config_map("settings", "1"), deployment("web", 1, "nginx:1")]);
+        world.applied(&unit).await;
+        world.faults.add(Method::GET, "/apis/apps", usize::MAX, Act::Hide);
+        match is_leaving {
+            true => world.change(&unit, |entry| entry.removal = Removal::Prune),
+            false => drop(world.set("a", 2, vec![config_map("settings", "1")])),
+        }
+        if !is_leaving {
+            world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.count == 1)).await;
+            world.guard(&unit, None);
+        }
+        let is_named = |report: &UnitReport| report.message.contains("serves no Deployment.apps");
+        world.until(&unit, "said", |r| is_named(r)).await;
+        world.faults.clear();
+        world.eventually("gone", async || world.get(&deployment_path("web")).await.is_none()).await;
+    }
 }

@@ -268,13 +268,23 @@ async fn a_caller_that_forgot_what_it_was_told_gets_a_list_after_the_pause() {
 async fn silence_ends_a_request_and_bookmarks_keep_it() {
     let (mut watch, log) = follow(vec![
         Scripted::Closed(list(5, &[])),
-        Scripted::Open(vec![]),
         Scripted::Open(vec![event("ADDED", map("a", 6))]),
+        Scripted::Open(vec![event("ADDED", map("b", 7))]),
     ]);
     let start = Instant::now();
-    assert_eq!(events(&mut watch, 2).await, ["=  @5", "+ a @6"]);
+    assert_eq!(events(&mut watch, 3).await, ["=  @5", "+ a @6", "+ b @7"]);
     assert_eq!(start.elapsed(), limit::WATCH_SILENCE);
     assert_eq!(asked(&log).len(), 3);
+    // One that has never said anything may be kept back by something in between: a list tells what there is.
+    let (mut watch, log) = follow(vec![
+        Scripted::Closed(list(5, &[map("a", 4)])),
+        Scripted::Open(vec![]),
+        Scripted::Closed(list(7, &[])),
+        Scripted::Open(vec![]),
+    ]);
+    let start = Instant::now();
+    assert_eq!(events(&mut watch, 2).await, ["= a @5", "=  @7"]);
+    assert_eq!((start.elapsed(), asked(&log).len()), (limit::WATCH_SILENCE, 3));
     // A server that speaks each minute, but never ends the request, is cut at its time.
     let (api, log) = server(|nth, _| async move {
         match nth {

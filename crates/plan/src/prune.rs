@@ -343,14 +343,15 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
             // What the approval names is what is reported as carried out, also when what asks to stay was left out before.
             let digest = entry.approved.filter(|_| is_shown).unwrap_or(list.digest);
             let count = list.released + u32::try_from(goes.len()).unwrap_or(u32::MAX);
-            plan.released = Some(Released { epoch: entry.epoch, digest, count });
+            let released = Released { epoch: entry.epoch, digest, count };
+            plan.released = Some(released);
             plan.doom.clone_from(&goes);
             plan.asked_all = asked_all && rest.is_empty();
             deletable.extend(goes);
-            report.deletions = plan.released.map(as_released);
+            report.deletions = Some(as_released(released));
             if !rest.is_empty() {
                 report.waiting.push(WaitingOn::Guard);
-                report.deletions = Some(Deletions { released: count, unshown: true, ..list_of(observed, &rest) });
+                report.deletions = Some(Deletions { unshown: true, ..list_after(observed, &rest, Some(released)) });
                 report.going = rest;
             }
         } else if is_shown {
@@ -388,14 +389,23 @@ fn unshown(observed: &Observed<'_>, delete: &[Arc<HashedKey>]) -> Vec<Arc<Hashed
 /// The list of these objects, which wait. Its digest is of exactly these, and of why they would go: one of a unit that leaves is another
 /// list than one of a unit that stays, so that what was granted of either releases nothing of the other.
 fn list_of(observed: &Observed<'_>, pending: &[Arc<HashedKey>]) -> Deletions {
+    list_after(observed, pending, observed.inventory.released())
+}
+
+/// The same when this was released last. Of a list of which nothing went, all that was named as staying is left: the same objects, and
+/// another list, so that the word about the first one is no word about it.
+fn list_after(observed: &Observed<'_>, pending: &[Arc<HashedKey>], released: Option<Released>) -> Deletions {
     let Observed { entry, inventory, .. } = *observed;
-    let released = inventory.released().filter(|r| r.epoch == entry.epoch);
+    let released = released.filter(|r| r.epoch == entry.epoch);
     let behind = inventory.is_behind(entry);
     let mut list = deletions(pending, released.map_or(0, |r| r.count), behind);
     if behind {
         list.digest = digest_behind(inventory, entry.epoch, pending);
     }
     list.digest = digest_asked(list.digest, &entry.question());
+    if released.is_some_and(|released| released.digest == list.digest) {
+        list.digest = Digest::of_texts(["left over".to_owned(), list.digest.to_string()]);
+    }
     list
 }
 

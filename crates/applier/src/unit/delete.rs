@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::Removal;
+use api::delivery::{ObjectSet, Removal};
 use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
@@ -35,9 +35,11 @@ impl Pass {
     pub(super) async fn prune(&mut self, desired: &KeySet, settled: bool) -> Result<bool, Error> {
         // Looked into by this pass, and again before the deletion: once each is enough, however long it takes.
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
+        // The list that this pass released last.
+        let mut granted = None;
         self.drop_unmade(desired).await?;
-        self.let_go_of_replaced(desired).await?;
         loop {
+            self.let_go_of_replaced(desired).await?;
             self.keep_what_asks(desired);
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;
@@ -56,8 +58,9 @@ impl Pass {
                 // What may be deleted is on record before anything is.
                 self.save().await?;
             }
-            // What was named as staying is looked at again, now that the rest is released.
-            let mut progress = !forget.is_empty() || (released.is_some() && self.entry.approved_shown.is_some());
+            // What was named as staying is looked at again, now that the rest is released. No list is released twice.
+            let digest = released.map(|released| released.digest).filter(|_| self.entry.approved_shown.is_some());
+            let mut progress = !forget.is_empty() || (digest.is_some() && granted.replace(digest) != Some(digest));
             let mut given_back = false;
             for key in release {
                 given_back |= self.release(key).await?;
@@ -160,8 +163,7 @@ impl Pass {
     /// Notes which of the objects that a person was shown as staying ask for that in the member: they are given back, and not asked
     /// about again. Those that were shown as going are looked at when they are deleted.
     fn keep_what_asks(&mut self, desired: &KeySet) {
-        let named = prune::shown_of_released(&self.entry, &self.unit.inventory);
-        let Some(shown) = self.entry.shown.as_ref().or(named) else { return };
+        let Some(shown) = self.shown() else { return };
         let leaving = !self.entry.removal.is_none();
         let view = self.connection.view();
         let asks = |key: &Arc<HashedKey>| view.observations.get(key).is_some_and(|seen| seen.seen.state.stays);
@@ -176,10 +178,15 @@ impl Pass {
         }
     }
 
+    /// What a person was shown as going: before the edit by which the unit leaves, or of the list that is released now.
+    fn shown(&self) -> Option<&ObjectSet> {
+        self.entry.shown.as_ref().or_else(|| prune::shown_of_released(&self.entry, &self.unit.inventory))
+    }
+
     /// Lets go of what a person was shown as staying since another object has its name: nobody is asked about it again. What was
     /// shown as going is compared when it is deleted.
     async fn let_go_of_replaced(&mut self, desired: &KeySet) -> Result<(), Error> {
-        let Some(shown) = self.entry.shown.as_ref().filter(|_| self.entry.removal != Removal::Release) else {
+        let Some(shown) = self.shown().filter(|_| self.entry.removal != Removal::Release) else {
             return Ok(());
         };
         let leaving = !self.entry.removal.is_none();

@@ -1,7 +1,7 @@
 //! A member that is left as a whole, and a unit that leaves with the objects that were shown.
 
-use api::delivery::{DeletionState, MemberRelease, ObjectSet, Removal, UnitPhase, label};
-use api::feed::SyncState;
+use api::delivery::{DeletionState, MemberRelease, ObjectSet, Removal, UnitId, UnitPhase, label};
+use api::feed::{SyncState, UnitReport};
 use http::Method;
 use model::ObjectKey;
 use plan::guard::Cause;
@@ -253,4 +253,91 @@ async fn of_what_a_source_lost_what_was_listed_as_staying_is_asked_about_when_it
             assert_eq!((list.digest, list.state), (approved, DeletionState::Released));
         }
     }
+}
+
+/// Has an object ask to stay, or no longer.
+async fn ask_to_stay(world: &World, name: &str, how: Option<&str>) {
+    let patch = json!({"metadata": {"annotations": {"kurator.dev/on-delete": how}}});
+    world.edit(&config_map_path(name), "person", patch).await;
+}
+
+/// A source lost objects, and a person was shown these of them as going. `before`: what happens before the source loses them. `then`: what
+/// happens before the list that the member made of them is approved.
+async fn approved_after(
+    lost: usize,
+    going: &[&str],
+    before: impl AsyncFnOnce(&World, &UnitId),
+    then: impl AsyncFnOnce(&World),
+) -> (World, UnitId) {
+    let mut world = World::new().await;
+    let objects: Vec<_> = (0..lost + 3).map(|n| config_map(&format!("c{n}"), "1")).collect();
+    let unit = world.set("a", 1, objects.clone());
+    world.applied(&unit).await;
+    before(&world, &unit).await;
+    world.set("a", 2, objects[lost..].to_vec());
+    let is_told = |r: &UnitReport| r.deletions.as_ref().is_some_and(|list| list.count as usize == lost);
+    let report = world.until(&unit, "told", is_told).await;
+    then(&world).await;
+    world.quiet().await;
+    world.change(&unit, |entry| {
+        entry.approved = report.deletions.as_ref().map(|list| list.digest);
+        entry.approved_shown = shown(going);
+    });
+    (world, unit)
+}
+
+/// Somebody deletes an object, and makes another one of its name with all that was on it.
+async fn replace(world: &World, name: &str) {
+    let mut object = world.config_map(name).await.unwrap();
+    for field in ["managedFields", "resourceVersion", "uid", "creationTimestamp"] {
+        model::object::remove(&mut object, &["metadata", field]);
+    }
+    object["data"]["a"] = json!("theirs");
+    world.delete(&config_map_path(name)).await;
+    world.post("/api/v1/namespaces/shop/configmaps", object).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_listed_as_staying_since_somebody_made_it_again_is_let_go_of_with_the_list() {
+    for lost in [1, 12] {
+        let names: Vec<String> = (1..lost).map(|n| format!("c{n}")).collect();
+        let going: Vec<&str> = names.iter().map(String::as_str).collect();
+        let replaced = async |world: &World| replace(world, "c0").await;
+        let (world, unit) = approved_after(lost, &going, async |_, _| {}, replaced).await;
+        let report = world.until(&unit, "done", |r| r.objects.inventory == 3).await;
+        let list = report.deletions.as_ref().unwrap();
+        assert_eq!((list.state, list.count, list.unshown), (DeletionState::Released, 0, false), "{list:?}");
+        assert_eq!(world.config_map("c0").await.unwrap()["data"]["a"], "theirs");
+        for name in going {
+            assert!(world.config_map(name).await.is_none(), "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_which_everything_was_to_stay_is_asked_about_again_when_nothing_asks_for_that_any_longer() {
+    let names = ["c0", "c1"];
+    let ask = async |world: &World, unit: &UnitId| {
+        for name in names {
+            ask_to_stay(world, name, Some("orphan")).await;
+            world.until(unit, "seen", |r| detail(r, name).kept).await;
+        }
+    };
+    let take_off = async |world: &World| {
+        for name in names {
+            ask_to_stay(world, name, None).await;
+        }
+    };
+    let (mut world, unit) = approved_after(2, &[], ask, take_off).await;
+    let is_asked = |r: &UnitReport| r.deletions.as_ref().is_some_and(|list| list.unshown);
+    let report = world.until(&unit, "asked", is_asked).await;
+    assert_eq!((report.deletions.as_ref().unwrap().count, report.objects.inventory), (2, 5));
+    let before = world.quiet().await;
+    assert_eq!(world.quiet().await, before);
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!(held.causes, [Cause::Unshown]);
+    world.change(&unit, |entry| entry.approved_shown = shown(&names));
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "gone", |r| r.objects.inventory == 3).await;
+    assert!(world.config_map("c0").await.is_none());
 }

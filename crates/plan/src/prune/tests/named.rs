@@ -91,3 +91,33 @@ fn a_list_of_a_unit_that_leaves_is_another_one_than_that_of_one_that_stays() {
     world.entry.shown = shown(&[("ConfigMap", "b")]);
     assert_eq!(world.plan().0.delete, [], "another list was shown");
 }
+
+#[test]
+fn a_list_of_which_nothing_goes_is_granted_once_and_the_same_objects_wait_as_another_list() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[]);
+    world.approve();
+    world.entry.approved_shown = shown(&[]);
+    let granted = world.entry.approved;
+    let (plan, report) = world.plan();
+    assert_eq!(
+        (plan.doom.len(), plan.released.map(|released| (Some(released.digest), released.count))),
+        (0, Some((granted, 0)))
+    );
+    let list = report.deletions.unwrap();
+    assert_ne!(Some(list.digest), granted);
+    world.doom(&plan);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.released, plan.delete), (None, vec![]), "the same word is no word again");
+    let again = report.deletions.unwrap();
+    assert_eq!((again.digest, again.count, again.unshown), (list.digest, 2, true));
+    assert_eq!(report.waiting, [WaitingOn::Guard]);
+    // A person agrees to one of them, and then to the other.
+    (world.entry.approved, world.entry.approved_shown) = (Some(again.digest), shown(&[("ConfigMap", "a")]));
+    let (plan, _) = world.plan();
+    assert_eq!(plan.delete, [key("ConfigMap", "a")]);
+    world.doom(&plan);
+    world.inventory.remove(&key("ConfigMap", "a"));
+    world.approve();
+    world.entry.approved_shown = None;
+    assert_eq!(world.plan().0.delete, [key("ConfigMap", "b")]);
+}

@@ -452,6 +452,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         waiting: Vec::new(),
         deletions: None,
         unweighed: false,
+        unlisted: false,
         uncounted: false,
         reverts: None,
         deleted: None,

@@ -178,6 +178,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             away: false,
             leaving: false,
             unweighed: false,
+            unlisted: false,
             granted: false,
             carried_out: 0,
             withheld: loss.withheld,

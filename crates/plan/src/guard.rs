@@ -57,6 +57,8 @@ pub struct MemberScope {
     pub leaving: bool,
     /// Its report did not count what the unit no longer has.
     pub unweighed: bool,
+    /// By its report more may be deleted than its list has, if it has one.
+    pub unlisted: bool,
     /// Its list was granted, and is not carried out yet.
     pub granted: bool,
     /// Lists that it carried out at this epoch.

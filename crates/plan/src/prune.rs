@@ -128,6 +128,11 @@ impl WaitingOn {
         matches!(self, Self::Handover(_) | Self::Occupied(_) | Self::Guard)
     }
 
+    /// Are these in no list while they wait, though they may be deleted without a person's word later? A container never is.
+    pub fn is_unlisted(&self) -> bool {
+        matches!(self, Self::Handover(_) | Self::OutsideRights { .. })
+    }
+
     /// The objects that wait for this, as far as they are named.
     pub fn objects(&self) -> Vec<&Arc<HashedKey>> {
         match self {

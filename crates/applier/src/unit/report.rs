@@ -392,6 +392,7 @@ impl Pass {
             deletions: self.deletions.clone(),
             uncounted: !self.counted && !self.is_quick && self.entry.removal.is_none(),
             unweighed: !is_weighed && self.entry.removal.is_none(),
+            unlisted: self.kept.iter().any(WaitingOn::is_unlisted) && self.entry.removal.is_none(),
             reverts: self.unit.past.reverts,
             deleted: self.unit.past.deleted,
             last_drift,

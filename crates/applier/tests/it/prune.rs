@@ -442,3 +442,19 @@ async fn a_unit_that_a_finalizer_keeps_in_the_member_says_so_with_the_object() {
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_another_unit_takes_over_is_said_to_be_in_no_list_until_it_is_taken_over_or_lost() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![config_map("c", "1"), config_map("stays", "1")]);
+    world.applied(&a).await;
+    let b = world.set_with("b", 1, vec![config_map("c", "1")], |entry| entry.suspend = true);
+    world.until(&b, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+    world.set("a", 2, vec![config_map("stays", "1")]);
+    let report = world.until(&a, "told", |r| r.epoch == 2 && r.unlisted).await;
+    assert_eq!((&report.deletions, report.uncounted, report.unweighed), (&None, false, false));
+    assert_eq!(waiting(&report).first().map(|waits| waits.0), Some(WaitingCause::Handover));
+    world.change(&b, |entry| entry.removal = Removal::Prune);
+    let report = world.until(&a, "listed", |r| r.deletions.is_some()).await;
+    assert!(!report.unlisted && report.deletions.as_ref().is_some_and(|list| list.count == 1), "{report:#?}");
+}

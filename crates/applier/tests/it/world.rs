@@ -588,6 +588,7 @@ impl World {
             away: false,
             leaving: !self.units[unit].0.removal.is_none(),
             unweighed: false,
+            unlisted: report.unlisted,
             granted: false,
             carried_out: 0,
             withheld: None,

@@ -79,6 +79,7 @@ fn report() -> UnitReport {
         waiting: Vec::new(),
         deletions: None,
         unweighed: false,
+        unlisted: false,
         uncounted: false,
         reverts: None,
         deleted: None,

@@ -195,6 +195,7 @@ impl World {
             waiting: Vec::new(),
             held: None,
             unweighed: false,
+            unlisted: false,
             reverts: 0,
             reverts_counted: None,
             deleted: 0,

@@ -24,6 +24,7 @@ fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
         away: false,
         leaving: false,
         unweighed: false,
+        unlisted: false,
         granted: false,
         carried_out: 0,
         withheld: None,

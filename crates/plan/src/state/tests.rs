@@ -103,6 +103,7 @@ fn status(phase: UnitPhase, health: Health) -> UnitStatus {
         waiting: Vec::new(),
         held: None,
         unweighed: false,
+        unlisted: false,
         reverts: 0,
         reverts_counted: None,
         deleted: 0,

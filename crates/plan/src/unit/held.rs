@@ -52,6 +52,7 @@ pub fn scopes<'a>(
             away: !is_asked,
             leaving,
             unweighed: status.as_ref().is_some_and(|status| status.epoch == entry.epoch && status.unweighed),
+            unlisted: current.is_some_and(|status| status.unlisted),
             granted: entry.granted.is_some(),
             carried_out: entry.carried_out,
             withheld: entry.withheld,
@@ -135,16 +136,19 @@ fn keep_only_the_list(scope: &mut MemberScope) {
 }
 
 /// Can a change of what a member reports of a unit change what is decided? It can when a removal is done, when a list of
-/// deletions came, went or changed, and while some member's list or an edit waits (`is_weighed`) when anything changed that
+/// deletions came, went, changed or became complete, and while some member's list or an edit waits (`is_weighed`) when anything changed that
 /// [`scopes`] or `empty` reads. Everything else is counts and messages, of which there are many.
 pub fn decides(was: Option<&UnitStatus>, is: Option<&UnitStatus>, is_weighed: impl FnOnce() -> bool) -> bool {
     let removed = |s: Option<&UnitStatus>| s.is_some_and(|s| s.phase == UnitPhase::Removed);
     let held = |s: Option<&UnitStatus>| s.and_then(|s| s.held.clone());
+    // What was held is over with the first report that counts everything.
+    let unlisted = |s: Option<&UnitStatus>| s.is_some_and(|s| s.unlisted);
     let read = |s: Option<&UnitStatus>| {
         let counts = |s: &UnitStatus| (s.objects.inventory, s.objects.desired, s.unweighed);
         s.map(|s| (counts(s), s.epoch, s.asked.clone(), s.phase, s.reason == CONFLICT))
     };
-    removed(was) != removed(is) || held(was) != held(is) || (read(was) != read(is) && is_weighed())
+    let is_new = removed(was) != removed(is) || held(was) != held(is) || unlisted(was) != unlisted(is);
+    is_new || (read(was) != read(is) && is_weighed())
 }
 
 /// What is held of a unit, by its decisions.

@@ -36,6 +36,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
     let (reverts, reverts_counted) =
         added(report.reverts, before.map(|before| (before.reverts, before.reverts_counted)));
     let (deleted, deleted_counted) = deleted(report, before);
+    let held = held(report, before);
     let mut status = UnitStatus {
         revision: report.revision.clone(),
         epoch: report.epoch,
@@ -50,7 +51,8 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         message: report.message.clone(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: waiting(report, before),
-        held: held(report, before),
+        unlisted: report.unlisted || (report.uncounted && held.is_none()),
+        held,
         unweighed: report.unweighed,
         reverts,
         reverts_counted,

@@ -221,7 +221,7 @@ fn end_grants(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32,
 }
 
 /// Notes whose list is held. Before all have reported it is not known whether it is; and a member that says nothing of its
-/// deletions now may still have those that were held.
+/// deletions now, or not of all of them, may still have those that were held.
 fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeMap<u32, DecisionSpec>) {
     if !report.waiting_on.is_empty() {
         return;
@@ -231,9 +231,12 @@ fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeM
     for scope in scopes.iter().filter(|scope| scope.report.is_some() && !scope.unweighed) {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&scope.member));
         if let Some(entry) = entry {
-            let count = held.get(&scope.member);
             let replaced = scope.withheld.is_some_and(|held| held.replaced);
-            entry.withheld = count.map(|count| Withheld { epoch: scope.epoch, count: *count, replaced });
+            entry.withheld = match held.get(&scope.member) {
+                Some(count) => Some(Withheld { epoch: scope.epoch, count: *count, replaced }),
+                // What is in no list now may be in one later.
+                None => entry.withheld.filter(|_| scope.unlisted),
+            };
         }
     }
 }

@@ -106,6 +106,11 @@ pub struct UnitStatus {
     /// nothing is held says nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unweighed: bool,
+    /// Whether more may be deleted than `held` has, which may be nothing: the unit's deletions were not counted, since something failed before or it is
+    /// not known what other units want; or the unit has objects that it no longer wants and that another unit takes over, or that the
+    /// member gives no rights to, and that are in no list for as long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
     /// How often a change that somebody made in the member was reverted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reverts: u64,

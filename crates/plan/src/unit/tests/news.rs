@@ -41,6 +41,7 @@ fn a_report_is_looked_at_when_it_can_change_a_decision() {
         ("the phase", with(|s| s.phase = UnitPhase::Applied), false, true),
         ("a removal that is done", with(|s| s.phase = UnitPhase::Removed), true, true),
         ("a list", with(|s| s.held = Some(list("a", 1))), true, true),
+        ("that its list is complete", with(|s| s.unlisted = true), true, true),
         ("the report is gone", None, false, true),
     ] {
         assert_eq!(decides(Some(&before), is.as_ref(), || false), alone, "{what}");

@@ -51,10 +51,15 @@ impl World {
 
     /// The member reports of a policy what it would delete.
     fn tells(&mut self, n: usize, held: Option<Deletions>) {
+        self.tells_of(n, held, false);
+    }
+
+    /// The same. `unlisted`: there may be more.
+    fn tells_of(&mut self, n: usize, held: Option<Deletions>, unlisted: bool) {
         let entry = self.in_member(n);
         let objects = UnitCounts { desired: 3, inventory: 6, ..UnitCounts::default() };
         let (epoch, asked) = (entry.epoch, entry.question());
-        let status = UnitStatus { epoch, asked, held, objects, ..status(UnitPhase::Applied) };
+        let status = UnitStatus { epoch, asked, held, unlisted, objects, ..status(UnitPhase::Applied) };
         self.statuses.insert((self.policy(n), name("m")), status);
         self.step();
         assert!(self.step().is_settled());
@@ -147,4 +152,44 @@ fn an_edit_of_the_list_that_is_taken_back_leaves_nothing_to_approve() {
     world.lists(&["./a", "./b"]);
     world.tells(0, None);
     assert_eq!((world.in_member(0).withheld, world.causes(0)), (None::<Withheld>, vec![]));
+}
+
+/// As when it failed before it counted, or another policy takes over what the first one had until somebody takes that one out too.
+#[test]
+fn a_report_by_which_there_may_be_more_to_delete_than_it_lists_ends_no_hold() {
+    let mut world = placed(&["./a", "./b"]);
+    world.lists(&["./b"]);
+    world.tells_of(0, None, true);
+    world.fetches("c2");
+    world.tells_of(0, None, true);
+    world.tells_of(0, Some(list("of a", 3)), true);
+    assert_eq!((world.in_member(0).granted, world.causes(0)), (None, vec![Cause::Replaced]));
+    // Part of it is agreed to, and the rest comes later.
+    world.approve(0);
+    assert_eq!(world.in_member(0).granted, Some(list("of a", 3).digest));
+    world.tells_of(
+        0,
+        Some(Deletions { state: DeletionState::Released, count: 0, released: 3, ..list("of a", 3) }),
+        true,
+    );
+    world.tells(0, Some(list("handed over before", 2)));
+    assert_eq!((world.in_member(0).granted, world.causes(0)), (None, vec![Cause::Replaced]));
+    world.tells(0, None);
+    assert_eq!(world.in_member(0).withheld, None);
+}
+
+#[test]
+fn what_is_stored_says_whether_a_list_has_everything() {
+    for (uncounted, unlisted, listed, expect) in [
+        (false, false, false, false),
+        (false, true, false, true),
+        (false, true, true, true),
+        // What was counted before is the best that is known.
+        (true, false, false, true),
+        (true, false, true, false),
+    ] {
+        let deletions = listed.then(|| list("a", 3));
+        let said = Reported { uncounted, unlisted, deletions, ..reported(UnitPhase::Failed, b"p") };
+        assert_eq!(merge_report(&said, None, now()).unwrap().unlisted, expect, "{uncounted} {unlisted} {listed}");
+    }
 }

@@ -294,7 +294,7 @@ fn stays(key: &HashedKey, entry: &Entry, desired: &KeySet, leaving: bool) -> boo
     entry.is_only_released() || (!leaving && desired.contains(key))
 }
 
-/// The first object by key that the unit itself keeps in a Namespace: what its payload names, and what it only gives back.
+/// An object that the unit itself keeps in a Namespace: the first by key that its payload names, else the first that it only gives back.
 /// What it keeps of a definition's kind is seen when that is looked into.
 pub fn stays_inside<'a>(
     container: &ObjectKey,
@@ -303,8 +303,9 @@ pub fn stays_inside<'a>(
     leaving: bool,
 ) -> Option<&'a HashedKey> {
     let is_namespace = container.group.is_empty() && container.kind == "Namespace";
-    let mut entries = inventory.entries().iter().filter(|_| is_namespace);
-    entries.find(|(key, entry)| is_within(container, key) && stays(key, entry, desired, leaving)).map(|(key, _)| &**key)
+    let inside = || inventory.entries().iter().filter(|(key, _)| is_namespace && is_within(container, key));
+    let wanted = inside().find(|(key, _)| !leaving && desired.contains(*key));
+    wanted.or_else(|| inside().find(|(key, entry)| stays(key, entry, desired, leaving))).map(|(key, _)| &**key)
 }
 
 /// What a unit deletes of what it has.

@@ -9,6 +9,7 @@ use crate::handover::Intent;
 use crate::inventory::Entry;
 
 mod behind;
+mod container;
 mod named;
 
 fn hub() -> HubId {

@@ -136,6 +136,8 @@ pub(crate) struct Memory {
     pub(crate) history: Vec<Revert>,
     pub(crate) reverts: u64,
     pub(crate) drift: Vec<DriftRecord>,
+    /// We asked for its deletion, and it is on its way out since.
+    pub(crate) is_going: bool,
     /// Projection that was already reported while nothing may be written.
     pub(crate) noticed: Option<Option<Digest>>,
 }

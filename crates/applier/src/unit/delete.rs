@@ -22,9 +22,15 @@ use super::{Pass, Write};
 
 /// What came of an attempt to delete an object.
 enum Tried {
-    /// Its entry is done with: the object is gone, or it is not ours, for this reason.
-    Done(Option<NotOurs>),
-    /// It is on its way out, or is only released.
+    /// We deleted it, and it is gone.
+    Deleted,
+    /// It is not there.
+    Absent,
+    /// It is not ours, for this reason.
+    NotOurs(NotOurs),
+    /// We deleted it, and it is on its way out.
+    Going,
+    /// It was on its way out already, or is only released.
     Waiting,
     /// It asks to stay: it is to be released.
     Stays,
@@ -267,13 +273,20 @@ impl Pass {
         let mut progress = false;
         for (key, result) in results {
             match result {
-                Ok(Tried::Done(not_ours)) => {
-                    if not_ours.is_none() {
-                        self.unit.past.count_deleted(self.connection.ctx.clock.now());
-                    }
-                    self.let_go(&key, not_ours.as_ref(), "not deleted, and no longer recorded");
+                Ok(Tried::NotOurs(why)) => {
+                    self.let_go(&key, Some(&why), "not deleted, and no longer recorded");
                     progress = true;
                 }
+                Ok(gone @ (Tried::Deleted | Tried::Absent)) => {
+                    // Somebody else may have deleted it.
+                    let is_ours = self.unit.past.memory.get(&key).is_some_and(|memory| memory.is_going);
+                    if is_ours || matches!(gone, Tried::Deleted) {
+                        self.unit.past.count_deleted(self.connection.ctx.clock.now());
+                    }
+                    self.forget(&key);
+                    progress = true;
+                }
+                Ok(Tried::Going) => self.memory(&key).is_going = true,
                 Ok(Tried::Waiting) => {}
                 Ok(Tried::Stays) => progress |= self.unit.inventory.update(&key, |entry| entry.kept = true),
                 // It changed since it was read.
@@ -301,7 +314,7 @@ impl Pass {
     }
 
     async fn try_delete(&self, key: &Arc<HashedKey>) -> Result<Tried, Error> {
-        let Some(entry) = self.unit.inventory.get(key) else { return Ok(Tried::Done(None)) };
+        let Some(entry) = self.unit.inventory.get(key) else { return Ok(Tried::Absent) };
         let (resource, live) = match self.recorded(key, &entry.version).await? {
             Some((resource, live)) => (Some(resource), Some(live)),
             None => (None, None),
@@ -310,13 +323,13 @@ impl Pass {
         let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
         match (ownership::may_delete(&ours, entry, live.as_ref()), resource, live) {
             (MayDelete::Delete, Some(resource), Some(live)) => match self.connection.delete(&resource, &live).await? {
-                true => Ok(Tried::Done(None)),
-                false => Ok(Tried::Waiting),
+                true => Ok(Tried::Deleted),
+                false => Ok(Tried::Going),
             },
-            (MayDelete::NotOurs(why), ..) => Ok(Tried::Done(Some(why))),
+            (MayDelete::NotOurs(why), ..) => Ok(Tried::NotOurs(why)),
             (MayDelete::AsksToStay, ..) => Ok(Tried::Stays),
             (MayDelete::Waiting | MayDelete::OnlyReleased, ..) => Ok(Tried::Waiting),
-            (MayDelete::Absent | MayDelete::Delete, ..) => Ok(Tried::Done(None)),
+            (MayDelete::Absent | MayDelete::Delete, ..) => Ok(Tried::Absent),
         }
     }
 

@@ -458,3 +458,27 @@ async fn what_another_unit_takes_over_is_said_to_be_in_no_list_until_it_is_taken
     let report = world.until(&a, "listed", |r| r.deletions.is_some()).await;
     assert!(!report.unlisted && report.deletions.as_ref().is_some_and(|list| list.count == 1), "{report:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_deleted_is_not_counted_as_deleted_and_what_takes_its_time_is() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(5));
+    world.applied(&unit).await;
+    let hold = |finalizers: serde_json::Value| json!({"metadata": {"finalizers": finalizers}});
+    for name in ["c001", "c003"] {
+        world.edit(&config_map_path(name), "guard", hold(json!(["example.com/hold"]))).await;
+    }
+    world.set("a", 2, config_maps(1));
+    world.until(&unit, "told", |r| r.deletions.as_ref().is_some_and(|list| list.count == 4)).await;
+    // One is gone, and one is on its way out, before the list is granted.
+    for name in ["c002", "c003"] {
+        world.delete(&config_map_path(name)).await;
+    }
+    world.guard(&unit, None);
+    world.until(&unit, "two left", |r| r.objects.inventory == 3).await;
+    for name in ["c001", "c003"] {
+        world.edit(&config_map_path(name), "guard", hold(json!(null))).await;
+    }
+    let report = world.until(&unit, "done", |r| r.objects.inventory == 1).await;
+    assert_eq!(report.deleted.map(|counted| counted.count), Some(2), "c001 and c004");
+}

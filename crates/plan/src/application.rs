@@ -172,12 +172,19 @@ fn unit(
         inputs: source.artifact.as_ref().map(tree),
         placement: placement(&destination, fleet),
         prune,
-        by_place: policy.name.as_ref().is_none_or(String::is_empty),
+        by_place: is_by_place(application.metadata.name.as_deref().unwrap_or_default(), policy),
         suspend,
         force,
         overwrite: application.metadata.annotations.as_ref().is_some_and(overwrites),
         frozen,
     }
+}
+
+/// Is a policy called by its place in the list, or has the edit given it a name that may have been that of a policy without one?
+fn is_by_place(application: &str, policy: &SyncPolicy) -> bool {
+    let name = policy.name.as_deref().unwrap_or_default();
+    let place = name.strip_prefix(application).and_then(|rest| rest.strip_prefix('-'));
+    name.is_empty() || place.is_some_and(|place| place.parse::<usize>().is_ok())
 }
 
 /// Does the Application ask that what is in members already is taken over, whatever that restarts?

@@ -117,7 +117,7 @@ impl Cause {
             Self::Unshown => "it was not in the list that was agreed to",
             Self::StillHeld => "it was held when more members lost something, and nobody has agreed to it since",
             Self::Replaced => {
-                "an edit changed what the policy reads, and as it has no name it may be another policy now"
+                "an edit changed what the policy reads, and its name is that of a place in the list: it may be another policy now"
             }
         }
     }

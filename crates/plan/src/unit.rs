@@ -73,7 +73,8 @@ pub struct UnitSpec {
     pub placement: Placement,
     /// Whether objects that it no longer has are deleted.
     pub prune: bool,
-    /// Whether its name is made of its place among the others: after an edit the same name may stand for another part of the owner.
+    /// Whether its name is that of a place among the others, given or not: after an edit the same name may stand for another part of the
+    /// owner.
     pub by_place: bool,
     /// Whether members are only observed.
     pub suspend: bool,

@@ -395,7 +395,7 @@ async fn the_first_of_two_policies_without_names_that_is_taken_out_deletes_nothi
     let held = until("the deletions to be held", async || {
         let condition = stage.condition("DeletionsHeld").await;
         condition
-            .filter(|condition| condition.message.contains("as it has no name"))
+            .filter(|condition| condition.message.contains("its name is that of a place"))
             .ok_or_else(|| "nothing is held".to_owned())
     })
     .await;

@@ -15,6 +15,7 @@ use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, want
 mod held;
 mod news;
 mod pair;
+mod place;
 mod source;
 mod state;
 

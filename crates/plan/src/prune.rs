@@ -18,7 +18,7 @@ use crate::inhabitant::{self, Inhabitants};
 use crate::inventory::{Entry, Inventory, Released};
 use crate::ownership::NotOurs;
 use crate::phase;
-use crate::report::{INHABITED, NOT_VISIBLE};
+use crate::report::{INHABITED, NEEDED, NOT_VISIBLE};
 use crate::rights::{Lack, Rights};
 
 /// What the decision is made from.
@@ -92,9 +92,11 @@ pub enum WaitingOn {
     Handover(Vec<(Arc<HashedKey>, UnitId)>),
     /// What other units have in these, or of these, goes first.
     Occupied(Vec<Arc<HashedKey>>),
-    /// These stay, since others have something in them, or of them, with these words. They are released, unless the unit itself wants
-    /// what is in them.
+    /// These stay, since others have something in them, or of them, with these words. They are released.
     Inhabited(Vec<(Arc<HashedKey>, String)>),
+    /// These stay and stay recorded, since the unit itself wants something in them, with these words. They go with that, or when the unit
+    /// leaves.
+    Needed(Vec<(Arc<HashedKey>, String)>),
     /// It cannot be seen whether others have something in these, for this reason.
     Unseen(Vec<(Arc<HashedKey>, String)>),
     /// These stay, and stay recorded: the member gives no rights to them.
@@ -119,6 +121,7 @@ impl WaitingOn {
         match self {
             Self::Unseen(containers) => Some((NOT_VISIBLE, find(containers)?)),
             Self::Inhabited(containers) => Some((INHABITED, NotOurs::Inhabited(find(containers)?).to_string())),
+            Self::Needed(containers) => Some((NEEDED, NotOurs::Inhabited(find(containers)?).to_string())),
             _ => None,
         }
     }
@@ -139,7 +142,9 @@ impl WaitingOn {
             Self::NotAsked(_) | Self::Suspended(_) | Self::Frozen { .. } | Self::Apply(_) | Self::Guard => Vec::new(),
             Self::Handover(moving) => moving.iter().map(|(key, _)| key).collect(),
             Self::Occupied(containers) => containers.iter().collect(),
-            Self::Inhabited(containers) | Self::Unseen(containers) => containers.iter().map(|(key, _)| key).collect(),
+            Self::Inhabited(containers) | Self::Needed(containers) | Self::Unseen(containers) => {
+                containers.iter().map(|(key, _)| key).collect()
+            }
             Self::OutsideRights { objects, .. } | Self::LeftOutside(objects) => {
                 objects.iter().map(|(key, _)| key).collect()
             }
@@ -302,10 +307,10 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     // Given back with the list that it would have been in: a mistake that is taken back loses nothing. So is what nobody took over.
     let given_back: Vec<Arc<HashedKey>> = inhabited.iter().map(|(key, _)| Arc::clone(key)).collect();
     asked_all &= occupied.is_empty() && unseen.is_empty() && needed.is_empty();
-    inhabited.extend(needed);
     let waits = [
         (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
         (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),
+        (!needed.is_empty()).then_some(WaitingOn::Needed(needed)),
         (!unseen.is_empty()).then_some(WaitingOn::Unseen(unseen)),
     ];
     report.waiting.extend(waits.into_iter().flatten());

@@ -101,6 +101,12 @@ fn what_somebody_made_in_the_place_of_an_object_stays_with_its_namespace_as_what
     // A list that the member made has no container that stays.
     let listed = report.details.iter().map(|row| &row.key).filter(|key| key.name != "busy");
     assert_eq!(words(&Objects::of_list(listed).with_report(Some(&report))), expect);
+    // What is in it goes along with a unit that leaves.
+    let needed =
+        row("Namespace", "", "needed", json!({"reason": "Needed", "message": "it has ConfigMap needed/x in it"}));
+    let objects = api::delivery::UnitCounts { inventory: 1, ..Default::default() };
+    let report = UnitReport { details: vec![serde_json::from_value(needed).unwrap()], objects, ..report };
+    assert_eq!(words(&Objects::of_report(&report, Removal::Prune).unwrap()), ["- Namespace needed"]);
 }
 
 #[test]

@@ -422,7 +422,7 @@ fn a_namespace_stays_the_units_own_while_that_wants_something_in_it() {
         let gone: Vec<_> = gone.iter().map(|name| key("ConfigMap", name)).collect();
         assert_eq!((plan.delete, plan.release, plan.asked_all), (gone, vec![], false), "a is wanted");
         let who = "ConfigMap shop/a, which this unit keeps,".to_owned();
-        assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace.clone(), who)])]);
+        assert_eq!(report.waiting, [WaitingOn::Needed(vec![(namespace.clone(), who)])]);
     }
     // When that goes too, both are in one list, as if the manifest was removed now.
     let mut world = World::new(&[("ConfigMap", "a")], &[]);

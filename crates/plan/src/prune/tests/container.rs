@@ -13,6 +13,6 @@ fn a_namespace_with_something_that_is_wanted_stays_the_units_own_also_when_somet
         let (plan, report) = world.plan();
         assert_eq!((plan.release, plan.delete), (vec![key("ConfigMap", given_back)], vec![]), "{given_back}");
         let who = "ConfigMap shop/m, which this unit keeps,".to_owned();
-        assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace, who)])], "{given_back}");
+        assert_eq!(report.waiting, [WaitingOn::Needed(vec![(namespace, who)])], "{given_back}");
     }
 }

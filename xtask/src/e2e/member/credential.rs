@@ -31,6 +31,9 @@ fn credential(trial: &Trial) -> Result<String> {
     trial.stage.shell(&format!("base64 -d < {}", trial.stage.input(&encoded)?))
 }
 
+/// What kubectl says of a credential that is refused: of the list itself, and of discovery where it has no copy of that.
+const REFUSALS: [&str; 2] = ["Unauthorized", "asked for the client to provide credentials"];
+
 /// Waits until the server refuses a credential.
 fn refused(trial: &Trial, kubeconfig: &str) -> Result<()> {
     let file = trial.stage.base.join("revoked.kubeconfig");
@@ -38,7 +41,7 @@ fn refused(trial: &Trial, kubeconfig: &str) -> Result<()> {
     trial.stage.until("the server to refuse the credential", |stage| {
         match stage.kubectl_of(&file, &["get", "namespaces"]) {
             Ok(_) => Ok(None),
-            Err(error) if format!("{error:#}").contains("Unauthorized") => Ok(Some(())),
+            Err(error) if REFUSALS.iter().any(|said| format!("{error:#}").contains(said)) => Ok(Some(())),
             Err(error) => Err(error),
         }
     })

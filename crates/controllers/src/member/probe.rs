@@ -188,8 +188,12 @@ impl Default for State {
 /// What says who a member is.
 async fn system(api: &Api) -> Result<Value, Silent> {
     let namespaces = Resource::core("Namespace", "namespaces", false);
-    let system = api.get(&namespaces.target("", "kube-system")).await?;
-    system.ok_or_else(|| Silent::no_api("it has no namespace kube-system"))
+    match api.get(&namespaces.target("", "kube-system")).await {
+        Ok(Some(system)) => Ok(system),
+        // No Kubernetes API is without namespaces: this is none.
+        Ok(None) | Err(Error::NoKind { .. }) => Err(Silent::no_api("it has no namespace kube-system")),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl State {

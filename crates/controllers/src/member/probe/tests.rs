@@ -333,7 +333,7 @@ async fn what_a_member_answers_is_told_from_silence() {
     let refused = || Some((REFUSED, json!(null)));
     let shutting_down = json!({"kind": "Status", "reason": "ServiceUnavailable", "message": "shutting down"});
     let not_found = "the server could not find the requested resource";
-    let cases: [(&'static str, Answer, &str, Option<Outcome>); 15] = [
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 16] = [
         ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
         ("/readyz", None, "silent", late()),
         ("/readyz", refused(), "refused, for the first time", None),
@@ -356,6 +356,12 @@ async fn what_a_member_answers_is_told_from_silence() {
             system,
             Some((404, json!({"message": "not found"}))),
             "no cluster",
+            Some(Outcome::NotReady(format!("it has no namespace kube-system: {COMPARE_PATH}"))),
+        ),
+        (
+            system,
+            Some((404, json!({"message": not_found}))),
+            "no Kubernetes API",
             Some(Outcome::NotReady(format!("it has no namespace kube-system: {COMPARE_PATH}"))),
         ),
         (

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Deletions, ShortId, UnitId};
+use api::delivery::{Deletions, ShortId, UnitId, label};
 use api::feed::{UnitEntry, UnitReport};
 use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
 use plan::apply::{self as decision, Step};
@@ -390,6 +390,8 @@ impl Pass {
             Seen::Unlabelled => {
                 tracing::warn!(%member, %unit, "the inventory has lost labels, which are put back");
             }
+            // A watch may be behind: the inventory goes last, so that what is read now is what the other hub made of it.
+            Seen::Gone if self.have_become_others().await? => return Ok(()),
             Seen::Gone => {
                 tracing::warn!(%member, %unit, "the inventory is no longer in the member, and is written again");
             }
@@ -415,6 +417,21 @@ impl Pass {
         };
         let mut recorded = self.unit.past.memory.iter().filter(|(key, _)| self.unit.inventory.get(key).is_some());
         recorded.any(|(_, memory)| is_others(memory)) && !self.has_any_labelled()
+    }
+
+    /// Do objects of the inventory bear another hub's label in the member by now, and none ours? The first one that bears ours answers.
+    async fn have_become_others(&self) -> Result<bool, Error> {
+        let connection = &self.connection;
+        let mut is_any = false;
+        for (key, entry) in self.unit.inventory.entries() {
+            let live = connection.read_recorded(key, &entry.version).await?;
+            match live.as_ref().and_then(|(_, live)| model::object::label(live, label::HUB)) {
+                Some(hub) if hub == connection.ctx.hub.as_str() => return Ok(false),
+                Some(_) => is_any = true,
+                None => {}
+            }
+        }
+        Ok(is_any)
     }
 
     fn note_kept(&mut self, bundle: &Bundle) {

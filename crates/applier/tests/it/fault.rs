@@ -30,6 +30,8 @@ pub(crate) enum Act {
     Panic,
     /// Somebody creates this just before it arrives.
     After(String, Value),
+    /// Somebody sends these just before it arrives: merge patches, or deletes what is patched with `null`.
+    Meanwhile(Vec<(String, Value)>),
 }
 
 struct Fault {

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{HubId, MemberTakeOver, Removal, TakeOverState, UnitPhase, WaitingCause, label};
-use api::feed::TakeOver;
+use api::feed::{TakeOver, UnitReport};
+use http::Method;
 use model::Digest;
 use serde_json::{Value, json};
 
+use crate::fault::Act;
 use crate::proof::{LOOK, lose};
 use crate::world::{Blow, World, config_map, config_map_path, config_maps, detail, waiting};
+
+const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
 
 fn another() -> HubId {
     HubId::from_random([77; 10])
@@ -242,4 +246,31 @@ async fn what_a_unit_had_for_which_nothing_asks_is_free_when_its_inventory_is_de
     world.restart();
     world.applied(&new).await;
     assert_eq!(world.quiet().await, before);
+}
+
+/// The other hub changes each object first and deletes the inventory last; which change a watch shows first is chance.
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_still_runs_writes_no_inventory_of_what_another_one_takes_over() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    let (theirs, secret) = (
+        json!({"metadata": {"labels": {label::HUB: another().as_str()}}}),
+        format!("{SECRETS}/{}", world.inventories().await.remove(0)),
+    );
+    let rest = vec![(config_map_path("c001"), theirs.clone()), (secret.clone(), Value::Null)];
+    world.faults.add(Method::GET, &secret, 1, Act::Meanwhile(rest));
+    world.edit(&config_map_path("c000"), "another", theirs).await;
+    let is_others = |r: &UnitReport| {
+        waiting(r).first().is_some_and(|(cause, objects, ..)| (*cause, *objects) == (WaitingCause::OtherHub, 2))
+    };
+    world.until(&unit, "in conflict", is_others).await;
+    world.a_while().await;
+    assert_eq!(world.inventories().await, Vec::<String>::new());
+    // What is no other hub's is written again.
+    let ours = json!({"metadata": {"labels": {label::HUB: world.hub.as_str()}}});
+    world.edit(&config_map_path("c000"), "another", ours.clone()).await;
+    world.edit(&config_map_path("c001"), "another", ours).await;
+    world.applied(&unit).await;
+    assert_eq!(world.inventories().await.len(), 1);
 }

@@ -381,6 +381,19 @@ impl World {
                         let first = first.body(Body::from(object.to_string().into_bytes())).unwrap();
                         api.send(first).await?.into_body().collect_bytes().await?;
                     }
+                    Some(Act::Meanwhile(all)) => {
+                        for (path, patch) in all {
+                            let first = match patch {
+                                Value::Null => Request::delete(path).body(Body::from(Vec::new())),
+                                patch => Request::patch(path)
+                                    .header("content-type", "application/merge-patch+json")
+                                    .body(Body::from(patch.to_string().into_bytes())),
+                            };
+                            let done = api.send(first.unwrap()).await?;
+                            assert!(done.status().is_success(), "{done:?}");
+                            done.into_body().collect_bytes().await?;
+                        }
+                    }
                     None => {}
                 }
                 let answer = match lie {

@@ -16,6 +16,7 @@ mod warning;
 use model::{FieldError, GroupKind};
 use serde_json::Value;
 
+pub use attached_cluster::finalize;
 pub use honour::not_implemented;
 pub use intent::INTERVAL_MIN;
 pub use orphan::orphan;

@@ -9,7 +9,7 @@ use model::GroupResource;
 pub(crate) use protect::Protection;
 use serde_json::Value;
 
-/// Validates the fleet's kinds.
+/// Validates the fleet's kinds, and has an AttachedCluster wait that is to be emptied first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FleetAdmission;
 
@@ -24,6 +24,13 @@ impl Admission for FleetAdmission {
     fn handles(&self, resource: &GroupResource, operation: Operation) -> bool {
         operation != Operation::Delete
             && RESOURCES.iter().any(|(group, plural)| resource.group == *group && resource.resource == *plural)
+    }
+
+    fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Denied> {
+        if request.subresource.is_empty() {
+            admit::finalize(&request.kind.group_kind(), object);
+        }
+        Ok(())
     }
 
     fn validate(&self, request: &AdmissionRequest<'_>, object: Option<&Value>) -> Result<Vec<String>, Denied> {

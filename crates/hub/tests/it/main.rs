@@ -7,6 +7,7 @@ mod event;
 mod external;
 mod fleet;
 mod green;
+mod guide;
 mod hook;
 mod house;
 mod inspect;

@@ -72,6 +72,18 @@ async fn rights_in_one_namespace_are_enough() {
     assert!(tree.contains("beijing (policy large)  Ready"), "{tree}");
     let why = place.fails(&asks("tree member/beijing"));
     assert!(why.contains("forbidden"), "{why}");
+    for words in [
+        "events app/shop",
+        "events",
+        "render app/shop --member beijing",
+        "diff app/shop",
+        "diff app/shop --commit main",
+        "suspend app/shop",
+        "resume app/shop",
+    ] {
+        let printed = place.run(&asks(words));
+        assert_eq!(printed.code, Some(0), "{words}: {}{}", printed.out, printed.err);
+    }
     let synced = place.run(&asks("sync app/shop"));
     assert!(synced.code == Some(0) && synced.err.contains("3 of 3 ready"), "{}{}", synced.out, synced.err);
     place.ok("demo wipe");

@@ -26,7 +26,10 @@ pub(super) fn roles(definitions: &[Value], views: &[(&str, &str)], created: &[(&
         .collect();
     let rule = |verbs: &[&str], group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let stored = kinds.iter().map(|(group, plural)| rule(&READ, group, &[plural, &format!("{plural}/status")]));
-    let read: Vec<Value> = stored.chain(views.iter().map(|(group, plural)| rule(&READ, group, &[plural]))).collect();
+    // As `kurator events` reads them; Kubernetes' own roles have them in the core group only.
+    let events = std::iter::once(rule(&READ, "events.k8s.io", &["events"]));
+    let views = views.iter().map(|(group, plural)| rule(&READ, group, &[plural]));
+    let read: Vec<Value> = stored.chain(views).chain(events).collect();
     let write = |groups: &[&str]| -> Vec<Value> {
         let written = kinds.iter().filter(|(group, _)| groups.contains(&group.as_str()));
         let created = created.iter().map(|(group, plural)| rule(&["create"], group, &[plural]));
@@ -88,6 +91,7 @@ mod tests {
         assert_eq!(roles_with("create", "view.kurator.dev", "previews"), [edit, own]);
         assert!(roles_with("list", "view.kurator.dev", "previews").is_empty());
         assert_eq!(roles_with("list", "", "events"), [own]);
+        assert_eq!(roles_with("list", "events.k8s.io", "events"), [view, own]);
     }
 
     #[test]
@@ -100,6 +104,7 @@ mod tests {
             let is_ours =
                 groups.iter().all(|g| g.as_str().unwrap().contains(".kurator.dev") || g == "cluster.karmada.io");
             assert!(is_ours || *resources == [json!("events")], "{rule}");
+            assert!(is_ours || rule["verbs"] == json!(READ), "{rule}");
         }
     }
 }

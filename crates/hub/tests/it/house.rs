@@ -130,6 +130,8 @@ async fn the_usual_roles_have_the_hubs_kinds() {
         ("kurator-edit", "create", "view.kurator.dev", "previews", "default", true),
         ("kurator-edit", "list", "delivery.kurator.dev", "decisions", "default", true),
         ("kurator-edit", "list", "", "events", "default", true),
+        ("kurator-edit", "list", "events.k8s.io", "events", "default", true),
+        ("view", "watch", "events.k8s.io", "events", "default", true),
         ("kurator-edit", "get", "", "secrets", "default", false),
         ("kurator-edit", "create", "", "secrets", "default", false),
         ("kurator-edit", "create", "", "serviceaccounts/token", "default", false),

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{HubId, UnitCounts, UnitId};
+use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry, UnitReport};
 use client::Backoff;
 use client::contain::counted;
@@ -582,10 +582,7 @@ async fn contained_pass(
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
     let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
     (unit.failures, unit.recollection) = (failures, recollection);
-    let count = |objects: usize| u32::try_from(objects).unwrap_or(u32::MAX);
-    let (inventory, adopted) = unit.counts();
-    let objects = UnitCounts { inventory: count(inventory), adopted: count(adopted), ..UnitCounts::default() };
-    let report = UnitReport { objects, ..failed(&connection.ctx.member, &entry, &error) };
+    let report = UnitReport { objects: unit.counts(), ..failed(&connection.ctx.member, &entry, &error) };
     Outcome {
         unit,
         report: Some(report),

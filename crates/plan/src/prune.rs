@@ -333,6 +333,8 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         goes || inventory.is_doomed(key, entry.epoch)
     });
     let mut deletable = doomed;
+    // What a unit that stays would give back stays with a list that waits: a mistake that is taken back loses nothing.
+    let mut is_held = false;
     if pending.is_empty() {
         release.extend(given_back);
         plan.leave = untaken;
@@ -370,13 +372,14 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         } else {
             if !granted {
                 report.waiting.push(WaitingOn::Guard);
+                is_held = !leaving;
             }
             report.deletions = Some(list);
             report.going = pending;
         }
     }
     if settled {
-        plan.release = release;
+        plan.release = if is_held { Vec::new() } else { release };
         deletable.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
         plan.delete = deletable;
     }

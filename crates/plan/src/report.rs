@@ -393,7 +393,8 @@ impl Rows {
     }
 
     /// Counts and health of what the unit wants, and the pods of all that is there.
-    pub fn sum(&self, inventory: usize, adopted: usize) -> (UnitCounts, health::Sum) {
+    /// `recorded`: counts of the inventory.
+    pub fn sum(&self, recorded: UnitCounts) -> (UnitCounts, health::Sum) {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let wanted = &self.rows[..self.parts.len()];
         let of = |sync| count(wanted.iter().filter(|row| row.sync == sync).count());
@@ -407,8 +408,7 @@ impl Rows {
             applied: of(SyncState::Synced) + count(left_alone),
             healthy: sum.healthy,
             failed: of(SyncState::Failed),
-            adopted: count(adopted),
-            inventory: count(inventory),
+            ..recorded
         };
         (counts, sum)
     }

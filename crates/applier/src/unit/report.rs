@@ -370,8 +370,8 @@ impl Pass {
     }
 
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
-        let ((inventory, adopted), summary) = (self.unit.counts(), summary.with_unready(rows));
-        let (objects, sum) = rows.sum(inventory, adopted);
+        let summary = summary.with_unready(rows);
+        let (objects, sum) = rows.sum(self.unit.counts());
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
         let is_weighed = self.entry.prune && !self.entry.suspend && self.entry.frozen.is_none();

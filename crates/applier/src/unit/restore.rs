@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::delivery::Removal;
+use api::delivery::{Removal, UnitCounts};
 use api::feed::UnitEntry;
 use model::HashedKey;
 use plan::inventory::{self, Entry, Recollection};
@@ -48,14 +48,21 @@ impl Unit {
         }
     }
 
-    /// How many objects it has in the member, and how many of them were there before us. What is not written again yet counts: the hub
+    /// How many objects it has in the member, and how many of them would not be deleted. What is not written again yet counts: the hub
     /// stores what is reported, and recollects from that after its next start.
-    pub(crate) fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> UnitCounts {
+        let count = |objects: usize| u32::try_from(objects).unwrap_or(u32::MAX);
         let entries = self.inventory.entries();
-        let recorded = (entries.len(), entries.values().filter(|entry| entry.adopted).count());
-        let known = |known: &Recollection| (known.objects as usize, known.adopted.len());
-        let (objects, adopted) = self.recollection.as_deref().map(known).unwrap_or_default();
-        (recorded.0.max(objects), recorded.1.max(adopted))
+        let adopted = entries.values().filter(|entry| entry.adopted).count();
+        let spared = entries.values().filter(|entry| entry.is_only_released()).count();
+        let known = |known: &Recollection| (known.objects, known.adopted.len());
+        let (objects, known) = self.recollection.as_deref().map(known).unwrap_or_default();
+        UnitCounts {
+            inventory: count(entries.len()).max(objects),
+            adopted: count(adopted.max(known)),
+            spared: count(spared.max(known)),
+            ..UnitCounts::default()
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Sources that are private, change their settings, or whose artifacts are lost.
 
+use api::delivery::label;
 use api::kurator::apps::v1alpha1::Application;
 use base64::Engine as _;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -282,4 +283,51 @@ async fn a_patch_that_selects_nothing_is_said_until_it_is_corrected() {
     stage.apply(corrected).await.unwrap();
     warnings(false).await;
     stage.synced().await;
+}
+
+/// What stands at the path that a commit took away by mistake stays looked after, where nothing would have waited for an approval.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_is_gone_is_not_green_and_gives_nothing_back() {
+    let manifest =
+        |annotation: &str| settings("one").replace("namespace: app}", &format!("namespace: app{annotation}}}"));
+    let orphan = ", annotations: {kurator.dev/on-delete: orphan}";
+    // Does the policy prune, how is it written, was it there before.
+    for (prune, annotation, is_adopted) in [(false, "", false), (true, orphan, false), (true, "", true)] {
+        let stage = Stage::new(&["a"]).await;
+        let maps: Api<ConfigMap> = Api::namespaced(stage.member("a").client(), "app");
+        if is_adopted {
+            let objects = [
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "app"}}),
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "app"},
+                    "data": {"value": "one"}}),
+            ];
+            for object in objects {
+                crate::stage::apply(&stage.member("a").client(), object).await.unwrap();
+            }
+        }
+        let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: app{annotation}}}\n");
+        let files = [("app/namespace.yaml", Some(namespace.as_str())), ("app/web.yaml", None)];
+        stage.commit(&[&files[..], &[("app/settings.yaml", Some(manifest(annotation).as_str()))]].concat());
+        let mut application = stage.application();
+        application["spec"]["syncPolicies"][0]["kustomization"]["prune"] = json!(prune);
+        stage.apply(application).await.unwrap();
+        stage.synced().await;
+
+        let text = manifest(annotation);
+        let moved = [("moved/namespace.yaml", Some(namespace.as_str())), ("moved/settings.yaml", Some(text.as_str()))];
+        stage.commit(&[&moved[..], &[("app/namespace.yaml", None), ("app/settings.yaml", None)]].concat());
+        let said = stage.ready("False", "BuildFailed").await;
+        let why = if prune { "nothing would be left of it" } else { "no such file or directory" };
+        assert!(said.message.contains(why) && said.message.contains("what runs stays"), "{}", said.message);
+        // It is still looked after.
+        maps.delete("settings", &DeleteParams::default()).await.unwrap();
+        let made = until("it to be made again", async || {
+            maps.get_opt("settings").await.unwrap().ok_or_else(|| "it is not there".to_owned())
+        })
+        .await;
+        assert!(made.labels().contains_key(label::HUB), "{:?}", made.labels());
+        let back = [("app/namespace.yaml", Some(namespace.as_str())), ("app/settings.yaml", Some(text.as_str()))];
+        stage.commit(&back);
+        stage.synced().await;
+    }
 }

@@ -74,7 +74,7 @@ fn what_is_left_alone_counts_as_applied_when_it_is_there() {
         let facts = Facts { reading, hidden, ..facts(&key, Standing::Wanted(Step::LeftAlone(asked))) };
         let mut rows = Rows::default();
         rows.push_wanted(&facts, &Pool::default());
-        let (counts, sum) = rows.sum(0, 0);
+        let (counts, sum) = rows.sum(UnitCounts::default());
         assert_eq!((counts.desired, counts.applied, counts.failed), (1, applied, 0), "{hidden:?}");
         assert!(hidden.is_some() || sum.health == Health::Healthy, "its unit is ready: {sum:?}");
     }
@@ -214,7 +214,7 @@ fn one_row_is_made_again_and_the_sum_follows() {
     rows.push_wanted(&good, &pool);
     rows.push_wanted(&good, &pool);
     rows.push_unwanted(&facts(&key, Standing::Held), &pool);
-    let (counts, sum) = rows.sum(3, 1);
+    let (counts, sum) = rows.sum(UnitCounts { inventory: 3, adopted: 1, ..UnitCounts::default() });
     assert_eq!((counts.desired, counts.applied, counts.healthy, counts.inventory, counts.adopted), (2, 2, 2, 3, 1));
     assert_eq!(sum.health, Health::Healthy);
     let before = rows.shared();
@@ -224,7 +224,7 @@ fn one_row_is_made_again_and_the_sum_follows() {
         &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) },
         &pool
     ));
-    let (counts, sum) = rows.sum(3, 1);
+    let (counts, sum) = rows.sum(UnitCounts { inventory: 3, adopted: 1, ..UnitCounts::default() });
     assert_eq!((counts.applied, counts.failed, sum.health), (1, 1, Health::Missing));
     let after = rows.shared();
     assert!(Arc::ptr_eq(&before[0], &before[1]), "rows that say the same are one");
@@ -241,7 +241,7 @@ fn pods_of_what_is_to_be_deleted_count_until_they_are_gone_and_nobodys_count_twi
         let (mut rows, pool) = (Rows::default(), Pool::default());
         wanted.iter().for_each(|facts| rows.push_wanted(facts, &pool));
         unwanted.iter().for_each(|facts| rows.push_unwanted(facts, &pool));
-        rows.sum(0, 0).1
+        rows.sum(UnitCounts::default()).1
     };
     let wanted = || seen(Standing::Wanted(Step::Skip));
     assert_eq!(sum(&[wanted()], &[]).pods, pods);

@@ -125,6 +125,17 @@ fn in_words(missing: Missing) -> &'static str {
     }
 }
 
+/// What is said of a unit of which nothing would be left, and of which nothing would be deleted either. A mistyped path must not end that
+/// everything is looked after, and there is no list of deletions that could wait for a person.
+pub(super) const ALL_GIVEN_BACK: &str = "nothing would be left of it, and what it has was there before it or asks to stay, so that all of it would be given \
+                              back; to give it back, remove it";
+
+/// Is there a member in which a unit has objects, of which none would be deleted?
+fn gives_all_back(observed: &Observed<'_>, unit: &UnitId) -> bool {
+    let mut counts = observed.statuses.iter().filter(|((of, _), _)| of == unit).map(|(_, status)| status.objects);
+    counts.any(|counts| counts.inventory > 0 && counts.spared == counts.inventory)
+}
+
 fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> DecidedUnit {
     DecidedUnit {
         unit: unit.id.clone(),
@@ -167,6 +178,9 @@ fn one_unit(
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
         None => return unfetched(),
     };
+    if want.is_new && unit.prune && objects == 0 && gives_all_back(observed, &unit.id) {
+        return stays(WaitingOn::new(Missing::Render, ALL_GIVEN_BACK));
+    }
     if want.is_new {
         let mut revision = want.revision.clone();
         if let Inputs::Artifact(inputs) = &mut revision.inputs {

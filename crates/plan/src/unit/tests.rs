@@ -7,6 +7,7 @@ use api::delivery::{
 use api::feed::UnitReport as Reported;
 use serde_json::json;
 
+use super::decide::ALL_GIVEN_BACK;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
@@ -68,6 +69,8 @@ struct World {
     on_the_way: Vec<UnitId>,
     /// Inputs that were not rendered before cannot be.
     is_broken: bool,
+    /// Nothing is in what is rendered.
+    is_emptied: bool,
     /// What units use of other machines.
     uses: Vec<&'static str>,
     /// The same inputs are the same payload, whatever the unit.
@@ -132,6 +135,7 @@ impl World {
             renderer: "1",
             on_the_way: Vec::new(),
             is_broken: false,
+            is_emptied: false,
             uses: Vec::new(),
             by_inputs: false,
             lost: BTreeMap::new(),
@@ -171,7 +175,8 @@ impl World {
             let remotes = remotes_of(&want.revision.inputs, &self.uses);
             let inputs = format!("{:?}", want.revision.inputs);
             let what = if self.by_inputs { inputs.as_bytes() } else { want.name.as_bytes() };
-            let payload = Rendered::Payload { digest: Digest::of(what), objects: 1, remotes };
+            let objects = if self.is_emptied { 0 } else { 1 };
+            let payload = Rendered::Payload { digest: Digest::of(what), objects, remotes };
             let waits = self.on_the_way.contains(&want.revision.unit);
             let payload = match () {
                 () if waits => Rendered::OnTheWay,
@@ -355,6 +360,55 @@ fn a_directory_that_an_earlier_revision_had_was_emptied_and_another_is_a_mistake
     assert_eq!(missing_is_empty(&world), (true, false));
     world.units[0].inputs = None;
     assert_eq!(missing_is_empty(&world), (false, true), "the source is not known: what was rendered stays");
+    world.units[0].prune = false;
+    for (inputs, is_new) in [(None, false), (Some(tree("c1", "./a")), false), (Some(tree("c2", "./a")), true)] {
+        world.units[0].inputs = inputs;
+        assert_eq!(missing_is_empty(&world), (is_new, false), "nothing would wait for an approval");
+    }
+}
+
+/// A mistyped path must not end that everything is looked after; nothing would be deleted, so that no list waits.
+#[test]
+fn a_unit_of_which_all_would_be_given_back_stays_as_it_is_when_it_is_emptied() {
+    // Objects in the member, those of them that would be given back, whether it prunes; whether it stays as it is.
+    for (inventory, spared, prune, stays) in
+        [(3, 3, true, true), (4, 3, true, false), (0, 0, true, false), (3, 3, false, false)]
+    {
+        let mut world = World::new(&["a", "b"]);
+        world.units[0].prune = prune;
+        world.step();
+        for member in ["a", "b"] {
+            world.report(member, UnitPhase::Applied, None);
+        }
+        let says = |world: &mut World, inventory: u32, spared: u32| {
+            let of_a = (world.owner.unit(None), name("a"));
+            world.statuses.get_mut(&of_a).unwrap().objects = UnitCounts { inventory, spared, ..UnitCounts::default() };
+        };
+        says(&mut world, inventory, spared);
+        (world.units[0].inputs, world.is_emptied) = (Some(tree("c2", "./a")), true);
+        world.step();
+        let context = (inventory, spared, prune);
+        assert_eq!(
+            (world.entry("a").epoch, world.entry("b").epoch),
+            if stays { (1, 1) } else { (2, 2) },
+            "{context:?}"
+        );
+        let explanation = world.first_slice().explanation.clone().unwrap();
+        let said = explanation.waiting_on.first().map(|why| (why.what, why.detail.as_str()));
+        assert_eq!(said, stays.then_some((Missing::Render, ALL_GIVEN_BACK)), "{context:?}");
+        assert_eq!(world.revisions.len(), if stays { 1 } else { 2 }, "{context:?}");
+        // What an approval has begun goes on: the rest is given back.
+        if (inventory, spared) == (4, 3) {
+            says(&mut world, 3, 3);
+            world.step();
+            assert_eq!((world.entry("a").epoch, &world.first_slice().frozen), (2, &None));
+        }
+        // The path is corrected.
+        (world.units[0].inputs, world.is_emptied) = (Some(tree("c3", "./a")), false);
+        world.step();
+        assert_eq!(world.entry("a").epoch, if stays { 2 } else { 3 });
+        assert_eq!(world.first_slice().frozen, None);
+    }
 }
 
 #[test]

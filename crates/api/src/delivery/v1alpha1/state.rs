@@ -213,6 +213,9 @@ pub struct UnitCounts {
     /// Existed before us and would be released, not deleted.
     #[serde(default)]
     pub adopted: u32,
+    /// Would be released, not deleted: they existed before us, or ask to stay.
+    #[serde(default)]
+    pub spared: u32,
 }
 
 /// Pods of a unit's workloads, counted from the workloads' own status.

@@ -281,13 +281,41 @@ pub(super) fn problem_lines(world: &World, now: Timestamp, colour: bool, columns
             (seen, true) => format!("nothing is wrong in what can be seen: {} are ready", seen.join(", ")),
             (seen, false) => format!("nothing is wrong: {} are ready", seen.join(", ")),
         };
-        return [Some(said.into()), hidden].into_iter().flatten().collect();
+        return [Some(said.into()), warned(world), hidden].into_iter().flatten().collect();
     }
     let mut table = table(world, &["OBJECT", "STATE"]);
     problems.iter().for_each(|entry| table.row(entry.row(world, now)));
     let mut lines = table.clipped(colour, columns);
-    lines.extend(hidden);
+    lines.extend(warned(world).into_iter().chain(hidden));
     lines
+}
+
+/// Applications with a likely mistake that are named: a line.
+const WARNED_SHOWN: usize = 5;
+
+/// Applications that are likely to have a mistake in their sources, and may be ready all the same.
+fn with_warnings(world: &World) -> Vec<String> {
+    let is_warned = |app: &&Application| {
+        let conditions = app.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        condition::find(conditions, condition::SOURCE_WARNINGS).is_some_and(|said| said.status == "True")
+    };
+    let name = |app: &Application| match (&app.metadata.namespace, &world.scope) {
+        (Some(namespace), Scope::All) => format!("{namespace}/{}", app.name_any()),
+        _ => app.name_any(),
+    };
+    world.applications.iter().filter(is_warned).map(name).collect()
+}
+
+/// The same in a line.
+fn warned(world: &World) -> Option<Line> {
+    let all = with_warnings(world);
+    let count = held::count(u32::try_from(all.len()).unwrap_or(u32::MAX), "application");
+    let mut names = all.iter().take(WARNED_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if all.len() > WARNED_SHOWN {
+        names += &format!(" and {} more", all.len() - WARNED_SHOWN);
+    }
+    (!all.is_empty())
+        .then(|| format!("{count} with a likely mistake in the source (`kurator doctor` says which): {names}").into())
 }
 
 /// What the credential may not list, and so is not among the problems.
@@ -301,6 +329,10 @@ pub(super) fn problem_value(world: &World, now: Timestamp) -> Value {
     let mut value = json!({"problems": problems(world, now).iter().map(Entry::value).collect::<Vec<_>>()});
     if !world.hidden.is_empty() {
         value["hidden"] = json!(world.hidden);
+    }
+    let warned = with_warnings(world);
+    if !warned.is_empty() {
+        value["warned"] = json!(warned);
     }
     value
 }

@@ -510,6 +510,14 @@ fn what_is_broken_is_green_nowhere_and_the_cause_comes_first() {
     insta::assert_snapshot!("broken_everywhere", text(&overview::problem_lines(&all, now(), false, usize::MAX)));
     let calm = text(&overview::problem_lines(&settled(), now(), false, usize::MAX));
     assert_eq!(calm, "nothing is wrong: 2 members, 0 fleets, 1 application are ready\n");
+    let mut warned = settled();
+    let status = warned.applications[0].status.as_mut().unwrap();
+    status.conditions.push(of(condition("SourceWarnings", "True", "LikelyMistake", "there is no object in ./docs")));
+    assert_eq!(
+        text(&overview::problem_lines(&warned, now(), false, usize::MAX)),
+        format!("{calm}1 application with a likely mistake in the source (`kurator doctor` says which): shop\n")
+    );
+    assert_eq!(overview::problem_value(&warned, now())["warned"], json!(["shop"]));
 }
 
 #[test]

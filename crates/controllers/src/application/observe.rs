@@ -305,6 +305,9 @@ pub(crate) async fn git_spec(
     key: &NamespacedName,
     git: &GitRepository,
 ) -> Result<Result<GitSpec, Refusal>, WriteError> {
+    if let Some(why) = unsupported(git) {
+        return Ok(Err(("UnsupportedSource".to_owned(), why)));
+    }
     let mut spec = GitSpec::new(&git.url, reference(git));
     spec.ignore.clone_from(&git.ignore);
     spec.submodules = git.recurse_submodules;
@@ -316,6 +319,21 @@ pub(crate) async fn git_spec(
         (spec.credentials, spec.ca) = (access.credentials, access.ca);
         spec
     }))
+}
+
+/// Why a source is not followed at all: without what these fields ask for, something else would be delivered than what is meant.
+fn unsupported(git: &GitRepository) -> Option<String> {
+    let is_set = |field: &str| {
+        let value = git.other.get(field)?;
+        let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        (!is_empty).then_some(())
+    };
+    let says = |field: &str, why: &str| {
+        let what = format!("spec.source.gitRepository.{field} is not supported so far: {why}; what runs stays");
+        is_set(field).map(|()| what)
+    };
+    says("verify", "signatures of commits are not checked, and nothing is delivered that was to be verified")
+        .or_else(|| says("include", "what other sources add to this one would be missing"))
 }
 
 /// Flux' order: commit, name, semver, tag, branch.

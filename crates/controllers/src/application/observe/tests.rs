@@ -148,3 +148,23 @@ async fn what_another_policy_is_to_have_there_is_not_lost() {
         assert_eq!(names, lost, "{place}");
     }
 }
+
+#[test]
+fn a_source_is_not_followed_without_what_it_asks_for() {
+    let check = |field: &str, value: serde_json::Value, expect: Option<&str>| {
+        let git = json!({"url": "https://git.example/a", "interval": "1m", field: value});
+        let said = unsupported(&serde_json::from_value(git).unwrap());
+        let begins = said.as_deref().map(|said| said.split(':').next().unwrap());
+        assert_eq!(begins, expect, "{field}");
+    };
+    let verify = "spec.source.gitRepository.verify is not supported so far";
+    check("verify", json!({"mode": "head", "secretRef": {"name": "keys"}}), Some(verify));
+    check(
+        "include",
+        json!([{"repository": {"name": "a"}}]),
+        Some("spec.source.gitRepository.include is not supported so far"),
+    );
+    for (field, value) in [("verify", json!(null)), ("include", json!([])), ("gitImplementation", json!("go-git"))] {
+        check(field, value, None);
+    }
+}

@@ -131,9 +131,11 @@ impl WaitingOn {
         matches!(self, Self::Handover(_) | Self::Occupied(_) | Self::Guard)
     }
 
-    /// Are these in no list while they wait, though they may be deleted without a person's word later? A container never is.
-    pub fn is_unlisted(&self) -> bool {
-        matches!(self, Self::Handover(_) | Self::OutsideRights { .. })
+    /// Are these in no list while they wait, though they may be deleted without a person's word later? A container never is, nor what
+    /// would only be given back.
+    pub fn is_unlisted(&self, inventory: &Inventory) -> bool {
+        let waits = matches!(self, Self::Handover(_) | Self::OutsideRights { .. });
+        waits && self.objects().into_iter().any(|key| may_go_later(inventory, key))
     }
 
     /// The objects that wait for this, as far as they are named.
@@ -161,6 +163,11 @@ pub struct Report {
     pub deletions: Option<Deletions>,
     /// All objects of these, while they wait.
     pub going: Vec<Arc<HashedKey>>,
+}
+
+/// May an object that waits be deleted when it waits no longer? What was there before us, or asks to stay, never is.
+fn may_go_later(inventory: &Inventory, key: &HashedKey) -> bool {
+    !inventory.get(key).is_some_and(Entry::is_only_released)
 }
 
 /// Decides.
@@ -216,9 +223,8 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         }
     }
     // What waits for another unit, may not be deleted now, or cannot be seen may be deleted later.
-    let may_go_later = |key: &Arc<HashedKey>| !inventory.get(key).is_some_and(Entry::is_only_released);
     let in_no_list = moving.iter().map(|(key, _)| key).chain(outside.iter().map(|(key, _)| key));
-    let mut asked_all = !in_no_list.into_iter().any(may_go_later);
+    let mut asked_all = !in_no_list.into_iter().any(|key| may_go_later(inventory, key));
     if !moving.is_empty() {
         report.waiting.push(WaitingOn::Handover(moving));
     }

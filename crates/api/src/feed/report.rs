@@ -165,8 +165,8 @@ pub struct UnitReport {
     /// before. What was counted of the same payload before is the best that is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncounted: bool,
-    /// Whether the unit has objects that it no longer wants and that are in no list of `deletions` while they wait: for another unit
-    /// that takes them over, or for rights.
+    /// Whether the unit has objects that it no longer wants, may delete later, and has in no list of `deletions` while they wait: for
+    /// another unit that takes them over, or for rights.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlisted: bool,
     /// How often a change was reverted, as far as this applier counted; absent before the first.

@@ -375,6 +375,7 @@ impl Pass {
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
         let is_weighed = self.entry.prune && !self.entry.suspend && self.entry.frozen.is_none();
+        let is_unlisted = |waiting: &WaitingOn| waiting.is_unlisted(&self.unit.inventory);
         UnitReport {
             member: self.connection.ctx.member.clone(),
             unit: self.unit.id.clone(),
@@ -392,7 +393,7 @@ impl Pass {
             deletions: self.deletions.clone(),
             uncounted: !self.counted && !self.is_quick && self.entry.removal.is_none(),
             unweighed: !is_weighed && self.entry.removal.is_none(),
-            unlisted: self.kept.iter().any(WaitingOn::is_unlisted) && self.entry.removal.is_none(),
+            unlisted: self.kept.iter().any(is_unlisted) && self.entry.removal.is_none(),
             reverts: self.unit.past.reverts,
             deleted: self.unit.past.deleted,
             last_drift,

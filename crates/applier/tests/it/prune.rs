@@ -460,6 +460,20 @@ async fn what_another_unit_takes_over_is_said_to_be_in_no_list_until_it_is_taken
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_would_only_be_given_back_is_missing_in_no_list() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("c", "old")).await;
+    let a = world.set("a", 1, vec![config_map("c", "1"), config_map("stays", "1")]);
+    world.applied(&a).await;
+    let b = world.set_with("b", 1, vec![config_map("c", "1")], |entry| entry.suspend = true);
+    world.until(&b, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+    world.set("a", 2, vec![config_map("stays", "1")]);
+    let report = world.until(&a, "told", |r| r.epoch == 2 && !r.waiting.is_empty()).await;
+    assert_eq!(waiting(&report).first().map(|waits| waits.0), Some(WaitingCause::Handover));
+    assert_eq!((report.objects.adopted, report.unlisted, report.uncounted), (1, false, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_somebody_else_deleted_is_not_counted_as_deleted_and_what_takes_its_time_is() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(5));

@@ -675,6 +675,13 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     let named = || vec![(Arc::clone(&outside), Lack::Namespace("other".into()))];
     let widen = "kurator attach CONTEXT --name beijing --add-namespaces other";
     let held = || WaitingOn::OutsideRights { objects: named(), widen: widen.to_owned() };
+    // What would only be given back is never deleted.
+    for (adopted, expect) in [(false, true), (true, false)] {
+        let entry = Entry { adopted, ..confirmed() };
+        let mut world = World::new(&[], &[]);
+        world.inventory.put_entry(Arc::clone(&outside), entry);
+        assert_eq!(held().is_unlisted(&world.inventory), expect);
+    }
     // The guard is asked about what can be deleted, and about nothing else.
     let mut pruned = world(|_| {});
     let (_, report) = pruned.plan();

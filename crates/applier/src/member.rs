@@ -434,6 +434,12 @@ fn may_have_more(last: &UnitReport, payload: Digest) -> bool {
     last.unreadable || (last.payload != payload && !last.details.is_empty())
 }
 
+/// Does nobody ask what a unit that stays would delete?
+pub(crate) fn is_unweighed(entry: &UnitEntry) -> bool {
+    let is_weighed = entry.prune && !entry.suspend && entry.frozen.is_none();
+    !is_weighed && entry.removal.is_none()
+}
+
 /// A report of a unit of which nothing is known.
 fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
     UnitReport {
@@ -451,9 +457,9 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
-        unweighed: false,
+        unweighed: is_unweighed(entry),
         unlisted: false,
-        uncounted: false,
+        uncounted: entry.removal.is_none(),
         reverts: None,
         deleted: None,
         last_drift: None,

@@ -179,6 +179,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             leaving: false,
             unweighed: false,
             unlisted: false,
+            supposed: false,
             granted: false,
             carried_out: 0,
             withheld: loss.withheld,

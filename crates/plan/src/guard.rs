@@ -57,8 +57,10 @@ pub struct MemberScope {
     pub leaving: bool,
     /// Its report did not count what the unit no longer has.
     pub unweighed: bool,
-    /// By its report more may be deleted than its list has, if it has one.
+    /// More may be deleted than its list has, if it has one.
     pub unlisted: bool,
+    /// It has not said so itself: its list is what it is known to lose, or what it said of another revision.
+    pub supposed: bool,
     /// Its list was granted, and is not carried out yet.
     pub granted: bool,
     /// Lists that it carried out at this epoch.
@@ -69,9 +71,11 @@ pub struct MemberScope {
 
 impl MemberScope {
     /// Is this list held already? Members that go, come or stop answering change what the others weigh, and nobody has agreed to
-    /// anything by that. Another revision of the source that has some of the objects again is weighed by itself.
+    /// anything by that. Another revision of the source that has some of the objects again is weighed by itself; a list that may lack
+    /// something does not say that it has.
     fn stays_held(&self, list: &Deletions) -> bool {
-        let is_held = |held: &Withheld| held.replaced || held.epoch == self.epoch || list.count >= held.count;
+        let is_held =
+            |held: &Withheld| held.replaced || self.unlisted || held.epoch == self.epoch || list.count >= held.count;
         waits(list) && self.withheld.as_ref().is_some_and(is_held)
     }
 }

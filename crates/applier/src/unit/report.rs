@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::connection::View;
 use crate::error::Error;
 use crate::limit;
+use crate::member::is_unweighed;
 
 use super::quick::Settled;
 use super::{Outcome, Pass, Progress};
@@ -374,7 +375,6 @@ impl Pass {
         let (objects, sum) = rows.sum(self.unit.counts());
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
-        let is_weighed = self.entry.prune && !self.entry.suspend && self.entry.frozen.is_none();
         let is_unlisted = |waiting: &WaitingOn| waiting.is_unlisted(&self.unit.inventory);
         UnitReport {
             member: self.connection.ctx.member.clone(),
@@ -392,7 +392,7 @@ impl Pass {
             waiting: rows.waiting(&self.kept, self.deletions.as_ref(), self.unit.past.not_ours_at(self.entry.epoch)),
             deletions: self.deletions.clone(),
             uncounted: !self.counted && !self.is_quick && self.entry.removal.is_none(),
-            unweighed: !is_weighed && self.entry.removal.is_none(),
+            unweighed: is_unweighed(&self.entry),
             unlisted: self.kept.iter().any(is_unlisted) && self.entry.removal.is_none(),
             reverts: self.unit.past.reverts,
             deleted: self.unit.past.deleted,

@@ -44,6 +44,11 @@ async fn a_unit_that_panics_says_what_was_last_seen_of_its_objects() {
     let report = world.until(&unit, "failed", |r| r.phase == UnitPhase::Failed).await;
     assert_eq!((report.epoch, report.reason.as_str(), report.objects.applied), (2, "InternalError", 3));
     assert_eq!(report.details.len(), 3);
+    // It says nothing of what would be deleted.
+    assert_eq!((report.uncounted, report.unweighed, &report.deletions), (true, false, &None));
+    world.change(&unit, |entry| (entry.prune, entry.epoch) = (false, 3));
+    let report = world.until(&unit, "failed again", |r| r.phase == UnitPhase::Failed && r.epoch == 3).await;
+    assert_eq!((report.uncounted, report.unweighed), (true, true));
 }
 
 /// A list of what would be deleted is made of such a report, as long as that names all that the unit has.

@@ -602,6 +602,7 @@ impl World {
             leaving: !self.units[unit].0.removal.is_none(),
             unweighed: false,
             unlisted: report.unlisted,
+            supposed: false,
             granted: false,
             carried_out: 0,
             withheld: None,

@@ -25,6 +25,7 @@ fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
         leaving: false,
         unweighed: false,
         unlisted: false,
+        supposed: false,
         granted: false,
         carried_out: 0,
         withheld: None,
@@ -178,6 +179,18 @@ fn an_approval_is_for_once() {
     // Restored at epoch 2, and wiped again at 3: the same objects, and nobody has approved that they go.
     let (again, report) = plan(&[wiped(3)], Some(first.digest));
     assert_eq!((again.grants.len(), report.held.unwrap().count), (0, 4));
+}
+
+/// As when a policy that is suspended wants a part of it: the source has none of it again.
+#[test]
+fn a_shorter_list_stays_held_while_it_may_not_be_all() {
+    let withheld = Some(Withheld { epoch: 5, count: 12, replaced: false });
+    for (count, unlisted, expect) in [(8, false, vec![]), (8, true, vec![Cause::StillHeld]), (0, true, vec![])] {
+        let scope = MemberScope { epoch: 6, unlisted, withheld, ..scope("a", 100, count) };
+        assert_eq!(causes(&[scope]), expect, "{count} {unlisted}");
+    }
+    let new = MemberScope { epoch: 6, unlisted: true, ..scope("a", 100, 8) };
+    assert_eq!(causes(&[new]), [], "nothing was held");
 }
 
 #[test]

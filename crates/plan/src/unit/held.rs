@@ -52,7 +52,9 @@ pub fn scopes<'a>(
             away: !is_asked,
             leaving,
             unweighed: status.as_ref().is_some_and(|status| status.epoch == entry.epoch && status.unweighed),
-            unlisted: current.is_some_and(|status| status.unlisted),
+            // What a unit that leaves would delete is no list of what the source lost.
+            unlisted: leaving || current.is_none_or(|status| status.unlisted),
+            supposed: current.is_none(),
             granted: entry.granted.is_some(),
             carried_out: entry.carried_out,
             withheld: entry.withheld,

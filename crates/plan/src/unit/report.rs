@@ -51,7 +51,8 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         message: report.message.clone(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: waiting(report, before),
-        unlisted: report.unlisted || (report.uncounted && held.is_none()),
+        // What was counted before is the best that is known, and not all that there is.
+        unlisted: report.unlisted || report.uncounted,
         held,
         unweighed: report.unweighed,
         reverts,
@@ -68,12 +69,13 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
     Some(status)
 }
 
-/// The deletions that wait, or were released. An applier that waits for a phase of the same payload has not come to them: its list is
-/// the one that it had before somebody deleted an object.
+/// The deletions that wait, or were released. An applier that has not come to them, since it waits for a phase, failed before or
+/// panicked, has the list that it had when it was asked the same before.
 fn held(report: &UnitReport, before: Option<&UnitStatus>) -> Option<Deletions> {
     let is_asked = !report.uncounted || report.unweighed;
     let has_come = is_asked && !matches!(report.phase, UnitPhase::Pending | UnitPhase::Waiting);
-    let same = before.filter(|before| !has_come && asks_the_same(report, before));
+    let same =
+        before.filter(|before| !has_come && (asks_the_same(report, before) || is_of_same_revision(report, before)));
     report.deletions.clone().or_else(|| same.and_then(|before| before.held.clone()))
 }
 
@@ -252,6 +254,11 @@ fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
 /// Is the report of the payload that was applied in full before, at the same epoch, and of the same question?
 fn asks_the_same(report: &UnitReport, before: &UnitStatus) -> bool {
     before.epoch == report.epoch && before.asked == report.asked && before.applied == Some(report.payload)
+}
+
+/// Is the report of the same revision and question, whether it was applied in full before or not?
+fn is_of_same_revision(report: &UnitReport, before: &UnitStatus) -> bool {
+    before.epoch == report.epoch && before.revision == report.revision && before.asked == report.asked
 }
 
 /// How a unit came to an end in a member.

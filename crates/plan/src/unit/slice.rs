@@ -11,7 +11,7 @@ use super::decide::Wish;
 use super::edit::{Edit, edits};
 use super::held::report_at;
 use super::{Observed, OwnerState, Plan, cluster, consent, trigger};
-use crate::guard::{self, MemberScope};
+use crate::guard::{self, Cause, Held, MemberScope};
 
 /// `stored`: the slices as they are stored, also with what is of other clusters.
 pub(super) fn write(
@@ -187,7 +187,7 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
     }
     let approved = slices.values().find_map(|decision| decision.approved);
     let (plan, report) = guard::plan(&scopes, approved);
-    note_held(&scopes, &report, slices);
+    note_held(&scopes, (&plan, &report), slices);
     for (member, digest) in plan.grants {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&member));
         let Some(entry) = entry else { continue };
@@ -221,8 +221,12 @@ fn end_grants(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32,
 }
 
 /// Notes whose list is held. Before all have reported it is not known whether it is; and a member that says nothing of its
-/// deletions now, or not of all of them, may still have those that were held.
-fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeMap<u32, DecisionSpec>) {
+/// deletions now, or not of all of them, may still have those that were held: that ends no hold, and makes none smaller.
+fn note_held(
+    scopes: &[MemberScope],
+    (plan, report): (&guard::Plan, &guard::Report),
+    slices: &mut BTreeMap<u32, DecisionSpec>,
+) {
     if !report.waiting_on.is_empty() {
         return;
     }
@@ -231,13 +235,27 @@ fn note_held(scopes: &[MemberScope], report: &guard::Report, slices: &mut BTreeM
     for scope in scopes.iter().filter(|scope| scope.report.is_some() && !scope.unweighed) {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&scope.member));
         if let Some(entry) = entry {
-            let replaced = scope.withheld.is_some_and(|held| held.replaced);
+            // A person agrees to what is expected of a member that does not answer, so that the next commit is another list. It may be
+            // another policy's after an edit: what is in no list there, nobody has seen.
+            let is_agreed = scope.supposed && plan.by_approval.contains(&scope.member);
             entry.withheld = match held.get(&scope.member) {
-                Some(count) => Some(Withheld { epoch: scope.epoch, count: *count, replaced }),
+                Some(count) => Some(withheld(scope, *count, report.held.as_ref())),
                 // What is in no list now may be in one later.
-                None => entry.withheld.filter(|_| scope.unlisted),
+                None => entry.withheld.filter(|held| scope.unlisted && (held.replaced || !is_agreed)),
             };
         }
+    }
+}
+
+/// A list that is held. While it may lack something it is as long as it was, unless there is another reason to hold it.
+fn withheld(scope: &MemberScope, count: u32, held: Option<&Held>) -> Withheld {
+    match scope.withheld {
+        None => Withheld { epoch: scope.epoch, count, replaced: false },
+        Some(before) if scope.unlisted && before.count > count => {
+            let is_still = held.is_some_and(|held| held.causes == [Cause::StillHeld]);
+            Withheld { epoch: if is_still { before.epoch } else { scope.epoch }, ..before }
+        }
+        Some(before) => Withheld { epoch: scope.epoch, count, ..before },
     }
 }
 

@@ -5,7 +5,7 @@ use model::{HashedKey, ObjectKey};
 
 use super::*;
 
-fn keys(names: &[&str]) -> Vec<Arc<HashedKey>> {
+pub(super) fn keys(names: &[&str]) -> Vec<Arc<HashedKey>> {
     let key = |name: &&str| ObjectKey {
         kind: "ConfigMap".into(),
         namespace: "shop".into(),
@@ -107,6 +107,34 @@ fn one_approval_is_enough_and_what_goes_later_is_within_it() {
     world.step();
     let rest = held(&world).unwrap();
     assert_eq!((rest.count, rest.away, rest.causes), (1, vec![], vec![crate::guard::Cause::Unshown]));
+}
+
+/// Another policy, which may be suspended, wants the rest of it.
+#[test]
+fn what_a_member_that_is_away_is_known_to_lose_makes_no_hold_smaller() {
+    let mut world = away(&MANY);
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    assert_eq!(world.entry("b").withheld.map(|held| held.count), Some(12));
+    world.units[0].inputs = Some(tree("c3", "./a"));
+    world.lost.insert((world.owner.unit(None), name("b")), keys(&MANY[..8]));
+    world.step();
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    let entry = world.entry("b");
+    assert_eq!((entry.expected.as_ref().map(|e| e.count), entry.granted), (Some(8), None));
+    assert_eq!(entry.withheld.map(|held| held.count), Some(12));
+    assert_eq!(held(&world).map(|held| held.causes), Some(vec![crate::guard::Cause::StillHeld]));
+    assert!(world.step().is_settled());
+    // It answers: the source, or a policy that delivers, has the rest again, or it waits to be taken over.
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    world.lost.clear();
+    for (unlisted, granted) in [(true, None), (false, lost(&MANY[..8]))] {
+        world.report("b", UnitPhase::DeletionsHeld, lost(&MANY[..8]));
+        world.statuses.get_mut(&(world.owner.unit(None), name("b"))).unwrap().unlisted = unlisted;
+        world.step();
+        assert_eq!(world.entry("b").granted, granted.map(|list| list.digest), "{unlisted}");
+    }
 }
 
 #[test]

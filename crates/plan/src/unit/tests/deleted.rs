@@ -34,10 +34,12 @@ fn what_a_member_holds_is_known_while_it_waits_for_a_phase_again() {
         stored = merge_report(&waits(reason), Some(&stored), now()).unwrap();
         assert_eq!((stored.phase, stored.held.clone()), (UnitPhase::Waiting, Some(list("mine", 30))));
     }
-    // The list is made again, or was of another payload or epoch.
+    // The list is made again, or was of another revision or epoch.
     let done = |phase| Reported { phase, ..reported(phase, b"p") };
     assert_eq!(merge_report(&done(UnitPhase::Applied), Some(&stored), now()).unwrap().held, None);
-    for other in [Reported { epoch: 2, ..waits("PhaseWaiting") }, Reported { payload: Digest::of(b"q"), ..waits("") }] {
+    let payload = Digest::of(b"q");
+    let other = Reported { revision: "r2".into(), payload, ..waits("") };
+    for other in [Reported { epoch: 2, ..waits("PhaseWaiting") }, other] {
         assert_eq!(merge_report(&other, Some(&stored), now()).unwrap().held, None);
     }
 }

@@ -2,6 +2,7 @@
 
 use api::delivery::{LeavingCause, MemberDecision, Withheld};
 
+use super::away::keys;
 use super::*;
 use crate::guard::Cause;
 
@@ -65,18 +66,32 @@ impl World {
         assert!(self.step().is_settled());
     }
 
+    /// The same in the words of its applier, beside what is stored.
+    fn merges(&mut self, n: usize, said: &Reported) {
+        let key = (self.policy(n), name("m"));
+        let status = merge_report(said, self.statuses.get(&key), now()).expect("it says something");
+        self.statuses.insert(key, status);
+        self.step();
+        assert!(self.step().is_settled());
+    }
+
     fn causes(&self, n: usize) -> Vec<Cause> {
         let unit = self.policy(n);
         let mine = self.decisions.values().filter(|decision| decision.unit == unit);
         let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
-        held(&unit, mine, status_of, |_| true).map(|held| held.causes).unwrap_or_default()
+        held(&unit, mine, status_of, |member| self.members[member].reports())
+            .map(|held| held.causes)
+            .unwrap_or_default()
     }
 
     fn approve(&mut self, n: usize) {
         let unit = self.policy(n);
         let mine = self.decisions.values().filter(|decision| decision.unit == unit);
         let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
-        self.facts.approved = held(&unit, mine, status_of, |_| true).into_iter().map(|held| held.digest).collect();
+        self.facts.approved = held(&unit, mine, status_of, |member| self.members[member].reports())
+            .into_iter()
+            .map(|held| held.digest)
+            .collect();
         self.step();
     }
 }
@@ -178,18 +193,129 @@ fn a_report_by_which_there_may_be_more_to_delete_than_it_lists_ends_no_hold() {
     assert_eq!(world.in_member(0).withheld, None);
 }
 
+/// A list that was carried over is the best that is known, and nobody has counted what it lacks.
 #[test]
 fn what_is_stored_says_whether_a_list_has_everything() {
-    for (uncounted, unlisted, listed, expect) in [
-        (false, false, false, false),
-        (false, true, false, true),
-        (false, true, true, true),
-        // What was counted before is the best that is known.
-        (true, false, false, true),
-        (true, false, true, false),
+    for (uncounted, unlisted, listed, before, expect) in [
+        (false, false, false, false, false),
+        (false, true, false, false, true),
+        (false, true, true, false, true),
+        (true, false, false, false, true),
+        (true, false, true, false, true),
+        (true, false, false, true, true),
+        (false, false, false, true, false),
     ] {
         let deletions = listed.then(|| list("a", 3));
         let said = Reported { uncounted, unlisted, deletions, ..reported(UnitPhase::Failed, b"p") };
-        assert_eq!(merge_report(&said, None, now()).unwrap().unlisted, expect, "{uncounted} {unlisted} {listed}");
+        let known =
+            Reported { unlisted: true, deletions: Some(list("a", 3)), ..reported(UnitPhase::DeletionsHeld, b"p") };
+        let known = before.then(|| merge_report(&known, None, now()).unwrap());
+        let stored = merge_report(&said, known.as_ref(), now()).unwrap();
+        assert_eq!(stored.unlisted, expect, "{uncounted} {unlisted} {listed} {before}");
+        assert_eq!(stored.held.is_some(), listed || (before && uncounted), "{uncounted} {unlisted} {listed} {before}");
     }
+}
+
+/// As when it fails before it counts, or panics. Nothing was applied in full before.
+#[test]
+fn a_list_is_known_until_the_member_counts_again() {
+    let said = Reported { deletions: Some(list("a", 3)), ..reported(UnitPhase::Failed, b"p") };
+    let stored = merge_report(&said, None, now()).unwrap();
+    assert_eq!(stored.applied, None);
+    let said = Reported { uncounted: true, deletions: None, ..said };
+    let merged = |said: &Reported| merge_report(said, Some(&stored), now()).unwrap();
+    assert_eq!(merged(&said).held, stored.held);
+    assert_eq!(merged(&Reported { uncounted: false, ..said.clone() }).held, None);
+    assert_eq!(merged(&Reported { epoch: said.epoch + 1, ..said.clone() }).held, None, "a list of another commit");
+    assert_eq!(merged(&Reported { revision: "r2".into(), ..said.clone() }).held, None, "a list of another revision");
+    let asked = Question { placed: Some(later()), ..said.asked.clone() };
+    assert_eq!(merged(&Reported { asked, ..said }).held, None, "a list of another question");
+}
+
+/// Somebody deletes an object of a phase that is waited for, a kind is not listed after a start of the hub, or the inventory cannot be
+/// written: what was agreed to before is all that was ever in a list.
+#[test]
+fn a_report_that_counted_nothing_ends_no_hold_of_what_is_in_no_list() {
+    for (phase, reason) in [
+        (UnitPhase::Waiting, api::reason::BEING_DELETED),
+        (UnitPhase::Applying, crate::report::NOT_VISIBLE),
+        (UnitPhase::Failed, "Forbidden"),
+    ] {
+        let mut world = placed(&["./a", "./b"]);
+        world.lists(&["./b"]);
+        world.tells_of(0, Some(list("c3", 1)), true);
+        world.approve(0);
+        let released = Deletions { state: DeletionState::Released, count: 0, released: 1, ..list("c3", 1) };
+        let says = |world: &World, deletions, uncounted: bool, phase, reason: &str| {
+            let entry = world.in_member(0);
+            Reported {
+                epoch: entry.epoch,
+                asked: entry.question(),
+                revision: entry.revision.clone(),
+                payload: entry.digest.unwrap(),
+                unlisted: !uncounted,
+                reason: reason.into(),
+                deletions,
+                uncounted,
+                ..reported(phase, b"p")
+            }
+        };
+        world.merges(0, &says(&world, Some(released), false, UnitPhase::Applied, "PruneWaits"));
+        world.merges(0, &says(&world, None, true, phase, reason));
+        assert_eq!(world.in_member(0).withheld.map(|held| held.replaced), Some(true), "{phase:?}");
+        world.tells(0, Some(Deletions { released: 1, ..list("handed over before", 2) }));
+        assert_eq!((world.in_member(0).granted, world.causes(0)), (None, vec![Cause::Replaced]), "{phase:?}");
+        world.tells(0, None);
+        assert_eq!(world.in_member(0).withheld, None, "{phase:?}");
+    }
+}
+
+/// What another policy takes over is in no list that is made for a member that is away.
+#[test]
+fn what_a_member_that_is_away_is_expected_to_delete_ends_no_hold() {
+    let is_held = |world: &World| world.in_member(0).withheld.is_some_and(|held| held.replaced);
+    for (listed, lost) in [(Some(crate::prune::deletions(&keys(&["c3"]), 0, false)), vec![]), (None, vec!["c3"])] {
+        let mut world = placed(&["./a", "./b"]);
+        let waited = listed.is_some();
+        if waited {
+            world.lists(&["./b"]);
+            world.tells(0, listed);
+        }
+        world.members.insert(name("m"), MemberFacts::new(Reach::Unknown));
+        world.lost.insert((world.policy(0), name("m")), keys(&lost));
+        world.lists(if waited { &["./c"] } else { &["./b"] });
+        let expected = world.in_member(0).expected.unwrap();
+        assert_eq!((expected.count as usize, is_held(&world)), (lost.len(), true), "{lost:?}");
+        // What is in the list is agreed to.
+        world.approve(0);
+        assert_eq!(world.in_member(0).granted.is_some(), !lost.is_empty());
+        assert!(is_held(&world), "{lost:?}");
+        world.members.insert(name("m"), MemberFacts::new(Reach::Reachable));
+        world.lost.clear();
+        world.tells_of(0, None, true);
+        let rest = list("handed over before", 2);
+        world.tells(0, Some(rest.clone()));
+        assert_ne!(world.in_member(0).granted, Some(rest.digest), "{lost:?}");
+        assert_eq!(world.causes(0), [Cause::Replaced], "{lost:?}");
+        world.tells(0, None);
+        assert_eq!(world.in_member(0).withheld, None, "{lost:?}");
+    }
+}
+
+/// Its list is one of a unit that leaves, and was approved as that.
+#[test]
+fn what_a_unit_that_leaves_has_deleted_ends_no_hold_of_what_it_lost_before() {
+    let mut world = placed(&["./a", "./b"]);
+    world.lists(&["./b"]);
+    world.tells(0, Some(list("of a", 3)));
+    world.facts.removals = u32::MAX;
+    let taken_out = world.units.remove(0);
+    world.step();
+    assert_ne!(world.in_member(0).removal, Removal::None);
+    let released = Deletions { state: DeletionState::Released, count: 0, released: 1, left: 1, ..list("leaves", 1) };
+    world.tells(0, Some(released));
+    world.units.insert(0, taken_out);
+    world.step();
+    world.tells(0, Some(list("of a", 3)));
+    assert_eq!((world.in_member(0).granted, world.causes(0)), (None, vec![Cause::Replaced]));
 }

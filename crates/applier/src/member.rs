@@ -425,7 +425,9 @@ async fn await_answer<T>(question: &mut Option<BoxFuture<'static, T>>) -> T {
 /// A report of a unit as a whole that failed, so that nothing is known of its objects.
 pub(crate) fn failed(member: &MemberName, entry: &UnitEntry, error: &Error) -> UnitReport {
     let (reason, message) = (error.reason().to_owned(), error.to_string());
-    UnitReport { phase: UnitPhase::Failed, reason, message, ..blank(member, entry) }
+    // What it would delete is not known.
+    let unlisted = entry.removal.is_none();
+    UnitReport { phase: UnitPhase::Failed, reason, message, unlisted, ..blank(member, entry) }
 }
 
 /// May a unit have more in the member than its last report says? What was written since then is of the payload that it is to have now;
@@ -459,6 +461,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         deletions: None,
         unweighed: is_unweighed(entry),
         unlisted: false,
+        heirs: Vec::new(),
         uncounted: entry.removal.is_none(),
         reverts: None,
         deleted: None,

@@ -165,6 +165,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             released: 0,
             behind: false,
             unshown: false,
+            untaken: false,
             left: 0,
         };
         MemberScope {

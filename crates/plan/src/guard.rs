@@ -19,6 +19,9 @@
 //! What is held stays held, until a person agrees or the source has some of it again: that another member stopped answering, left or
 //! came is no reason to delete it, though what is left may be within the budget.
 //!
+//! What a unit kept for another one that was to take it over is held when that one leaves, however little it is: the source lost it earlier,
+//! and nothing would be deleted without that edit.
+//!
 //! What a unit loses by an edit after which its name may stand for something else is held, however little it is: the edit may have taken
 //! out what had the name before.
 
@@ -74,8 +77,9 @@ impl MemberScope {
     /// anything by that. Another revision of the source that has some of the objects again is weighed by itself; a list that may lack
     /// something does not say that it has.
     fn stays_held(&self, list: &Deletions) -> bool {
-        let is_held =
-            |held: &Withheld| held.replaced || self.unlisted || held.epoch == self.epoch || list.count >= held.count;
+        let is_held = |held: &Withheld| {
+            held.replaced || held.untaken || self.unlisted || held.epoch == self.epoch || list.count >= held.count
+        };
         waits(list) && self.withheld.as_ref().is_some_and(is_held)
     }
 }
@@ -106,6 +110,8 @@ pub enum Cause {
     StillHeld,
     /// The unit's name may stand for something else since an edit.
     Replaced,
+    /// Some of it was kept for a unit that was to take it over, and that has left.
+    Untaken,
 }
 
 impl Cause {
@@ -122,6 +128,9 @@ impl Cause {
             Self::StillHeld => "it was held when more members lost something, and nobody has agreed to it since",
             Self::Replaced => {
                 "an edit changed what the policy reads, and its name is that of a place in the list: it may be another policy now"
+            }
+            Self::Untaken => {
+                "some of it was kept for a policy or Application that was to take it over, and that was removed or edited before it did"
             }
         }
     }
@@ -226,7 +235,10 @@ fn causes(members: &[&MemberScope], lists: &[(&MemberScope, &Deletions)]) -> BTr
 /// Why lists need a person's word, however few objects they have.
 fn words_needed(lists: &[(&MemberScope, &Deletions)]) -> BTreeSet<Cause> {
     let waiting = lists.iter().filter(|(_, d)| waits(d));
-    let of = |d: &Deletions| [d.behind.then_some(Cause::Behind), d.unshown.then_some(Cause::Unshown)];
+    let of = |d: &Deletions| {
+        let (behind, unshown) = (d.behind.then_some(Cause::Behind), d.unshown.then_some(Cause::Unshown));
+        [behind, unshown, d.untaken.then_some(Cause::Untaken)]
+    };
     waiting.flat_map(|(_, d)| of(d)).flatten().collect()
 }
 
@@ -248,6 +260,9 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     let stays_held = |lists: &Lists<'_>| lists.iter().any(|(m, d)| m.stays_held(d));
     if of_source.iter().any(|(m, d)| waits(d) && m.withheld.is_some_and(|held| held.replaced)) {
         held.insert(Cause::Replaced);
+    }
+    if of_source.iter().any(|(m, d)| waits(d) && m.withheld.is_some_and(|held| held.untaken)) {
+        held.insert(Cause::Untaken);
     }
     if held.is_empty() && stays_held(&of_source) {
         held.insert(Cause::StillHeld);

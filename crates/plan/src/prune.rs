@@ -138,6 +138,12 @@ impl WaitingOn {
         waits && self.objects().into_iter().any(|key| may_go_later(inventory, key))
     }
 
+    /// The units that are to take over what waits.
+    pub fn heirs(&self) -> impl Iterator<Item = &UnitId> {
+        let moving = if let Self::Handover(moving) = self { moving.as_slice() } else { &[] };
+        moving.iter().map(|(_, unit)| unit)
+    }
+
     /// The objects that wait for this, as far as they are named.
     pub fn objects(&self) -> Vec<&Arc<HashedKey>> {
         match self {
@@ -468,6 +474,7 @@ fn as_released(released: Released) -> Deletions {
         released: released.count,
         behind: false,
         unshown: false,
+        untaken: false,
         left: 0,
     }
 }
@@ -491,6 +498,7 @@ pub fn deletions(keys: &[Arc<HashedKey>], released: u32, behind: bool) -> Deleti
         released,
         behind,
         unshown: false,
+        untaken: false,
         left: 0,
     }
 }

@@ -16,6 +16,7 @@
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | a person approves another cluster for the member | what leaves is dropped, what stays is given to the member from now on (`unit::cluster`) |
 //! | the same name may stand for another part of the owner since an edit | what it no longer has waits for an approval, however little |
+//! | a unit leaves a member before it took over what another one has there for it | the other one waits for an approval, however little it is (`unit::untaken`) |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
 //! | a member does not answer | what it is known to lose is weighed with them |
 //! | an edit is taken back | the member that kept the unit has it as before; another unit that was given the member leaves it, once it is known to have nothing there |
@@ -34,6 +35,7 @@ mod report;
 mod revision;
 mod slice;
 mod trigger;
+mod untaken;
 mod wanted;
 
 #[cfg(test)]
@@ -58,6 +60,7 @@ pub use report::{
     DETAILS_LEFT_OUT, Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices, without_details,
 };
 pub use trigger::editor;
+pub use untaken::note_untaken;
 pub use wanted::{Wanted, wanted};
 
 /// How many revisions of a unit are kept (DESIGN 6): the one that is wanted, and the one that members may still have.

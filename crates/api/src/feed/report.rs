@@ -169,6 +169,9 @@ pub struct UnitReport {
     /// another unit that takes them over, or for rights.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlisted: bool,
+    /// The units that are to take over something of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heirs: Vec<UnitId>,
     /// How often a change was reverted, as far as this applier counted; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<ApplierCount>,

@@ -1,9 +1,10 @@
 //! What a pass has to say. The words and rows are decided by [`plan::report`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{DeletionState, UnitPhase};
+use api::delivery::{DeletionState, UnitId, UnitPhase};
 use api::feed::{Going, UnitReport};
 use client::{Backoff, Class};
 use model::{HashedKey, KeySet, ObjectKey, Uid};
@@ -370,6 +371,12 @@ impl Pass {
         Some(Arc::new(Going { digest: waits.digest, objects: self.going.clone() }))
     }
 
+    /// The units that are to take over something.
+    fn heirs(&self) -> Vec<UnitId> {
+        let heirs: BTreeSet<&UnitId> = self.kept.iter().flat_map(WaitingOn::heirs).collect();
+        heirs.into_iter().cloned().collect()
+    }
+
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
         let summary = summary.with_unready(rows);
         let (objects, sum) = rows.sum(self.unit.counts());
@@ -394,6 +401,7 @@ impl Pass {
             uncounted: !self.counted && !self.is_quick && self.entry.removal.is_none(),
             unweighed: is_unweighed(&self.entry),
             unlisted: self.kept.iter().any(is_unlisted) && self.entry.removal.is_none(),
+            heirs: if self.entry.removal.is_none() { self.heirs() } else { Vec::new() },
             reverts: self.unit.past.reverts,
             deleted: self.unit.past.deleted,
             last_drift,

@@ -229,9 +229,13 @@ fn take_report(ctx: &Ctx, report: &UnitReport) {
     let mut state = ctx.state();
     let newer = state.reported(member, &report.unit).cloned();
     let stored = newer.or_else(|| status::stored_unit(&ctx.statuses, member, &record, &report.unit));
-    if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
-        && stored.as_ref() != Some(&merged)
-    {
+    let merged = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now());
+    let merged = merged.map(|mut merged| {
+        let is_placed = |unit: &UnitId| placed(ctx, member, unit) == Some(Removal::None);
+        plan::unit::note_untaken(&mut merged, stored.as_ref(), is_placed);
+        merged
+    });
+    if let Some(merged) = merged.filter(|merged| stored.as_ref() != Some(merged)) {
         count(ctx, member, &report.unit, stored.as_ref(), &merged);
         state.unstored.entry(member.clone()).or_default().units.insert(report.unit.clone(), merged);
         ctx.reported.add_after(member.clone(), GATHER_LEAST);
@@ -260,9 +264,14 @@ fn count(ctx: &Ctx, member: &MemberName, unit: &UnitId, before: Option<&UnitStat
 
 /// How a unit is to leave a member.
 fn removal(ctx: &Ctx, member: &MemberName, unit: &UnitId) -> Removal {
+    placed(ctx, member, unit).unwrap_or_default()
+}
+
+/// Whether a unit is to leave a member, and how. `None`: it is not in the member by what is decided.
+fn placed(ctx: &Ctx, member: &MemberName, unit: &UnitId) -> Option<Removal> {
     let decisions = ctx.decisions.by_index(record::OWNER, &unit.owner().to_string());
     let mut own = decisions.iter().filter(|decision| decision.spec.unit == *unit);
-    own.find_map(|decision| Some(decision.spec.members.get(member)?.removal)).unwrap_or_default()
+    own.find_map(|decision| Some(decision.spec.members.get(member)?.removal))
 }
 
 /// How long it took from a revision to its being applied in a member.

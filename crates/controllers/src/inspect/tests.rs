@@ -80,6 +80,7 @@ fn report() -> UnitReport {
         deletions: None,
         unweighed: false,
         unlisted: false,
+        heirs: Vec::new(),
         uncounted: false,
         reverts: None,
         deleted: None,

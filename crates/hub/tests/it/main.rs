@@ -25,3 +25,4 @@ mod stage;
 mod takeover;
 mod team;
 mod trace;
+mod untaken;

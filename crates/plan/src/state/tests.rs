@@ -104,6 +104,7 @@ fn status(phase: UnitPhase, health: Health) -> UnitStatus {
         held: None,
         unweighed: false,
         unlisted: false,
+        heirs: Vec::new(),
         reverts: 0,
         reverts_counted: None,
         deleted: 0,

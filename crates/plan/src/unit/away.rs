@@ -64,23 +64,30 @@ pub fn wanted_there<'a>(
     let of_unit = |unit: &'a UnitSpec| {
         let is_rendered = matches!(observed.rendered.get(&unit.id), Some(Rendered::Payload { .. }));
         let is_decided = is_rendered && unit.frozen.is_none() && !matches!(unit.placement, Placement::Missing(_));
-        let there: BTreeMap<_, _> = match wanted.get(&unit.id).filter(|_| is_decided) {
-            Some(want) => {
-                let chosen = choose(&unit.placement).0.into_iter().filter(|(member, _)| members.contains(member));
-                chosen.map(|(member, _)| (member, (want.name.as_str(), &want.revision))).collect()
-            }
-            // It stays as it is.
-            None => {
-                let entries = observed.slices(&unit.id).flat_map(|(_, decision)| &decision.members);
-                let placed = entries.filter(|(member, entry)| entry.removal.is_none() && members.contains(member));
-                let revision = |entry: &MemberDecision| observed.revisions.get_key_value(&entry.revision);
-                let there = placed.filter_map(|(member, entry)| Some((member.clone(), revision(entry)?)));
-                there.map(|(member, (name, spec))| (member, (name.as_str(), spec))).collect()
-            }
-        };
+        let mut there = stays_as_it_is(observed, &unit.id, members);
+        if let Some(want) = wanted.get(&unit.id).filter(|_| is_decided) {
+            let chosen = choose(&unit.placement).0.into_iter().filter(|(member, _)| members.contains(member));
+            there.extend(chosen.map(|(member, _)| (member, (want.name.as_str(), &want.revision))));
+        }
         (&unit.id, there)
     };
-    observed.units.iter().map(of_unit).collect()
+    // What an edit takes out is there until a person agrees.
+    let decided = observed.decisions.values().map(|decision| &decision.unit);
+    let before = decided.map(|unit| (unit, stays_as_it_is(observed, unit, members)));
+    before.chain(observed.units.iter().map(of_unit)).collect()
+}
+
+/// Which revision of a unit the members have as it is decided.
+fn stays_as_it_is<'a>(
+    observed: &'a Observed<'_>,
+    unit: &UnitId,
+    members: &BTreeSet<&MemberName>,
+) -> BTreeMap<MemberName, (&'a str, &'a RevisionSpec)> {
+    let entries = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    let placed = entries.filter(|(member, entry)| entry.removal.is_none() && members.contains(member));
+    let revision = |entry: &MemberDecision| observed.revisions.get_key_value(&entry.revision);
+    let there = placed.filter_map(|(member, entry)| Some((member.clone(), revision(entry)?)));
+    there.map(|(member, (name, spec))| (member, (name.as_str(), spec))).collect()
 }
 
 /// What is stored of a member for this epoch: nothing once it has said so itself.

@@ -236,14 +236,15 @@ fn withheld(observed: &Observed<'_>, unit: &UnitSpec, entry: &MemberDecision, wa
     let had = observed.revisions.get(&entry.revision);
     let is_replaced = unit.by_place && had.is_none_or(|had| is_edited(&had.inputs, &want.revision.inputs));
     if entry.removal.is_none() {
-        let replaced = Withheld { epoch, count: 0, replaced: true };
+        let untaken = entry.withheld.is_some_and(|held| held.untaken);
+        let replaced = Withheld { epoch, count: 0, replaced: true, untaken };
         return is_replaced.then_some(replaced).or(entry.withheld);
     }
     entry.withheld.map(|withheld| Withheld { epoch, ..withheld })
 }
 
 /// Does the owner say otherwise what the unit is rendered from? A commit is no edit.
-fn is_edited(was: &Inputs, is: &Inputs) -> bool {
+pub(super) fn is_edited(was: &Inputs, is: &Inputs) -> bool {
     match (was, is) {
         (Inputs::Artifact(was), Inputs::Artifact(is)) => was.kustomize != is.kustomize,
         (Inputs::Objects(_), Inputs::Objects(_)) | (Inputs::Chart(_), Inputs::Chart(_)) => false,

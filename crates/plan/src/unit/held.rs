@@ -112,6 +112,7 @@ fn of_expected(expected: &ExpectedDeletions) -> Option<Deletions> {
         released: 0,
         behind: false,
         unshown: false,
+        untaken: false,
         left: 0,
     })
 }

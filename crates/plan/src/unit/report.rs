@@ -10,6 +10,7 @@ use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::reason;
 use model::{ObjectKey, Timestamp, words};
 
+use super::untaken;
 use crate::report::{NOT_ANSWERED, NOT_VISIBLE};
 
 /// A report as it is stored, beside what was stored before. `None` when it says nothing: the applier only looks again at
@@ -53,6 +54,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         waiting: waiting(report, before),
         // What was counted before is the best that is known, and not all that there is.
         unlisted: report.unlisted || report.uncounted,
+        heirs: untaken::heirs(report, before),
         held,
         unweighed: report.unweighed,
         reverts,

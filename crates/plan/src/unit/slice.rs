@@ -10,7 +10,7 @@ use model::{MemberName, Timestamp};
 use super::decide::Wish;
 use super::edit::{Edit, edits};
 use super::held::report_at;
-use super::{Observed, OwnerState, Plan, cluster, consent, trigger};
+use super::{Observed, OwnerState, Plan, cluster, consent, trigger, untaken};
 use crate::guard::{self, Cause, Held, MemberScope};
 
 /// `stored`: the slices as they are stored, also with what is of other clusters.
@@ -23,6 +23,7 @@ pub(super) fn write(
 ) {
     let edits = edits(observed, wishes, now);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
+    let mut all: BTreeMap<&UnitId, BTreeMap<u32, DecisionSpec>> = BTreeMap::new();
     for unit in units {
         let before: BTreeMap<u32, (&String, &DecisionSpec)> =
             observed.slices(unit).map(|(name, decision)| (decision.slice, (name, decision))).collect();
@@ -44,6 +45,11 @@ pub(super) fn write(
                 }
             }
         }
+        all.insert(unit, after);
+    }
+    untaken::hold(observed, &plan.create_revisions, &mut all);
+    for (unit, mut after) in all {
+        let wish = wishes.get(unit);
         grant(observed, unit, &mut after);
         for (slice, mut decision) in after {
             let name = DecisionSpec::object_name(&unit.short(observed.hub), slice);
@@ -62,6 +68,9 @@ pub(super) fn write(
             }
         }
     }
+    // What is held because a unit leaves is written before it leaves.
+    let is_left = |name: &String, is: &DecisionSpec| stored.get(name).is_some_and(|was| trigger::left(was, is));
+    plan.write_decisions.sort_by_key(|(name, decision)| is_left(name, decision));
 }
 
 /// The slices with their members as they should be; members stay in the slice that they are in.
@@ -241,7 +250,7 @@ fn note_held(
             entry.withheld = match held.get(&scope.member) {
                 Some(count) => Some(withheld(scope, *count, report.held.as_ref())),
                 // What is in no list now may be in one later.
-                None => entry.withheld.filter(|held| scope.unlisted && (held.replaced || !is_agreed)),
+                None => entry.withheld.filter(|held| scope.unlisted && (held.replaced || held.untaken || !is_agreed)),
             };
         }
     }
@@ -250,7 +259,7 @@ fn note_held(
 /// A list that is held. While it may lack something it is as long as it was, unless there is another reason to hold it.
 fn withheld(scope: &MemberScope, count: u32, held: Option<&Held>) -> Withheld {
     match scope.withheld {
-        None => Withheld { epoch: scope.epoch, count, replaced: false },
+        None => Withheld { epoch: scope.epoch, count, replaced: false, untaken: false },
         Some(before) if scope.unlisted && before.count > count => {
             let is_still = held.is_some_and(|held| held.causes == [Cause::StillHeld]);
             Withheld { epoch: if is_still { before.epoch } else { scope.epoch }, ..before }

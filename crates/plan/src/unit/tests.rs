@@ -28,6 +28,7 @@ mod place;
 mod question;
 mod remote;
 mod undecided;
+mod untaken;
 
 fn later() -> Timestamp {
     "2026-02-01T00:00:00Z".parse().unwrap()
@@ -241,6 +242,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
         held: None,
         unweighed: false,
         unlisted: false,
+        heirs: Vec::new(),
         reverts: 0,
         reverts_counted: None,
         deleted: 0,
@@ -590,6 +592,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         deletions: None,
         unweighed: false,
         unlisted: false,
+        heirs: Vec::new(),
         uncounted: false,
         reverts: None,
         deleted: None,

@@ -75,7 +75,7 @@ fn edit(observed: &Observed<'_>, message: &str) -> Trigger {
 }
 
 /// Is a member's entry made a removal, or dropped?
-fn left(before: &DecisionSpec, after: &DecisionSpec) -> bool {
+pub(super) fn left(before: &DecisionSpec, after: &DecisionSpec) -> bool {
     before.members.iter().any(|(member, was)| {
         after.members.get(member).is_none_or(|is| is.removal != Removal::None && is.removal != was.removal)
     })

@@ -95,7 +95,7 @@ pub struct NotedConsent {
 }
 
 /// A list of deletions that is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Withheld {
     /// The unit's epoch that it was of.
@@ -106,6 +106,10 @@ pub struct Withheld {
     /// longer has waits for a person, at this epoch and at later ones, until the member has nothing of it left to delete.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaced: bool,
+    /// A unit that was to take over some of what the member has left it, or reads something else by an edit: whatever the unit no longer
+    /// has waits for a person, at this epoch and at later ones, until the member has nothing of it left to delete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untaken: bool,
 }
 
 impl MemberDecision {

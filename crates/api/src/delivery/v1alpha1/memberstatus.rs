@@ -111,6 +111,10 @@ pub struct UnitStatus {
     /// member gives no rights to, and that are in no list for as long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlisted: bool,
+    /// The units that were to take over something that the unit no longer wants, when that was counted last; at most
+    /// [`UnitStatus::HEIRS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heirs: Vec<UnitId>,
     /// How often a change that somebody made in the member was reverted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reverts: u64,
@@ -148,6 +152,10 @@ pub struct UnitStatus {
 impl UnitStatus {
     /// Most objects that are kept of those that existed before us: 700 bytes of text.
     pub const ADOPTED_MAX: usize = 64;
+
+    /// Most units of which it is kept that they are to take something over: what one loses goes to one other, seldom to two. Where
+    /// there are so many, any unit that leaves counts as one of them.
+    pub const HEIRS_MAX: usize = 4;
 
     /// Most objects that are kept of those that ask to stay, and of those that the unit has not made: 700 bytes of text each.
     pub const KEPT_MAX: usize = 64;

@@ -171,6 +171,10 @@ pub struct Deletions {
     /// that were not shown then: only a person may release it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unshown: bool,
+    /// Whether some of the list was kept for a unit that was to take it over, and that has left the member: only a person may
+    /// release it. Said by the hub.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untaken: bool,
     /// How many of those that were released at this epoch are still there: they are being deleted, or the member refuses that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left: u32,

@@ -249,6 +249,7 @@ fn a_list_that_a_missing_directory_causes_says_so() {
         guarded: 0,
         behind: false,
         unshown: false,
+        untaken: false,
         left: 0,
         released: 0,
         state: DeletionState::Waiting,

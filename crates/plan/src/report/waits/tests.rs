@@ -20,6 +20,7 @@ fn deletions(behind: bool) -> Deletions {
         released: 0,
         behind,
         unshown: false,
+        untaken: false,
         left: 0,
     }
 }

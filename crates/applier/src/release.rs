@@ -24,6 +24,7 @@ pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntr
         epoch,
         placed: None,
         known_since: None,
+        given_back: None,
         payload: Payload::default().digest(),
         prune: false,
         suspend: false,

@@ -265,6 +265,7 @@ impl Pass {
         if let Ok(bundle) = self.bundle.clone() {
             self.note_unmet(bundle.objects());
         }
+        self.keep_what_was_to_stay().await?;
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
         // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
@@ -438,6 +439,17 @@ impl Pass {
         if self.unit.inventory.entries().keys().any(|key| bundle.get(key).is_none()) {
             self.unit.inventory.note_kept(&self.entry);
         }
+    }
+
+    /// Writes that what the unit has counts as adopted, when it left the member without it and is given the member again. Nothing else is
+    /// written with that: until all of it is in the member, the inventory is of the placement that it was of.
+    async fn keep_what_was_to_stay(&mut self) -> Result<(), Error> {
+        if !self.unit.inventory.note_given_back(&self.entry) || !self.unit.inventory.is_changed() {
+            return Ok(());
+        }
+        let (member, unit, objects) = (&self.connection.ctx.member, &self.unit.id, self.unit.inventory.entries().len());
+        tracing::info!(%member, %unit, objects, "the unit was to leave its objects there when it was given the member again: they count as adopted");
+        self.write_inventory(Write::Save).await
     }
 
     /// Writes that the hub is behind. The list of deletions that such a hub asks for names the epoch that the member has

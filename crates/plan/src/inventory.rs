@@ -282,7 +282,22 @@ impl Inventory {
     /// on the hub that was restored from it: epochs begin at 1 again.
     fn is_forgotten(&self, entry: &UnitEntry) -> bool {
         let known_since = entry.known_since.or(entry.placed);
-        self.placed.is_some() && self.placed < known_since && !self.entries.is_empty()
+        // What was there before us is never deleted.
+        let is_any = self.entries.values().any(|entry| !entry.adopted);
+        self.placed.is_some() && self.placed < known_since && is_any
+    }
+
+    /// Notes that all it has counts as adopted, if it is of a placement whose objects are to stay ([`UnitEntry::gives_back`]). True if it is. This is
+    /// to be in the member before anything says there that the unit was given to it again.
+    pub fn note_given_back(&mut self, entry: &UnitEntry) -> bool {
+        if self.entries.is_empty() || !entry.gives_back(self.placed) {
+            return false;
+        }
+        let own: Vec<_> = self.entries.iter().filter(|(_, entry)| !entry.adopted).map(|(key, _)| key.clone()).collect();
+        for key in &own {
+            self.update(key, |entry| entry.adopted = true);
+        }
+        true
     }
 
     /// Notes that the hub may be behind without its epoch telling: an inventory that was written again does not say what the member was told

@@ -71,6 +71,10 @@ pub struct UnitEntry {
     /// Since when the hub knows that the unit is there, if that is before `placed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_since: Option<Timestamp>,
+    /// The last placement of which everything that is still there is to stay: the unit left the member so, and was given to it again
+    /// before that was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_back: Option<Timestamp>,
     /// Digest of the payload, by which the feed hands it out.
     pub payload: Digest,
     /// Whether objects that the payload no longer has are deleted.
@@ -106,6 +110,15 @@ pub struct UnitEntry {
     /// backup that a hub was restored from.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unapproved: bool,
+}
+
+impl UnitEntry {
+    /// Does what the member has of this placement stay there, though the unit was given to it again? A unit that leaves its objects gives all of
+    /// them back in any case.
+    pub fn gives_back(&self, placed: Option<Timestamp>) -> bool {
+        self.removal != Removal::Release
+            && self.given_back.is_some_and(|last| placed.is_none_or(|placed| placed <= last))
+    }
 }
 
 /// A unit's objects for a member, in the order in which they are applied. Shared by all members whose inputs are the

@@ -18,6 +18,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             epoch: 1,
             placed: None,
             known_since: None,
+            given_back: None,
             payload: Payload::default().digest(),
             prune: true,
             suspend: false,

@@ -101,7 +101,7 @@ impl Pass {
         let is_complete = found.len() == count;
         let part_of = inventory::applyset_id(&self.unit.short);
         let unit = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
-        let Some(entries) = known.entries(&found, &unit) else {
+        let Some(mut entries) = known.entries(&found, &unit) else {
             let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
             tracing::warn!(%member, %unit, "the inventory is gone, and the hub knows less than the member was told: its objects count as adopted");
             self.unit.recollection = None;
@@ -110,6 +110,9 @@ impl Pass {
             }
             return Ok(());
         };
+        if self.entry.gives_back(known.placed) {
+            entries.iter_mut().for_each(|(_, entry)| entry.adopted = true);
+        }
         if !entries.is_empty() {
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
             // The edit may be from a backup, and taken back since: only the inventory that is lost would tell.

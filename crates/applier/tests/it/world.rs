@@ -530,6 +530,7 @@ impl World {
             epoch,
             placed: None,
             known_since: None,
+            given_back: None,
             payload: bundle.digest,
             prune: true,
             suspend: false,

@@ -157,6 +157,7 @@ impl Hub {
                 epoch,
                 placed: None,
                 known_since: None,
+                given_back: None,
                 payload: bundle.digest,
                 prune: true,
                 suspend: false,

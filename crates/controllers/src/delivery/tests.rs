@@ -38,6 +38,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         placed: None,
         cluster: None,
         known_since: None,
+        given_back: None,
         reason: String::new(),
         replicas: None,
         granted: None,

@@ -277,6 +277,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         placed: None,
         cluster: None,
         known_since: None,
+        given_back: None,
         digest: None,
         reason: "member of the fleet".into(),
         replicas: None,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use api::delivery::{ObjectSet, UnitPhase, UnitStatus, label};
-use model::{Digest, HashedKey, Uid};
+use model::{Digest, HashedKey, Timestamp, Uid};
 use serde_json::Value;
 
 use super::Entry;
@@ -25,6 +25,8 @@ pub struct Recollection {
     /// The payload of which everything was applied. Of another one it is not known what was there before us. `None` when the report does
     /// not tell each adopted object from the unit's own.
     pub payload: Option<Digest>,
+    /// Of which placement the report was.
+    pub placed: Option<Timestamp>,
     /// How many objects were recorded.
     pub objects: u32,
     /// Those of them that existed before us.
@@ -40,6 +42,7 @@ impl Recollection {
         let is_there = status.phase != UnitPhase::Removed && status.objects.inventory > 0;
         is_there.then(|| Self {
             payload: status.applied.filter(|_| is_told),
+            placed: status.asked.placed,
             objects: status.objects.inventory,
             adopted: status.adopted.clone(),
             was_leaving: status.phase == UnitPhase::Removing,

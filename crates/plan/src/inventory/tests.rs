@@ -33,6 +33,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         epoch,
         placed: Some(Timestamp::from_second(placed).unwrap()),
         known_since: None,
+        given_back: None,
         payload: Digest::of(b"payload"),
         prune: true,
         suspend: false,

@@ -32,6 +32,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         epoch: 5,
         placed: None,
         known_since: None,
+        given_back: None,
         payload: Digest::of(b"payload"),
         prune: true,
         suspend: false,

@@ -41,8 +41,12 @@ pub fn unanswered(observed: &Observed<'_>) -> Vec<Unanswered> {
                 let facts = observed.members.get(*member);
                 entry.removal.is_none() && facts.is_some_and(|facts| !facts.reports())
             });
-            for (member, _) in away {
+            for (member, entry) in away {
                 let Some(status) = observed.statuses.get(&(unit.clone(), member.clone())) else { continue };
+                if entry.given_back.is_some() && status.asked.placed <= entry.given_back {
+                    // What it had then stays.
+                    continue;
+                }
                 if observed.revisions.contains_key(&status.revision) {
                     let (unit, member, had) = (unit.clone(), member.clone(), status.revision.clone());
                     let held = waiting(status).map(|list| list.digest);

@@ -205,6 +205,7 @@ fn one_unit(
         placed: Some(now),
         cluster: observed.members.get(member).and_then(|facts| facts.cluster.clone()),
         known_since: None,
+        given_back: None,
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.

@@ -101,12 +101,10 @@ fn members(
                 (None, Some(chosen)) => match chosen.get(member) {
                     // It is given to the member now only if it was leaving.
                     Some(wanted) if entry.removal.is_none() => {
-                        let MemberDecision { placed, known_since, consent, .. } = *entry;
-                        Some(MemberDecision { placed, known_since, consent, ..wanted.clone() })
+                        let MemberDecision { placed, known_since, given_back, consent, .. } = *entry;
+                        Some(MemberDecision { placed, known_since, given_back, consent, ..wanted.clone() })
                     }
-                    Some(wanted) => {
-                        Some(MemberDecision { known_since: entry.known_since.or(entry.placed), ..wanted.clone() })
-                    }
+                    Some(wanted) => Some(placed_again(entry, wanted)),
                     None => leave(observed, unit, member, entry, by_prune, edit),
                 },
             };
@@ -115,6 +113,10 @@ fn members(
             if kept.removal.is_none() {
                 let is_wanted = chosen.is_some_and(|chosen| chosen.contains_key(member));
                 consent::note_consent(observed, unit, member, &mut kept, is_wanted);
+            }
+            if !matches!(observed.facts.state, OwnerState::Leaving(_)) {
+                // From now on it stays, whatever becomes of an owner of this name.
+                kept.given_back = given_back(&kept);
             }
             Some((member.clone(), kept))
         });
@@ -134,11 +136,26 @@ fn members(
     out
 }
 
+/// The entry of a member to which the unit is given again before it is known to have left. What it was to leave there stays. What the
+/// removal would have deleted may be deleted by a commit too, if all of it was to go; else nobody has seen what would go.
+fn placed_again(entry: &MemberDecision, wanted: &MemberDecision) -> MemberDecision {
+    let all_was_to_go =
+        entry.removal == Removal::Prune && entry.leaving.as_ref().is_none_or(|leaving| leaving.shown.is_none());
+    let known_since = entry.known_since.or(entry.placed).filter(|_| all_was_to_go);
+    MemberDecision { known_since, given_back: given_back(entry), ..wanted.clone() }
+}
+
+/// The last placement of which everything that the member still has is to stay, by its entry.
+fn given_back(entry: &MemberDecision) -> Option<Timestamp> {
+    if entry.removal == Removal::Release { entry.given_back.max(entry.placed) } else { entry.given_back }
+}
+
 /// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. What was
 /// approved as one list keeps its tombstones until all of the list is written. An edit may have to wait for an approval; then it stays, and says why it would be left.
 ///
 /// A tombstone that lets go of objects never becomes one that deletes them, whatever its policy says later; while the owner is
-/// being deleted, its word counts for what it takes out itself. A tombstone that deletes may be made to let go.
+/// being deleted, its word counts for what it takes out itself, and not for what was let go of before, also by another owner of its name. A
+/// tombstone that deletes may be made to let go.
 ///
 /// Once the owner is gone, a tombstone stays what the owner made it. If our finalizer was taken off by hand, no word is
 /// left that anything may be deleted: it is released.
@@ -162,7 +179,7 @@ fn leave(
         (OwnerState::Gone, said) => said,
         // The person who agreed was told that the objects stay, and no guard weighs what leaves.
         (OwnerState::Live, Removal::Release) => Removal::Release,
-        (OwnerState::Leaving(_), Removal::Release) if entry.leaving.is_some() => Removal::Release,
+        (OwnerState::Leaving(_), Removal::Release) if entry.leaving.is_some() || is_promised(entry) => Removal::Release,
         (OwnerState::Live | OwnerState::Leaving(_), _) => removal,
     };
     let status = observed.statuses.get(&(unit.clone(), member.clone()));
@@ -180,6 +197,11 @@ fn leave(
         leaving = leaving.filter(|why| why.approval.is_some() || why.shown.is_some());
     }
     (!done).then(|| entry.removing(removal, leaving))
+}
+
+/// Was the unit let go of by this tombstone otherwise than by the deletion of the owner that there is now?
+fn is_promised(entry: &MemberDecision) -> bool {
+    entry.given_back.is_some() && entry.given_back >= entry.placed
 }
 
 /// Puts what a person approved and what the guard lets go into the slices. A grant is bound to the digest of exactly one

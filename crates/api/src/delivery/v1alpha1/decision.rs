@@ -35,6 +35,11 @@ pub struct MemberDecision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::delivery::crd::time")]
     pub known_since: Option<Timestamp>,
+    /// What the member has of a placement up to this one stays there, and is given back: the unit left the member without taking its
+    /// objects along, and the member may not know of that when it is given the unit again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub given_back: Option<Timestamp>,
     /// Digest of the rendered payload, once it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

@@ -62,7 +62,8 @@ fn an_object_is_the_units_when_it_bears_its_marks_under_our_name() {
         "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields}]);
     let claimant = Claimant { hub: &hub, part_of: &part_of };
     let entries = |adopted, live: &Value| {
-        let known = Recollection { payload: Some(bundle.digest), objects: 1, adopted, was_leaving: false };
+        let known =
+            Recollection { payload: Some(bundle.digest), placed: None, objects: 1, adopted, was_leaving: false };
         let found = [(prepared.clone(), Some(live.clone()))];
         known.entries(&found, &claimant).map(|mut entries| entries.pop().map(|(_, entry)| entry))
     };

@@ -97,7 +97,10 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants(Instant::now() + GONE_WITHIN).await?;
     let foreign = Foreign::read(&member, &facts.uid, own_id.clone(), what.take_over.is_some()).await?;
-    let foreign = foreign.choose(what.take_over.as_ref())?;
+    let mut foreign = foreign.choose(what.take_over.as_ref())?;
+    if let Some(list) = &foreign.take {
+        foreign.namesakes = takeover::namesakes(&hub_client, &[list]).await;
+    }
     let mut surplus = place.surplus(&present).await?;
     if !what.add_namespaces.is_empty() {
         surplus.keep_namespaces();

@@ -14,10 +14,11 @@ use api::delivery::{
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, ORIGIN};
+use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::{AttachedCluster, TakeOverFrom};
 use api::reason;
 use kube::api::{ListParams, Patch};
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource as _, ResourceExt};
 use model::{Digest, MemberName, ObjectKey};
 use serde_json::json;
 use tokio::time::Instant;
@@ -32,6 +33,9 @@ use crate::sync::{LOOK_EVERY, params};
 
 /// Units of one member that are printed: a person reads two pages.
 const UNITS_SHOWN: usize = 50;
+
+/// Applications of this hub with the name of another hub's that are named in one line.
+const NAMESAKES_SHOWN: usize = 10;
 
 /// Objects for which a command is printed: a person reads a page.
 const UNLABELLED_MAX: usize = 20;
@@ -227,7 +231,8 @@ async fn ask_for(
         if agreed.is_some() {
             output::print_stderr("what the other hub has there is not what was shown:");
         }
-        lines(from, &all).into_iter().for_each(output::print_stderr);
+        let namesakes = namesakes(client, &all.iter().map(|taken| &taken.list).collect::<Vec<_>>()).await;
+        lines(from, &all, namesakes).into_iter().for_each(output::print_stderr);
     }
     if held > 0 && is_news && !how.yes {
         let members = counted(held, "member");
@@ -380,11 +385,43 @@ fn name_hubs(found: &Found) -> String {
 }
 
 /// What is taken over, for people.
-fn lines(from: &HubId, all: &[Taken]) -> Vec<String> {
+fn lines(from: &HubId, all: &[Taken], namesakes: Option<String>) -> Vec<String> {
     let mut out = vec![format!("of hub {from} would be taken over, as they are, without a restart of any pod:")];
     all.iter().for_each(|taken| out.extend(list_lines(&format!("member/{}", taken.member), &taken.list)));
+    out.extend(namesakes);
     out.push(WARNING.to_owned());
     out
+}
+
+/// What is said of Applications that this hub has under the names of units in lists: names are all that tells whose a unit is. Nothing is
+/// said where they may not be read.
+pub(crate) async fn namesakes(client: &Client, lists: &[&MemberTakeOver]) -> Option<String> {
+    let units: BTreeSet<(&str, &str, &str, &str)> = lists
+        .iter()
+        .flat_map(|list| &list.list)
+        .map(|taken| (&*taken.unit.group, &*taken.unit.kind, &*taken.unit.namespace, &*taken.unit.name))
+        .collect();
+    if units.is_empty() {
+        return None;
+    }
+    let apps: Api<Application> = Api::all(client.clone());
+    let apps = apps.list(&ListParams::default()).await.ok()?.items;
+    let (group, kind) = (Application::group(&()), Application::kind(&()));
+    let names = apps.iter().map(|app| (app.namespace().unwrap_or_default(), app.name_any()));
+    let named = names.filter(|(namespace, name)| units.contains(&(&group, &kind, namespace, name)));
+    namesake_words(&named.map(|(namespace, name)| format!("{namespace}/{name}")).collect())
+}
+
+fn namesake_words(apps: &BTreeSet<String>) -> Option<String> {
+    let first = apps.iter().take(NAMESAKES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let more = apps.len().saturating_sub(NAMESAKES_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let (of, they) = match apps.len() {
+        0 => return None,
+        1 => ("an Application of a name in this list, and takes it for the same one", "it does"),
+        _ => ("Applications of names in this list, and takes them for the same ones", "they do"),
+    };
+    Some(format!("this hub has {of}: {first}{more}; what {they} not want is deleted only after `kurator approve`"))
 }
 
 /// What has to be done elsewhere.

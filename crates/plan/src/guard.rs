@@ -102,7 +102,7 @@ pub enum Cause {
     TooMany,
     /// A kind that holds other objects or data.
     Guarded,
-    /// The hub was restored from an older backup.
+    /// The hub was restored from an older backup, or took the objects over: nobody has seen what would go.
     Behind,
     /// It was not in the list that a person agreed to before the edit was made.
     Unshown,
@@ -123,7 +123,9 @@ impl Cause {
             Self::Guarded => {
                 "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them"
             }
-            Self::Behind => "the hub is behind what the member has seen, as after a restore from a backup",
+            Self::Behind => {
+                "the hub is behind what the member has seen, as after a restore from a backup or a take-over"
+            }
             Self::Unshown => "it was not in the list that was agreed to",
             Self::StillHeld => "it was held when more members lost something, and nobody has agreed to it since",
             Self::Replaced => {

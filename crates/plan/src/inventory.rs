@@ -300,8 +300,13 @@ impl Inventory {
         true
     }
 
+    /// Was it noted that a hub is behind, and has no person said since that it may go on?
+    pub fn is_noted_behind(&self) -> bool {
+        self.behind
+    }
+
     /// Notes that the hub may be behind without its epoch telling: an inventory that was written again does not say what the member was told
-    /// last.
+    /// last, and one that was taken over from another hub says nothing of what this hub told.
     pub fn note_behind(&mut self) {
         self.changed |= !self.behind;
         self.behind = true;

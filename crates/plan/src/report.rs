@@ -545,7 +545,7 @@ impl Troubles<'_> {
 fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
     match waiting {
         WaitingOn::Guard if deletions.is_some_and(|deletions| deletions.behind) => {
-            "; the hub is behind what the member has seen, as after a restore: deletions wait for approval".to_owned()
+            "; the hub is behind what the member has seen, as after a restore or a take-over: deletions wait for approval".to_owned()
         }
         WaitingOn::Guard if deletions.is_some_and(|deletions| deletions.unshown) => {
             "; what was not in the list that was agreed to waits for approval".to_owned()

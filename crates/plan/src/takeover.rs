@@ -6,6 +6,10 @@
 //! Three steps, each of which may be cut off and is made again: this hub's inventories are written, the objects get its
 //! labels, and then the other hub's inventories are deleted. They are all there until the first step is done, so that the list
 //! is the same until then. What this hub has recorded needs no approval any more.
+//!
+//! A person agreed to whose the objects are, and has not seen what of them this hub's unit of that name does not want: it may be another
+//! one's, and a source loses something meanwhile. This hub is behind there ([`Inventory::note_behind`]) until the unit wants all that
+//! its inventory has, or a person approved the list of what it does not want.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +65,10 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, MemberTakeOver) {
     if !go {
         return (Plan::default(), said);
     }
-    let write = theirs.iter().filter(|unit| !is_recorded(*unit));
+    // Where objects are the other hub's, what this hub recorded of them is from before that.
+    let is_behind = |unit: &UnitId| ours.get(unit).is_some_and(Inventory::is_noted_behind);
+    let is_written = |one: (&UnitId, &Inventory)| is_recorded(one) && (*labelled == 0 || is_behind(one.0));
+    let write = theirs.iter().filter(|one| !is_written(*one));
     let write = write.map(|(unit, inventory)| merge(ours.get(unit), inventory)).collect();
     said.state = TakeOverState::Going;
     (Plan { go, write }, said)
@@ -74,6 +81,7 @@ fn merge(ours: Option<&Inventory>, theirs: &Inventory) -> Inventory {
     // What the other hub had released to deletion, this one has not.
     let new: Vec<_> = new.map(|(key, entry)| (Arc::clone(key), Entry { doomed: None, ..entry.clone() })).collect();
     out.put_entries(new, inventory::shard::SHARD_BYTES_MAX);
+    out.note_behind();
     // Also one without objects is written: it says that the unit was taken over.
     out.set_changed();
     out

@@ -82,7 +82,7 @@ fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
                 (_, Some(Keeps::Adopted)) => "; it existed before us, so it is not deleted; delete it by hand",
                 (_, Some(Keeps::NotForced)) => "; set `force: true` to have it deleted and made again",
                 (_, Some(Keeps::Behind)) => {
-                    "; the hub is behind what the member has seen, as after a restore, so it is not deleted"
+                    "; the hub is behind what the member has seen, as after a restore or a take-over, so it is not deleted"
                 }
                 (_, Some(Keeps::NotOurs)) => "; it is not the object that was delivered, so it is not deleted",
                 // Admission answers 403 too, with words of its own.

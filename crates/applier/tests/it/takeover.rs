@@ -6,6 +6,7 @@ use api::delivery::{HubId, MemberTakeOver, Removal, TakeOverState, UnitPhase, Wa
 use api::feed::{TakeOver, UnitReport};
 use http::Method;
 use model::Digest;
+use plan::guard::Cause;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -91,6 +92,99 @@ async fn nothing_is_taken_over_before_the_list_is_approved_and_then_it_is_owned(
     world.guard(&unit, None);
     world.until(&unit, "pruned", |r| r.objects.inventory == 2).await;
     assert!(world.config_map("c002").await.is_none() && world.config_map("theirs").await.is_some());
+}
+
+/// Is a list of so many held since nobody has seen what would go?
+fn is_unseen(count: u32) -> impl Fn(&UnitReport) -> bool {
+    move |report| report.deletions.as_ref().is_some_and(|list| list.behind && list.count == count)
+}
+
+/// The new hub's unit of that name may be another one's, or its source has lost something since the old hub delivered.
+#[tokio::test(start_paused = true)]
+async fn what_the_new_hub_does_not_want_waits_for_a_word_and_the_rest_is_pruned_as_usual() {
+    for applied in ["before", "after"] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, config_maps(8));
+        world.applied(&unit).await;
+        let wanted = |count: usize| {
+            let mut objects = config_maps(count);
+            objects.push(config_map("own", "1"));
+            objects
+        };
+        match applied {
+            "before" => drop(world.set("a", 1, wanted(6))),
+            _ => world.forget(&unit),
+        }
+        world.replace_hub(None);
+        let held = world.until_taken(TakeOverState::Held).await;
+        world.approve_take_over(held.digest);
+        world.until_taken(TakeOverState::Done).await;
+        if applied == "after" {
+            // For a while nobody asks for it, also not in the next process.
+            world.restart();
+            world.a_while().await;
+            world.set("a", 1, wanted(6));
+        }
+        let report = world.until(&unit, "held", is_unseen(2)).await;
+        assert_eq!(report.deletions.as_ref().unwrap().sample, ["ConfigMap shop/c006", "ConfigMap shop/c007"]);
+        let said = world.guard(&unit, None).held.unwrap();
+        assert_eq!(said.causes, [Cause::Behind], "{applied}");
+        world.until(&unit, "applied", |r| r.objects.applied == 7 && r.objects.inventory == 9).await;
+        // What a later commit loses joins the list; another process asks for the same.
+        world.set("a", 2, wanted(5));
+        world.until(&unit, "longer", is_unseen(3)).await;
+        assert!(world.guard(&unit, Some(said.digest)).held.is_some(), "that was the shorter list");
+        world.restart();
+        world.until(&unit, "held", is_unseen(3)).await;
+        let settled = world.quiet().await;
+        world.restart();
+        world.until(&unit, "held", is_unseen(3)).await;
+        assert_eq!(world.quiet().await, settled, "a settled member gets no write");
+        assert_eq!(world.hubs().await.len(), 9, "{applied}");
+        let held = world.guard(&unit, None).held.unwrap();
+        world.guard(&unit, Some(held.digest));
+        world.until(&unit, "pruned", |r| r.objects.inventory == 6).await;
+        assert_eq!(world.hubs().await.len(), 6);
+        // From now on it is as any other.
+        world.set("a", 3, wanted(4));
+        world.until(&unit, "weighed", |r| r.epoch == 3 && r.phase == UnitPhase::DeletionsHeld).await;
+        assert!(world.guard(&unit, None).held.is_none(), "within the budget");
+        world.until(&unit, "pruned", |r| r.objects.inventory == 5).await;
+        assert!(world.config_map("c004").await.is_none());
+    }
+}
+
+/// As where the same Applications are in the new hub, and a commit took something out while nobody delivered.
+#[tokio::test(start_paused = true)]
+async fn what_this_hub_has_of_the_unit_already_does_not_let_the_rest_go() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(4));
+    world.applied(&unit).await;
+    // The new hub delivers its own unit of that name already, and has pruned in it.
+    world.replace_hub(None);
+    let own = |count| (0..count).map(|n| config_map(&format!("own{n}"), "1")).collect::<Vec<_>>();
+    let placed = |entry: &mut api::feed::UnitEntry| entry.placed = Some("2026-11-27T10:00:00Z".parse().unwrap());
+    world.set_with("a", 1, own(3), placed);
+    world.until(&unit, "applied", |r| r.objects.applied == 3).await;
+    world.set_with("a", 2, own(2), placed);
+    world.until(&unit, "weighed", |r| r.phase == UnitPhase::DeletionsHeld).await;
+    assert!(world.guard(&unit, None).held.is_none());
+    world.until(&unit, "pruned", |r| r.objects.inventory == 2).await;
+    let held = world.until_taken(TakeOverState::Held).await;
+    world.approve_take_over(held.digest);
+    world.until_taken(TakeOverState::Done).await;
+    world.until(&unit, "held", is_unseen(4)).await;
+    assert_eq!(world.guard(&unit, None).held.unwrap().causes, [Cause::Behind]);
+    assert_eq!(world.hubs().await.len(), 6);
+    // Its source has them from now on.
+    let mut both = own(2);
+    both.extend(config_maps(4));
+    world.set_with("a", 3, both, placed);
+    world.applied(&unit).await;
+    world.set_with("a", 4, own(2), placed);
+    world.until(&unit, "weighed", |r| r.epoch == 4 && r.phase == UnitPhase::DeletionsHeld).await;
+    assert!(world.guard(&unit, None).held.is_none());
+    world.until(&unit, "pruned", |r| r.objects.inventory == 2).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,8 @@ pub(super) struct Foreign {
 pub(super) struct Choice {
     /// The hub of which everything is taken over.
     pub(super) take: Option<MemberTakeOver>,
+    /// What is said of this hub's Applications that have names in its list.
+    pub(super) namesakes: Option<String>,
     /// Remarks about the hubs from which nothing is taken over.
     remarks: Vec<String>,
 }
@@ -93,7 +95,7 @@ impl Foreign {
                 .map(|list| format!("{}, and keeps it: --take-over {} takes it over", words(list), list.from))
                 .collect(),
         };
-        Ok(Choice { take, remarks })
+        Ok(Choice { take, remarks, namesakes: None })
     }
 }
 
@@ -130,6 +132,7 @@ impl Choice {
         if let Some(list) = &self.take {
             lines.push("Taken over from another hub, as it is, without a restart of any pod:".to_owned());
             lines.extend(takeover::list_lines(&format!("hub {}", list.from), list));
+            lines.extend(self.namesakes.clone());
             lines.push(
                 "That hub must not deliver there any more: if it still runs, `kurator detach --keep` there first."
                     .to_owned(),

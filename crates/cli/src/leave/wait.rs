@@ -107,8 +107,8 @@ impl Leave<'_> {
                     if !seen.held.is_empty() {
                         let what = match seen.behind {
                             true => {
-                                "the hub is behind what the member has seen, as after a restore, so that it is asked once more; \
-                                 what else was agreed to is done"
+                                "the hub is behind what the member has seen, as after a restore or a take-over, so that it is asked \
+                                 once more; what else was agreed to is done"
                             }
                             false => "something that was not in the list waits for approval",
                         };

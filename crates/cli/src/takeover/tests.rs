@@ -64,7 +64,11 @@ fn the_list_names_units_and_the_first_of_their_objects() {
         taken("shanghai", list(TakeOverState::Done, 0, vec![], "")),
         taken("virginia", list(TakeOverState::Stuck, 0, vec![], "shard 0 is not readable")),
     ];
-    insta::assert_snapshot!("lines", lines(&hub("lost"), &all).join("\n"));
+    let namesakes = namesake_words(&BTreeSet::from(["default/shop".to_owned()]));
+    insta::assert_snapshot!("lines", lines(&hub("lost"), &all, namesakes).join("\n"));
+    assert_eq!(namesake_words(&BTreeSet::new()), None);
+    let many: BTreeSet<String> = (10..22).map(|n| format!("default/a{n}")).collect();
+    insta::assert_snapshot!("namesakes", namesake_words(&many).unwrap());
 }
 
 #[test]

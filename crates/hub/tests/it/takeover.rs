@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use api::condition::Condition;
 use api::delivery::{MemberStatus, TakeOverState, label};
-use api::kurator::annotation::APPROVE_TAKE_OVER;
+use api::kurator::annotation::{APPROVE, APPROVE_TAKE_OVER};
+use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -121,4 +122,63 @@ async fn a_new_hub_takes_over_what_a_lost_one_had_and_prunes_afterwards() {
         Some(_) => Err(format!("{:?}", stage.condition("Ready").await)),
     })
     .await;
+}
+
+/// The Application of that name in the new hub may be another one, or its source has lost something while nobody delivered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_new_hub_does_not_want_of_it_waits_for_an_approval_also_after_a_restart() {
+    let mut stage = Stage::new(&["a"]).await;
+    let named = |name: &str| settings("one").replace("name: settings", &format!("name: {name}"));
+    stage.commit(&[("app/extra.yaml", Some(&named("extra"))), ("app/later.yaml", Some(&named("later")))]);
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let lost = maps(&stage, "a").get("settings").await.unwrap().labels().get(label::HUB).cloned().unwrap();
+    let new = stage.dir.path().join("new");
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&new).await);
+    stopped.stop().await;
+    stage.attach("a").await;
+    stage.fleet(&["a"]).await;
+    merge(&stage, "a", json!({"spec": {"takeOver": {"hub": lost}}})).await;
+    let held = take_over(&stage, "a", TakeOverState::Held).await;
+    merge(&stage, "a", json!({"metadata": {"annotations": {APPROVE_TAKE_OVER: held.digest}}})).await;
+    condition(&stage, "a", "TakenOver").await;
+    // Nobody asks for the unit yet, and the source goes on.
+    stage.commit(&[("app/extra.yaml", None)]);
+    stage.apply(stage.application()).await.unwrap();
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    let is_held = async |app: &Api<Application>| {
+        until("it to be held", async || {
+            let status = app.get("app").await.unwrap().status.unwrap_or_default();
+            status.held.first().cloned().ok_or(format!("{:?}", status.conditions))
+        })
+        .await
+    };
+    let held = is_held(&app).await;
+    assert_eq!((held.causes[0].cause.as_str(), held.causes.len()), ("Behind", 1), "{held:?}");
+    assert!(maps(&stage, "a").get_opt("extra").await.unwrap().is_some());
+    // A client of it keeps its store.
+    drop(app);
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    let spare = std::mem::replace(&mut stage.hub, start_hub(&new).await);
+    spare.stop().await;
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    stage.polled(2).await;
+    assert_eq!(is_held(&app).await.digest, held.digest);
+    assert!(maps(&stage, "a").get_opt("extra").await.unwrap().is_some());
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {APPROVE: held.digest}}}));
+    app.patch("app", &PatchParams::default(), &patch).await.unwrap();
+    let is_gone = async |stage: &Stage, name: &str| {
+        until("it to be pruned", async || match maps(stage, "a").get_opt(name).await.unwrap() {
+            None => Ok(()),
+            Some(_) => Err(format!("{:?}", stage.condition("Ready").await)),
+        })
+        .await;
+    };
+    is_gone(&stage, "extra").await;
+    stage.synced().await;
+    // From now on it is as any other.
+    stage.commit(&[("app/later.yaml", None)]);
+    is_gone(&stage, "later").await;
+    stage.synced().await;
 }

@@ -89,6 +89,39 @@ fn what_this_hub_knows_of_an_object_counts() {
 }
 
 #[test]
+fn nobody_has_seen_what_this_hub_does_not_want_of_it() {
+    let (a, theirs) = inventory("a", &["x", "y"]);
+    let theirs = BTreeMap::from([(a.clone(), theirs)]);
+    let entry: api::feed::UnitEntry =
+        serde_json::from_value(json!({"unit": a, "short": a.short(&hub(2)), "revision": "r",
+        "epoch": 3, "placed": "2026-11-27T10:00:00Z", "payload": Digest::of(b"payload")}))
+        .unwrap();
+    let decide = |ours: &BTreeMap<UnitId, Inventory>, labelled| {
+        let digest = decide(&theirs, ours, None).1.digest;
+        let observed =
+            Observed { from: &hub(1), theirs: &theirs, ours, approved: Some(digest), labelled, unreadable: (0, None) };
+        plan(&observed).0.write
+    };
+    let (_, less) = inventory("a", &["x"]);
+    let (_, same) = inventory("a", &["x", "y"]);
+    // Whatever this hub had of that unit before.
+    for ours in [None, Some(less), Some(same.clone())] {
+        let ours = ours.into_iter().map(|ours| (a.clone(), ours)).collect();
+        let written = decide(&ours, 2);
+        let mut taken = written.into_iter().next().unwrap();
+        assert!(taken.is_behind(&entry) && taken.is_changed());
+        // A take-over that was cut off writes it once.
+        assert_eq!(decide(&BTreeMap::from([(a.clone(), taken.clone())]), 2), []);
+        taken.judge(&entry, |key| key.name == "x");
+        assert!(taken.is_behind(&entry), "y would go");
+        taken.judge(&entry, |_| true);
+        assert!(!taken.is_behind(&entry), "it is as if this hub had delivered it");
+    }
+    // The labels are this hub's already: what is recorded was written by the same take-over.
+    assert_eq!(decide(&BTreeMap::from([(a.clone(), same)]), 0), []);
+}
+
+#[test]
 fn inventories_that_cannot_be_read_are_said_and_stay() {
     let theirs = BTreeMap::new();
     let unreadable = (2, Some("shard 0 is not readable".to_owned()));

@@ -45,7 +45,7 @@ impl Pass {
         let mut granted = None;
         self.drop_unmade(desired).await?;
         loop {
-            self.let_go_of_replaced(desired).await?;
+            self.let_go_of_others(desired).await?;
             self.keep_what_asks(desired);
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;
@@ -189,35 +189,54 @@ impl Pass {
         self.entry.shown.as_ref().or_else(|| prune::shown_of_released(&self.entry, &self.unit.inventory))
     }
 
-    /// Lets go of what a person was shown as staying since another object has its name: nobody is asked about it again. What was
-    /// shown as going is compared when it is deleted.
-    async fn let_go_of_replaced(&mut self, desired: &KeySet) -> Result<(), Error> {
+    /// Lets go of what a person was shown as staying since it is not the unit's: another object has its name, another hub has it, or nobody,
+    /// or it is gone. Nobody is asked about it again. What was shown as going is compared when it is deleted.
+    async fn let_go_of_others(&mut self, desired: &KeySet) -> Result<(), Error> {
         let Some(shown) = self.shown().filter(|_| self.entry.removal != Removal::Release) else {
             return Ok(());
         };
         let leaving = !self.entry.removal.is_none();
-        let replaced: Vec<_> = {
+        let doubtful: Vec<_> = {
             let view = self.connection.view();
+            // A watch shows what has our label: what it does not show may be another hub's.
+            let is_doubtful = |key: &Arc<HashedKey>, entry: &Entry| {
+                view.is_replaced(key, entry) || view.observations.get(key).is_none()
+            };
             let is_meant = |key: &Arc<HashedKey>, entry: &Entry| {
                 let is_unwanted = leaving || !desired.contains(key);
-                is_unwanted && !entry.is_only_released() && !shown.contains(key) && view.is_replaced(key, entry)
+                let is_asked = is_unwanted && !entry.is_only_released() && !shown.contains(key);
+                is_asked && !self.outside.contains_key(key) && is_doubtful(key, entry)
             };
             let entries = self.unit.inventory.entries().iter();
             let meant = entries.filter(|(key, entry)| is_meant(key, entry));
             meant.map(|(key, entry)| (Arc::clone(key), entry.clone())).collect()
         };
+        if doubtful.is_empty() {
+            return Ok(());
+        }
+        let pass = &*self;
+        let read = |(key, entry): (Arc<HashedKey>, Entry)| async move {
+            let found = pass.recorded(&key, &entry.version).await;
+            (key, entry, found)
+        };
+        let lanes = self.lanes(doubtful.len());
+        let reads = futures::stream::iter(doubtful.into_iter().map(read)).buffered(lanes.width);
+        let seen: Vec<_> = reads.collect().await;
         let part_of = inventory::applyset_id(&self.unit.short);
         let hub = self.connection.ctx.hub.clone();
         let ours = Claimant { hub: &hub, part_of: &part_of };
-        for (key, entry) in replaced {
-            let live = match self.recorded(&key, &entry.version).await {
+        for (key, entry, found) in seen {
+            let live = match found {
                 Ok(found) => found.map(|(_, live)| live),
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
                 // It waits for a word, as what was not shown does.
                 Err(_) => continue,
             };
-            if let MayDelete::NotOurs(why) = ownership::may_delete(&ours, &entry, live.as_ref()) {
-                self.let_go(&key, Some(&why), "not deleted, and no longer recorded");
+            match ownership::may_delete(&ours, &entry, live.as_ref()) {
+                MayDelete::NotOurs(why) => self.let_go(&key, Some(&why), "not deleted, and no longer recorded"),
+                // A kind that is hidden for a moment takes no object along.
+                MayDelete::Absent if self.connection.view().hidden(&key, Instant::now()).is_none() => self.forget(&key),
+                _ => {}
             }
         }
         Ok(())

@@ -314,6 +314,74 @@ async fn what_was_listed_as_staying_since_somebody_made_it_again_is_let_go_of_wi
     }
 }
 
+/// The list had it as staying: another hub, or somebody in the cluster, had put another hub's label on it.
+#[tokio::test(start_paused = true)]
+async fn what_was_listed_as_staying_since_another_hub_has_it_is_let_go_of_and_not_asked_about_again() {
+    let theirs = |how: Option<&str>| json!({"metadata": {"labels": {label::HUB: how}}});
+    // (what happens to two of three, what was shown as going)
+    for (how, going) in [
+        (Some("foo"), vec!["c002"]),
+        (Some("foo"), vec![]),
+        // Nobody's now, or gone since.
+        (None, vec!["c002"]),
+    ] {
+        for restarts in [false, true] {
+            let mut world = World::new().await;
+            let unit = world.set("a", 1, config_maps(3));
+            world.applied(&unit).await;
+            // Nothing is put right meanwhile.
+            world.change(&unit, |entry| entry.suspend = true);
+            world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+            world.edit(&config_map_path("c000"), "another", theirs(how)).await;
+            match how {
+                Some(_) => world.edit(&config_map_path("c001"), "another", theirs(how)).await,
+                None => world.delete(&config_map_path("c001")).await,
+            }
+            if going.is_empty() {
+                world.edit(&config_map_path("c002"), "another", theirs(how)).await;
+            }
+            world.quiet().await;
+            world.change(&unit, |entry| {
+                (entry.suspend, entry.removal, entry.shown) = (false, Removal::Prune, shown(&going));
+            });
+            if restarts {
+                world.restart();
+            }
+            world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+            let c000 = world.config_map("c000").await.unwrap();
+            assert_eq!(model::object::label(&c000, label::HUB), how);
+            assert_eq!(world.config_map("c002").await.is_none(), !going.is_empty());
+        }
+    }
+}
+
+/// The same of a list that a commit made.
+#[tokio::test(start_paused = true)]
+async fn of_what_a_source_lost_what_another_hub_has_is_let_go_of_with_the_list() {
+    for (lost, going) in [(12, 1..12), (2, 0..0)] {
+        let names: Vec<String> = going.map(|n| format!("c{n}")).collect();
+        let going: Vec<&str> = names.iter().map(String::as_str).collect();
+        let taken: Vec<String> =
+            (0..lost).map(|n| format!("c{n}")).filter(|name| !going.contains(&name.as_str())).collect();
+        let take = async |world: &World| {
+            for name in &taken {
+                let theirs = json!({"metadata": {"labels": {label::HUB: "foo"}}});
+                world.edit(&config_map_path(name), "another", theirs).await;
+            }
+        };
+        let (world, unit) = approved_after(lost, &going, async |_, _| {}, take).await;
+        let report = world.until(&unit, "done", |r| r.objects.inventory == 3).await;
+        let list = report.deletions.as_ref().unwrap();
+        assert_eq!((list.state, list.count, list.unshown), (DeletionState::Released, 0, false), "{list:?}");
+        for name in &taken {
+            assert!(world.config_map(name).await.is_some(), "{name}");
+        }
+        for name in &going {
+            assert!(world.config_map(name).await.is_none(), "{name}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_list_of_which_everything_was_to_stay_is_asked_about_again_when_nothing_asks_for_that_any_longer() {
     let names = ["c0", "c1"];

@@ -396,7 +396,7 @@ impl Connection {
         };
         match self.api.list_as(&resource, &key.namespace, &Selection::default(), first).await {
             Ok(listed) => Ok(listed.items),
-            Err(e) if matches!(e.code(), Some(403 | 404)) => Ok(Vec::new()),
+            Err(e) if e.code() == Some(403) || e.is_path_unknown() => Ok(Vec::new()),
             Err(e) => Err(e.into()),
         }
     }

@@ -1,7 +1,9 @@
 //! What can go wrong between us and a member.
 
 use client::Class;
+use model::ObjectKey;
 use plan::inventory::InventoryError;
+use plan::ownership;
 use plan::rights::OUTSIDE_RIGHTS;
 
 /// An error of a request to a member, or of what it holds.
@@ -60,7 +62,11 @@ impl From<client::Error> for Error {
 fn of_member(error: &client::Error) -> String {
     match error {
         // The server's own sentence, which needs no subject.
-        client::Error::Refused { message, .. } => message.clone(),
+        client::Error::Refused { message, .. } | client::Error::Gone { message } => message.clone(),
+        client::Error::NotKubernetes { said } => {
+            let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+            format!("what is in front of the member answered 404, and not by Kubernetes{said}")
+        }
         client::Error::Transport { cause, .. } => format!("the member cannot be reached: {cause}"),
         client::Error::Deadline(time) => format!("the member did not answer within {} s", time.as_secs_f32()),
         client::Error::OtherCluster { expected, found } => format!(
@@ -80,11 +86,23 @@ fn of_member(error: &client::Error) -> String {
         client::Error::NoKind { kind, version, served: Some(served) } => format!(
             "the member serves no {kind} in {version}; the member serves it as {served}: correct apiVersion, and what differs there"
         ),
+        client::Error::NoKind { kind, version, served: None } if is_built_in(kind, version) => format!(
+            "the member says that it serves no {kind} in {version}, which each Kubernetes serves: see what is in front of its API \
+             server, and whether that runs as it should"
+        ),
         client::Error::NoKind { kind, version, served: None } => format!(
             "the member serves no {kind} in {version}; install its CustomResourceDefinition, or correct apiVersion and kind"
         ),
         client::Error::Request(why) => format!("internal error: not a request: {why}"),
     }
+}
+
+/// Is it a kind that comes with Kubernetes, and not with a definition? By group and kind, and by group and version.
+fn is_built_in(kind: &str, version: &str) -> bool {
+    let (kind, group) = kind.split_once('.').unwrap_or((kind, ""));
+    let version = version.rsplit('/').next().unwrap_or_default();
+    let key = ObjectKey { group: group.to_owned(), kind: kind.to_owned(), ..ObjectKey::default() };
+    ownership::is_always_served(&key, version)
 }
 
 /// The same for a request that had a Secret in it: a server's sentence may quote it, so only fields are kept, and words of
@@ -102,9 +120,12 @@ fn of_member_about_secret(error: &client::Error, not_text: &[String]) -> String 
         client::Error::Refused { code: 403, .. } => {
             refused("Forbidden: a right is missing, or a policy of the member is against it")
         }
-        client::Error::Refused { code: 404, .. } => {
+        client::Error::Refused { missing: Some(missing), .. } if missing.is_namespace() => {
             refused("NotFound: its namespace is not there; deliver the namespace too, or make it")
         }
+        client::Error::Gone { .. } => refused("NotFound: it is not there"),
+        // A proxy may show what was sent to it.
+        client::Error::NotKubernetes { .. } => of_member(&client::Error::NotKubernetes { said: String::new() }),
         client::Error::Refused { code, .. } => refused(&format!("HTTP {code}")),
         client::Error::Unavailable(inner) => format!("{}; {REST_ANSWERS}", of_member_about_secret(inner, not_text)),
         other => of_member(other),

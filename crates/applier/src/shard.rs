@@ -499,7 +499,7 @@ impl InventorySecrets {
 /// Creates a Secret, and its namespace when that is not there.
 async fn create(api: &Api, secret: &Value) -> Result<Value, Error> {
     match api.create(&secrets(), label::SYSTEM_NAMESPACE, secret).await {
-        Err(e) if e.is_gone() => {}
+        Err(e) if e.lacks_namespace(label::SYSTEM_NAMESPACE) => {}
         other => return Ok(other?),
     }
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": label::SYSTEM_NAMESPACE}});

@@ -348,6 +348,19 @@ async fn names<K: Wire>(api: Api<K>, kind: &str) -> kube::Result<Vec<String>> {
     Ok(listed.into_iter().filter_map(|metadata| Some(format!("{kind}/{}", metadata.name?))).collect())
 }
 
+/// Does an answer say that this object is not there? A 404 of what is in front of the hub does not.
+pub(crate) fn is_gone(status: &kube::core::Status, name: &str) -> bool {
+    status.code == 404 && status.details.as_ref().is_some_and(|details| details.name == name)
+}
+
+/// Does an answer of Kubernetes say that the path is not known, as by a hub of an earlier version?
+pub(crate) fn is_path_unknown(status: &kube::core::Status) -> bool {
+    let is_it = |message: &str| {
+        message == "the server could not find the requested resource" || message == "404 page not found"
+    };
+    is_no_hub(status) && is_it(status.message.trim())
+}
+
 /// Does an answer say that the server does not know the kind at all? A hub knows every kind that is asked for here.
 pub(crate) fn is_no_hub(status: &kube::core::Status) -> bool {
     status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty())

@@ -9,7 +9,7 @@
 use model::object;
 use serde_json::Value;
 
-use crate::failure::{Error, words};
+use crate::failure::{Error, Missing, words};
 use crate::limit;
 use crate::resource::{Resource, Target};
 
@@ -110,6 +110,37 @@ impl<'a> Question<'a> {
         let uid = self.uid.map(|uid| format!(" with UID {uid}")).unwrap_or_default();
         format!("{} {}{uid}", self.resource, place(self.namespace, name))
     }
+}
+
+/// What a failure says of the object that was asked for: that it is not there, if the answer speaks of this object, or that its path
+/// is not known. Any other 404 says nothing of it.
+pub(crate) fn about(target: &Target<'_>, error: Error) -> Error {
+    match error {
+        Error::Refused { message, missing: Some(missing), .. } if is_named(target, &missing) => Error::Gone { message },
+        // A part, such as a status, is not served of each kind.
+        error if target.part.is_empty() && error.is_path_unknown() => not_served(target.resource),
+        error => error,
+    }
+}
+
+/// Is it what was asked for? Not every server says the kind, and an aggregated one may say it as the kind instead of the plural.
+fn is_named(target: &Target<'_>, missing: &Missing) -> bool {
+    let resource = target.resource;
+    // A part may be of another group: `autoscaling` has had `replicationcontrollers/scale`.
+    let (kind, is_part) = match missing.kind.split_once('/') {
+        Some((kind, _)) => (kind, true),
+        None => (missing.kind.as_str(), false),
+    };
+    let is_kind =
+        [resource.plural.as_str(), resource.kind.as_str()].iter().any(|known| known.eq_ignore_ascii_case(kind));
+    missing.name == target.name
+        && (kind.is_empty() || is_kind)
+        && (missing.group.is_empty() || missing.group == resource.group || is_part && !target.part.is_empty())
+}
+
+/// What a server says that does not serve a kind at the moment.
+fn not_served(resource: &Resource) -> Error {
+    Error::NoKind { kind: resource.group_kind().to_string(), version: resource.api_version(), served: None }
 }
 
 /// The resourceVersion of an object, of a list or of a bookmark; empty when it has none.

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, StatusCode};
-use model::{GroupKind, GroupVersion, object};
+use model::object;
 use serde_json::{Value, json};
 
 pub use list::{Content, Kept, List, Project, Selection};
 pub(crate) use list::{Each, Keeper, keep_projected, weighed};
 
-use crate::answer::{Name, Question, found};
+use crate::answer::{Name, Question, about, found};
 use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};
 use crate::failure::Error;
 use crate::json;
@@ -269,7 +269,7 @@ impl Api {
     /// Reads an object or a part of it; `None` when it is not there.
     ///
     /// # Errors
-    /// See [`Error`]; never for 404.
+    /// See [`Error`]; never for a 404 that speaks of this object.
     pub async fn get(&self, target: &Target<'_>) -> Result<Option<Value>, Error> {
         self.get_as(target, JSON).await
     }
@@ -277,20 +277,20 @@ impl Api {
     /// Reads an object's metadata; `None` when it is not there. A server that does not know this form sends the object.
     ///
     /// # Errors
-    /// See [`Error`]; never for 404.
+    /// See [`Error`]; never for a 404 that speaks of this object.
     pub async fn get_metadata(&self, target: &Target<'_>) -> Result<Option<Value>, Error> {
         self.get_as(target, METADATA).await
     }
 
     /// Reads one object in the form that `accept` names.
     async fn get_as(&self, target: &Target<'_>, accept: &'static str) -> Result<Option<Value>, Error> {
-        match self.send(Ask::get(target.path(), accept, self.limits.object_bytes)).await {
+        let ask = Ask::get(target.path(), accept, self.limits.object_bytes);
+        match self.send(ask).await.map_err(|error| about(target, error)) {
             Ok((_, bytes)) => {
                 let value = self.parse(&bytes)?;
                 Question::object(target, None).check(&value)?;
                 Ok(Some(value))
             }
-            Err(error) if error.is_path_unknown() => Err(not_served(target)),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
@@ -347,7 +347,8 @@ impl Api {
     /// # Errors
     /// See [`Error`].
     pub async fn create_part(&self, target: &Target<'_>, object: &Value) -> Result<Value, Error> {
-        self.write(Method::POST, &target.path(), "", JSON, object.into()).await.map(|(_, answer)| answer)
+        let written = self.write(Method::POST, &target.path(), "", JSON, object.into()).await;
+        written.map(|(_, answer)| answer).map_err(|error| about(target, error))
     }
 
     /// Replaces an object or a part of it, such as its `status`. With a resourceVersion in it, only that version.
@@ -393,7 +394,8 @@ impl Api {
         document: Document,
     ) -> Result<(StatusCode, Value), Error> {
         let uid = document.uid.clone();
-        let (status, answer) = self.write(method, &target.path(), more, content_type, document).await?;
+        let written = self.write(method, &target.path(), more, content_type, document).await;
+        let (status, answer) = written.map_err(|error| about(target, error))?;
         // A part that is another kind has a UID of its own, or none.
         let question = Question::object(target, uid.as_deref());
         Question { uid: question.uid.filter(|_| question.own_kind), ..question }.check(&answer)?;
@@ -403,14 +405,13 @@ impl Api {
     /// Deletes an object.
     ///
     /// # Errors
-    /// See [`Error`]; never for 404; 409 when it is not the one that `options` name.
+    /// See [`Error`]; never for a 404 that speaks of this object; 409 when it is not the one that `options` name.
     pub async fn delete(&self, target: &Target<'_>, options: &Delete<'_>) -> Result<Deletion, Error> {
         let body = Some((JSON, options.document().bytes));
         let (accept, bytes_max) = (JSON, self.limits.object_bytes);
         let ask = Ask { method: Method::DELETE, path: target.path(), accept, body, bytes_max };
-        let answer = match self.send(ask).await {
+        let answer = match self.send(ask).await.map_err(|error| about(target, error)) {
             Ok((_, bytes)) => self.parse(&bytes)?,
-            Err(error) if error.is_path_unknown() => return Err(not_served(target)),
             Err(error) if error.is_gone() => return Ok(Deletion::Absent),
             Err(error) => return Err(error),
         };
@@ -446,17 +447,6 @@ impl Api {
             Ok(_) => Ok(()),
             Err(error) => Err(self.judge(error).await),
         }
-    }
-}
-
-/// What a server says that does not serve an object's kind at the moment.
-fn not_served(target: &Target<'_>) -> Error {
-    let resource = target.resource;
-    let kind = GroupKind::new(resource.group.clone(), resource.kind.clone()).to_string();
-    Error::NoKind {
-        kind,
-        version: GroupVersion::new(resource.group.clone(), resource.version.clone()).to_string(),
-        served: None,
     }
 }
 

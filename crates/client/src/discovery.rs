@@ -111,7 +111,7 @@ impl Discovery {
         }
         let resources = match self.api.read(&root(&version.group, &version.version)).await {
             Ok(document) => kinds_of(&version, &document)?,
-            Err(error) if error.is_gone() => Vec::new(),
+            Err(error) if error.is_path_unknown() => Vec::new(),
             Err(error) => return Err(error),
         };
         self.count_kinds(resources.len());
@@ -165,7 +165,7 @@ impl Discovery {
         }
         let group = match self.api.read(&format!("/apis/{}", crate::resource::encode(&kind.group))).await {
             Ok(group) => group,
-            Err(error) if error.is_gone() => return Ok(None),
+            Err(error) if error.is_path_unknown() => return Ok(None),
             Err(error) => return Err(error),
         };
         for version in versions_of(&group) {

@@ -35,6 +35,21 @@ pub enum Error {
         message: String,
         /// Fields that it names, at most [`limit::FIELDS_MAX`].
         fields: Vec<String>,
+        /// What it says is not there, if it says so of an object.
+        missing: Option<Box<Missing>>,
+    },
+    /// The object that was asked for is not there: the server says so of this object.
+    #[error("{message}")]
+    Gone {
+        /// The server's sentence, cut to [`limit::WORDS_MAX`].
+        message: String,
+    },
+    /// A 404 in other words than Kubernetes': of a gateway, a proxy or a load balancer in front of the server. It says nothing of
+    /// what the server has.
+    #[error("what is in front of the server answered 404, and not by Kubernetes{}", after_colon(.said))]
+    NotKubernetes {
+        /// Its first words, cut to [`limit::FOREIGN_WORDS_MAX`].
+        said: String,
     },
     /// The server could not be asked, or its answer broke off.
     #[error("{cause}")]
@@ -107,6 +122,33 @@ pub enum Error {
     Request(String),
 }
 
+/// What a 404 of Kubernetes says is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Group of its kind; empty for the core group, and where it is not said.
+    pub group: String,
+    /// Its kind, as a rule in the plural, such as `deployments` or `deployments/scale`; empty where it is not said.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Missing {
+    /// Of an answer; `None` when that is about no object.
+    fn read(status: &Value) -> Option<Box<Self>> {
+        let text = |field: &str| words(model::object::get_str(status, &["details", field]).unwrap_or_default());
+        let missing = Self { group: text("group"), kind: text("kind"), name: text("name") };
+        let is_about_object =
+            status.get("reason").and_then(Value::as_str) == Some("NotFound") && !missing.name.is_empty();
+        is_about_object.then(|| Box::new(missing))
+    }
+
+    /// Is it a namespace?
+    pub fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.kind == "namespaces"
+    }
+}
+
 impl Error {
     /// A refusal, read from the answer's body.
     pub(crate) fn refused(code: u16, body: &[u8]) -> Self {
@@ -114,7 +156,11 @@ impl Error {
         let text = |field: &str| status.get(field).and_then(Value::as_str).unwrap_or_default();
         let causes = model::object::get(&status, &["details", "causes"]).and_then(Value::as_array);
         let fields = causes.into_iter().flatten().filter_map(|c| c.get("field")?.as_str());
-        let message = match (text("message"), String::from_utf8_lossy(body).trim()) {
+        let said = String::from_utf8_lossy(body);
+        if code == 404 && text("kind") != "Status" && said.trim() != NO_PAGE {
+            return Self::NotKubernetes { said: first_words(&said) };
+        }
+        let message = match (text("message"), said.trim()) {
             ("", "") => http::StatusCode::from_u16(code).map_or_else(|_| code.to_string(), |code| code.to_string()),
             ("", other) => words(other),
             (message, _) => words(message),
@@ -124,6 +170,7 @@ impl Error {
             reason: words(text("reason")),
             message,
             fields: fields.take(limit::FIELDS_MAX).map(words).collect(),
+            missing: if code == 404 { Missing::read(&status) } else { None },
         }
     }
 
@@ -138,7 +185,7 @@ impl Error {
         };
         if let kube::Error::Api(status) = &error {
             let (reason, message) = (words(&status.reason), words(&status.message));
-            return Self::Refused { code: status.code, reason, message, fields: Vec::new() };
+            return Self::Refused { code: status.code, reason, message, fields: Vec::new(), missing: None };
         }
         let mut innermost: &dyn std::error::Error = &error;
         while let Some(inner) = innermost.source() {
@@ -148,10 +195,12 @@ impl Error {
         Self::Transport { cause: words(&cause), source: Box::new(error) }
     }
 
-    /// HTTP status code, when the server answered with a failure.
+    /// HTTP status code, when the server answered with a failure. None of a [`NotKubernetes`](Self::NotKubernetes), since nothing
+    /// follows from it.
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Refused { code, .. } => Some(*code),
+            Self::Gone { .. } => Some(404),
             Self::Unavailable(inner) => inner.code(),
             _ => None,
         }
@@ -160,11 +209,12 @@ impl Error {
     /// Who acts.
     pub fn class(&self) -> Class {
         match self {
-            Self::Refused { code: 404 | 409 | 410, .. } => Class::Reread,
-            Self::Refused { code: 401 | 502..=504, .. } | Self::Transport { .. } | Self::Deadline(_) => {
-                Class::Unreachable
-            }
-            Self::OtherCluster { .. } => Class::Unreachable,
+            Self::Refused { code: 404 | 409 | 410, .. } | Self::Gone { .. } => Class::Reread,
+            Self::Refused { code: 401 | 502..=504, .. }
+            | Self::NotKubernetes { .. }
+            | Self::Transport { .. }
+            | Self::Deadline(_)
+            | Self::OtherCluster { .. } => Class::Unreachable,
             Self::Refused { code: 408 | 429, .. } => Class::Retry,
             Self::Refused { code: 400..=499, .. } | Self::NoKind { .. } => Class::AwaitChange,
             Self::Refused { .. }
@@ -183,11 +233,14 @@ impl Error {
         match self {
             Self::Refused { reason, .. } if !reason.is_empty() => reason,
             Self::Refused { .. } => "ServerError",
+            Self::Gone { .. } => "NotFound",
             Self::Transport { .. } => "Unreachable",
             Self::Deadline(_) => "Timeout",
             Self::OtherCluster { .. } => "OtherCluster",
+            Self::Unavailable(inner) if matches!(**inner, Self::NotKubernetes { .. }) => inner.reason(),
             Self::Unavailable(_) => "Unavailable",
-            Self::TooLarge { .. }
+            Self::NotKubernetes { .. }
+            | Self::TooLarge { .. }
             | Self::Endless { .. }
             | Self::Flood { .. }
             | Self::Malformed(_)
@@ -215,15 +268,23 @@ impl Error {
         matches!(self, Self::Refused { code: 409, reason, .. } if reason == "AlreadyExists")
     }
 
-    /// Is the object not there, or no longer?
+    /// Is the object that was asked for not there, or no longer? Only what the server says of this object proves that: no 404 of a
+    /// path, of another object, or of what is in front of the server does.
     pub fn is_gone(&self) -> bool {
-        self.code() == Some(404)
+        matches!(self, Self::Gone { .. })
     }
 
-    /// Is it the path that is not there, as of a group that is not served at the moment? That says nothing of an object.
-    pub(crate) fn is_path_unknown(&self) -> bool {
-        let is_path = |message: &str| message == NO_RESOURCE || message.starts_with(NO_PAGE);
-        matches!(self, Self::Refused { code: 404, message, .. } if is_path(message))
+    /// Does Kubernetes say that it does not know the path, as of a list of a kind, or of a group, that is not served at the moment?
+    /// That says nothing of an object. Where one object was asked for, it is a [`NoKind`](Self::NoKind).
+    pub fn is_path_unknown(&self) -> bool {
+        let is_path = |message: &str| message == NO_RESOURCE || message == NO_PAGE;
+        matches!(self, Self::Refused { code: 404, message, missing: None, .. } if is_path(message))
+    }
+
+    /// Was something to be written into a namespace that is not there?
+    pub fn lacks_namespace(&self, namespace: &str) -> bool {
+        let is_it = |missing: &Missing| missing.is_namespace() && missing.name == namespace;
+        matches!(self, Self::Refused { missing: Some(missing), .. } if is_it(missing))
     }
 
     /// Does the server no longer keep the version that was asked for?
@@ -238,7 +299,7 @@ impl Error {
 
     /// May this come from one part of the server while the rest of it answers?
     pub fn is_doubtful(&self) -> bool {
-        matches!(self, Self::Deadline(_) | Self::Refused { code: 502..=504, .. })
+        matches!(self, Self::Deadline(_) | Self::NotKubernetes { .. } | Self::Refused { code: 502..=504, .. })
     }
 
     /// Did no answer come until a deadline?
@@ -255,7 +316,7 @@ impl Error {
         match self {
             Self::Refused { code, .. } => !matches!(code, 400..=407 | 409..=499),
             Self::Unavailable(inner) => inner.is_ambiguous(),
-            Self::NoKind { .. } | Self::Request(_) | Self::OtherCluster { .. } => false,
+            Self::Gone { .. } | Self::NoKind { .. } | Self::Request(_) | Self::OtherCluster { .. } => false,
             _ => true,
         }
     }
@@ -291,6 +352,17 @@ fn advised(cause: &str) -> String {
         return cause.to_owned();
     };
     format!("{cause}: {advice}")
+}
+
+/// A colon and what comes after it, if anything does.
+fn after_colon(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+/// The first words of what is no answer of Kubernetes, such as a page, on one line.
+fn first_words(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(limit::FOREIGN_WORDS_MAX).collect()
 }
 
 /// A server's words: without control characters, and cut.

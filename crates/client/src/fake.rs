@@ -59,6 +59,18 @@ where
     (Api::new(kube::Client::new(service, "default"), "tester"), log)
 }
 
+/// What kube-apiserver says of a path that it does not know.
+pub(crate) const UNKNOWN_PATH: &str = "404 page not found\n";
+
+/// What a server says of an object of the core group that is not there.
+pub(crate) fn missing(plural: &str, name: &str) -> String {
+    let details = serde_json::json!({"name": name, "kind": plural});
+    let message = format!("{plural} {name:?} not found");
+    serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "NotFound",
+        "details": details, "code": 404})
+    .to_string()
+}
+
 /// A server that answers everything at once.
 pub(crate) fn simple(answer: impl Fn(usize, &Received) -> (u16, String) + Clone + Send + Sync + 'static) -> (Api, Log) {
     server(move |nth, asked| {

@@ -45,7 +45,7 @@ pub mod watch;
 pub use api::{Api, Applied, Content, Delete, Deletion, Document, Kept, List, Project, Propagation, Selection};
 pub use credential::{Credential, CredentialError, Trust};
 pub use discovery::{Discovery, Served};
-pub use failure::{Class, Error};
+pub use failure::{Class, Error, Missing};
 pub use limit::Limits;
 pub use metrics::Metrics;
 pub use queue::{Next, Queue};

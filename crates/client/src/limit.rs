@@ -197,6 +197,9 @@ pub const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// Most characters of a server's own words that are repeated in status and errors: a long sentence.
 pub const WORDS_MAX: usize = 300;
 
+/// Most characters that are repeated of a page of what is in front of a server: enough to see whose it is.
+pub const FOREIGN_WORDS_MAX: usize = 80;
+
 /// Most fields of a refusal that are repeated: more say nothing that the first ones do not.
 pub const FIELDS_MAX: usize = 32;
 

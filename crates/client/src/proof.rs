@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::OnceCell;
 use tower::BoxError;
 
-use crate::answer::Question;
+use crate::answer::{self, Question};
 use crate::exchange::{self, Ask, JSON};
 use crate::failure::Error;
 use crate::json;
@@ -108,13 +108,17 @@ pub(crate) async fn ask_identity(transport: &Transport, bytes_max: usize) -> Res
 }
 
 async fn read_identity(answer: Response<AnswerBody>, bytes_max: usize) -> Result<String, Error> {
-    let answer = match exchange::succeeded(answer).await {
+    let namespaces = namespaces();
+    let target = namespaces.target("", SYSTEM);
+    let answer = match exchange::succeeded(answer).await.map_err(|error| answer::about(&target, error)) {
         Ok(answer) => answer,
-        Err(error) if error.is_gone() => return Ok(String::new()),
+        // A path that is not known: what answers is no Kubernetes API, and so is not the cluster. Another request failed because of
+        // this: were it told as it is, its own kind would seem not to be served.
+        Err(Error::Gone { .. } | Error::NoKind { .. }) => return Ok(String::new()),
         Err(error) => return Err(error),
     };
     let system = json::parse(&exchange::collect(answer.into_body(), bytes_max).await?, limit::OBJECT_MEMORY_MAX)?;
-    Question::object(&namespaces().target("", SYSTEM), None).check(&system)?;
+    Question::object(&target, None).check(&system)?;
     Ok(model::object::uid(&system).unwrap_or_default().to_owned())
 }
 

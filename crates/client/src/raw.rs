@@ -22,11 +22,11 @@ impl Raw {
     /// Reads a document; `None` when it is not there.
     ///
     /// # Errors
-    /// See [`Error`]; never for 404.
+    /// See [`Error`]; never for a 404 of Kubernetes, whatever it is about.
     pub async fn get(&self, path: &str) -> Result<Option<Value>, Error> {
         match self.api.read(path).await {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.is_gone() => Ok(None),
+            Err(Error::Refused { code: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -58,11 +58,11 @@ impl Raw {
     /// Deletes an object or a collection, with DeleteOptions. `None` when there was nothing to delete.
     ///
     /// # Errors
-    /// See [`Error`]; never for 404.
+    /// See [`Error`]; never for a 404 of Kubernetes, whatever it is about.
     pub async fn delete(&self, path: &str, options: &Value) -> Result<Option<Value>, Error> {
         match self.api.write(Method::DELETE, path, "", JSON, options.into()).await {
             Ok((_, answer)) => Ok(Some(answer)),
-            Err(error) if error.is_gone() => Ok(None),
+            Err(Error::Refused { code: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -270,7 +270,7 @@ impl Follower {
         self.failures = self.failures.saturating_add(1);
         self.pause(self.failures);
         tracing::debug!(kind = %self.resource, %error, failures = self.failures, "a watch is interrupted");
-        if error.is_gone() {
+        if error.is_path_unknown() {
             self.state = State::List;
             return Some(Told::Absent);
         }

@@ -203,7 +203,13 @@ async fn delete(api: &Api, owner: &Value, made: &[Made]) -> Result<(), Error> {
     if now.as_ref().and_then(object::resource_version) != object::resource_version(owner) {
         // An attach may have written a binding before it got its owner. Then it has written this one before.
         let message = format!("ClusterRole {SERVICE_ACCOUNT} was changed meanwhile");
-        return Err(Error::Refused { code: 409, reason: "Conflict".to_owned(), message, fields: Vec::new() });
+        return Err(Error::Refused {
+            code: 409,
+            reason: "Conflict".to_owned(),
+            message,
+            fields: Vec::new(),
+            missing: None,
+        });
     }
     for binding in made.iter().filter(|made| made.resource.kind == "RoleBinding") {
         api.delete(&binding.target(), &Delete::exactly(&binding.found)).await?;

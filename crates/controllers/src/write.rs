@@ -24,14 +24,14 @@ pub struct WriteError {
     /// What was tried.
     verb: &'static str,
     /// Kind and name.
-    object: String,
+    object: Box<str>,
     #[source]
     source: client::Error,
 }
 
 impl WriteError {
     fn new<K: Resource<DynamicType = ()>>(verb: &'static str, name: &str, source: client::Error) -> Self {
-        Self { verb, object: format!("{} {name}", K::kind(&())), source }
+        Self { verb, object: format!("{} {name}", K::kind(&())).into(), source }
     }
 
     /// Somebody else wrote in between: look again, it is no failure.

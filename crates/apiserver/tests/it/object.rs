@@ -240,3 +240,53 @@ async fn failures_say_what_kubernetes_says() {
         assert_eq!((&answer["kind"], &answer["status"]), (&json!("Status"), &json!("Failure")));
     }
 }
+
+/// Clients believe that an object is gone only of an answer that names it, and that a kind is not served only of one for the path.
+#[tokio::test]
+async fn a_404_names_what_is_not_there() {
+    let server = server().await;
+    let none = format!("{MAPS}/none");
+    let (map, web) =
+        (json!({"name": "none", "kind": "configmaps"}), json!({"name": "web", "kind": "deployments", "group": "apps"}));
+    let deployment = "/apis/apps/v1/namespaces/default/deployments/web";
+    let status = format!("{deployment}/status");
+    let namespace = json!({"name": "nope", "kind": "namespaces"});
+    let role = json!({"name": "r", "kind": "roles", "group": "rbac.authorization.k8s.io"});
+    let merge = "application/merge-patch+json";
+    let named = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}).to_string();
+    let rows = [
+        ("GET", none.as_str(), "", "", map.clone()),
+        ("DELETE", &none, "", "", map.clone()),
+        ("PATCH", &none, merge, "{}", map),
+        ("GET", deployment, "", "", web.clone()),
+        ("DELETE", deployment, "", "", web.clone()),
+        ("PATCH", &status, merge, "{}", web),
+        ("DELETE", "/api/v1/namespaces/nope", "", "", namespace.clone()),
+        ("GET", "/apis/rbac.authorization.k8s.io/v1/namespaces/nope/roles/r", "", "", role),
+        ("POST", "/api/v1/namespaces/nope/configmaps", "application/json", &named, namespace.clone()),
+        (
+            "PATCH",
+            "/api/v1/namespaces/nope/configmaps/a?fieldManager=m",
+            "application/apply-patch+yaml",
+            &named,
+            namespace,
+        ),
+        ("GET", "/apis/nope/v1", "", "", json!({})),
+        ("GET", "/apis/nope", "", "", json!({})),
+        ("GET", "/apis/nope/v1/things", "", "", json!({})),
+        ("GET", "/api/v1/namespaces/default/things/none", "", "", json!({})),
+        ("DELETE", "/apis/apps/v1/namespaces/default/things/none", "", "", json!({})),
+        ("DELETE", "/apis/apps/v1/namespaces/default/things", "", "", json!({})),
+    ];
+    for (method, path, kind, body, details) in rows {
+        let (code, said) = send_request(&server, method, path, kind, body).await;
+        assert_eq!(
+            (code, &said["kind"], &said["reason"]),
+            (404, &json!("Status"), &json!("NotFound")),
+            "{method} {path}"
+        );
+        assert_eq!(said["details"], details, "{method} {path}: {said}");
+        let is_path = said["message"] == "the server could not find the requested resource";
+        assert_eq!(is_path, details == json!({}), "{method} {path}: {said}");
+    }
+}

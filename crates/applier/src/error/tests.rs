@@ -4,7 +4,15 @@ use super::*;
 
 fn refused(code: u16) -> client::Error {
     let (reason, message) = ("Why".to_owned(), "the server's sentence quotes s3cret".to_owned());
-    client::Error::Refused { code, reason, message, fields: vec!["data[a]".to_owned()] }
+    client::Error::Refused { code, reason, message, fields: vec!["data[a]".to_owned()], missing: None }
+}
+
+fn namespace(name: &str) -> client::Missing {
+    client::Missing { group: String::new(), kind: "namespaces".to_owned(), name: name.to_owned() }
+}
+
+fn foreign(said: &str) -> client::Error {
+    client::Error::NotKubernetes { said: said.to_owned() }
 }
 
 #[test]
@@ -71,6 +79,33 @@ fn each_failed_request_says_that_it_was_the_member_and_who_acts() {
              apiVersion and kind",
         ),
         (
+            client::Error::NoKind { kind: text("Deployment.apps"), version: text("apps/v1"), served: None },
+            Class::AwaitChange,
+            "NoKind",
+            "the member says that it serves no Deployment.apps in apps/v1, which each Kubernetes serves: see what is in front of \
+             its API server, and whether that runs as it should",
+        ),
+        (
+            client::Error::NoKind { kind: text("Secret"), version: text("v1"), served: None },
+            Class::AwaitChange,
+            "NoKind",
+            "the member says that it serves no Secret in v1, which each Kubernetes serves: see what is in front of its API \
+             server, and whether that runs as it should",
+        ),
+        (client::Error::Gone { message: text("it is gone") }, Class::Reread, "NotFound", "it is gone"),
+        (
+            foreign("<html>"),
+            Class::Unreachable,
+            "BadAnswer",
+            "what is in front of the member answered 404, and not by Kubernetes: <html>",
+        ),
+        (
+            client::Error::Unavailable(Box::new(foreign(""))),
+            Class::Retry,
+            "BadAnswer",
+            "what is in front of the member answered 404, and not by Kubernetes; the rest of the member answers",
+        ),
+        (
             client::Error::Request(text("uri too long")),
             Class::Bug,
             "InternalError",
@@ -99,6 +134,15 @@ fn what_a_server_says_about_a_secret_is_not_repeated() {
     assert_eq!(plain, "the server refused the Secret (data[a])");
     let part = Error::from(client::Error::Unavailable(Box::new(refused(503)))).about_secret(&[]);
     assert_eq!(part, "the server refused the Secret (data[a]); the rest of the member answers");
+    for (quoting, said) in [
+        (foreign("hunter2"), "what is in front of the member answered 404, and not by Kubernetes"),
+        (
+            client::Error::Gone { message: "hunter2".to_owned() },
+            "the server refused the Secret (NotFound: it is not there)",
+        ),
+    ] {
+        assert_eq!(Error::from(quoting).about_secret(&[]), said);
+    }
     let wrong = ["stringData[port]".to_owned()];
     for (code, not_text, said) in [
         (400, &wrong[..], "stringData[port] must be text: put the value in quotes"),
@@ -111,6 +155,7 @@ fn what_a_server_says_about_a_secret_is_not_repeated() {
             reason: "hunter2".to_owned(),
             message: "hunter2".to_owned(),
             fields: Vec::new(),
+            missing: (code == 404).then(|| Box::new(namespace("hunter2"))),
         };
         assert_eq!(Error::from(quoting).about_secret(not_text), format!("the server refused the Secret ({said})"));
     }

@@ -128,7 +128,7 @@ async fn list_inside(
         match api.list_as(&kind, namespace, &Selection::metadata(), read).await {
             Ok(listed) => Ok(Ok(listed.items)),
             // A definition that has just gone, or a server that does not say what it has: discovery will tell.
-            Err(e) if e.is_gone() => Ok(Err(Inhabitants::unseen(&format!(
+            Err(e) if e.is_path_unknown() => Ok(Err(Inhabitants::unseen(&format!(
                 "the member says that it has {kind}, and does not find their list; repair or delete the \
                  CustomResourceDefinition or APIService of that kind there"
             )))),

@@ -73,7 +73,8 @@ async fn is_change_refused(connection: &Connection, resource: &Resource, job: &J
 /// Adds what to do. `keeps` says why an object whose immutable field changed is not made again.
 fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
     match error {
-        client::Error::Refused { code, reason, message, fields } => {
+        client::Error::Refused { code, reason, message, fields, missing } => {
+            let lacks_namespace = missing.as_ref().is_some_and(|missing| missing.is_namespace());
             let hint = match (code, keeps) {
                 (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made again",
                 (_, Some(Keeps::Stays)) => {
@@ -87,11 +88,12 @@ fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
                 (_, Some(Keeps::NotOurs)) => "; it is not the object that was delivered, so it is not deleted",
                 // Admission answers 403 too, with words of its own.
                 (403, None) if message.contains(" cannot ") => "; give the member's credential that right",
-                (404, None) => "; deliver its namespace too, or make it",
+                (404, None) if lacks_namespace => "; deliver its namespace too, or make it",
+                (404, None) if missing.is_some() => "; deliver that too, or make it",
                 _ => "",
             };
             let reason = if keeps.is_some() { "Immutable".to_owned() } else { reason };
-            client::Error::Refused { code, reason, message: format!("{message}{hint}"), fields }.into()
+            client::Error::Refused { code, reason, message: format!("{message}{hint}"), fields, missing }.into()
         }
         other => other.into(),
     }

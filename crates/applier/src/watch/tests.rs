@@ -181,7 +181,7 @@ async fn a_kind_that_is_no_longer_hidden_is_listed_again() {
 async fn a_kind_that_is_not_served_is_asked_for_again_after_a_pause_that_grows() {
     for (absences, pause) in [(0, Backoff::MEMBER.first), (1, Backoff::MEMBER.first * 2), (99, Backoff::MEMBER.longest)]
     {
-        let (watch, mut inbox) = watch(vec![(404, String::new())]);
+        let (watch, mut inbox) = watch(vec![(404, "404 page not found\n".to_owned())]);
         let (run, began) = (tokio::spawn(Watch { absences, ..watch }.run()), tokio::time::Instant::now());
         // It is said at once, since units wait for it.
         assert!(matches!(inbox.recv().await.as_deref(), Some(Event::Absent(_))));

@@ -18,6 +18,8 @@ pub(crate) enum Act {
     Refuse(u16),
     /// It is answered as a path that the server does not know.
     Hide,
+    /// It is answered 404 with this, as what is in front of a server does, and not carried out.
+    Foreign(&'static str),
     /// It is carried out and answered so.
     Lie(u16),
     /// It is answered 200 with this, and not carried out.
@@ -83,6 +85,11 @@ pub(crate) fn endless(begin: &'static str, more: &'static str) -> AnswerBody {
 /// An answer as kube-apiserver gives it for a path that it does not know.
 pub(crate) fn unknown_path() -> Response<AnswerBody> {
     Response::builder().status(404).body(whole("404 page not found\n".to_owned())).unwrap()
+}
+
+/// A 404 in these words.
+pub(crate) fn foreign(said: &'static str) -> Response<AnswerBody> {
+    Response::builder().status(404).body(whole(said.to_owned())).unwrap()
 }
 
 /// An answer as Kubernetes gives it when something is wrong.

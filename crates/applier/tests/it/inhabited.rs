@@ -135,17 +135,19 @@ async fn what_comes_while_the_objects_of_a_namespace_take_their_time_to_go_keeps
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_into_which_nobody_can_see_is_not_deleted_until_somebody_can() {
-    // 404: discovery names the kind, and its list is not there.
-    for code in [403, 404] {
-        unseen_until_the_list_answers(code).await;
+    // Hidden: discovery names the kind, and its list is not there.
+    for act in
+        [Act::Refuse(403), Act::Refuse(404), Act::Hide, Act::Foreign("<html>404 Not Found</html>"), Act::Foreign("")]
+    {
+        unseen_until_the_list_answers(act).await;
     }
 }
 
-async fn unseen_until_the_list_answers(code: u16) {
+async fn unseen_until_the_list_answers(act: Act) {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![namespace(), map("ours")]);
     world.applied(&unit).await;
-    world.faults.add(Method::GET, "/api/v1/namespaces/lived-in/secrets?", usize::MAX, Act::Refuse(code));
+    world.faults.add(Method::GET, "/api/v1/namespaces/lived-in/secrets?", usize::MAX, act);
     world.change(&unit, |entry| entry.removal = Removal::Prune);
     let report = world.until(&unit, "waiting", |r| r.objects.inventory == 1 && !r.waiting.is_empty()).await;
     assert!(waiting(&report).iter().any(|(cause, ..)| *cause == WaitingCause::Unseen), "{report:#?}");
@@ -388,7 +390,7 @@ async fn a_namespace_says_which_kind_keeps_it_whose_list_is_not_found() {
     world.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition()).await;
     let unit = world.set("a", 1, vec![namespace(), map("ours")]);
     world.applied(&unit).await;
-    world.faults.add(Method::GET, "/namespaces/lived-in/gadgets", usize::MAX, Act::Refuse(404));
+    world.faults.add(Method::GET, "/namespaces/lived-in/gadgets", usize::MAX, Act::Hide);
     world.change(&unit, |entry| entry.removal = Removal::Prune);
     let is_unseen = |r: &UnitReport| r.waiting.iter().any(|waiting| waiting.cause == WaitingCause::Unseen);
     let report = world.until(&unit, "unseen", is_unseen).await;

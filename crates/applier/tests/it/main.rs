@@ -6,6 +6,7 @@ mod deliver;
 mod drift;
 mod fault;
 mod fence;
+mod foreign;
 mod given_back;
 mod inhabited;
 mod leave;

@@ -222,7 +222,7 @@ async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
 async fn a_kind_that_is_named_and_not_listed_is_asked_for_less_and_less_often() {
     let mut world = World::new().await;
     let list = "/api/v1/configmaps?";
-    world.faults.add(Method::GET, list, usize::MAX, Act::Refuse(404));
+    world.faults.add(Method::GET, list, usize::MAX, Act::Hide);
     let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);
     world.until(&unit, "looked at", |r| r.epoch == 1).await;
     tokio::time::sleep(Duration::from_secs(120)).await;
@@ -243,7 +243,7 @@ async fn a_unit_that_has_objects_of_a_kind_that_is_not_listed_goes_on() {
     let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);
     world.applied(&unit).await;
     world.stop();
-    world.faults.add(Method::GET, "/api/v1/configmaps?", usize::MAX, Act::Refuse(404));
+    world.faults.add(Method::GET, "/api/v1/configmaps?", usize::MAX, Act::Hide);
     world.set("a", 2, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
     world.restart();
     world.until(&unit, "looked at", |r| r.epoch == 2).await;

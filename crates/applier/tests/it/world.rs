@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::BoxError;
 
-use crate::fault::{Act, Faults, answer, endless, unknown_path, whole};
+use crate::fault::{Act, Faults, answer, endless, foreign, unknown_path, whole};
 use crate::rights::Gate;
 pub(crate) use crate::sample::{
     config_map, config_map_path, config_maps, deployment, deployment_path, detail, hub_key, pack, unit, waiting,
@@ -370,6 +370,7 @@ impl World {
                 let mut lie = refused.then(|| (answer(403), false));
                 match faults.meet(request.method(), &request.uri().to_string()) {
                     Some(Act::Hide) => lie = Some((unknown_path(), false)),
+                    Some(Act::Foreign(said)) => lie = Some((foreign(said), false)),
                     Some(Act::Refuse(code)) => lie = Some((answer(code), false)),
                     Some(Act::Lie(code)) => lie = Some((answer(code), true)),
                     Some(Act::Hang) => std::future::pending().await,

@@ -53,7 +53,7 @@ impl Stored {
             ),
             Method::GET if path.ends_with("/configmaps") => listed("/configmaps/"),
             Method::GET if path.ends_with("/secrets") => listed("/secrets/"),
-            Method::GET => stored.get(path).map_or((404, json!({"code": 404})), |object| (200, object.clone())),
+            Method::GET => stored.get(path).map_or_else(|| (404, missing(path)), |object| (200, object.clone())),
             Method::POST | Method::PUT | Method::PATCH => {
                 let mut object: Value = serde_json::from_slice(body).unwrap();
                 let name = model::object::name(&object).unwrap_or_default().to_owned();
@@ -191,4 +191,14 @@ impl Hub {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// What Kubernetes says of a path at which nothing is.
+fn missing(path: &str) -> Value {
+    let details = match path.rsplit('/').next() {
+        Some(name) if path.contains("/namespaces/") => json!({"name": name}),
+        _ => json!({}),
+    };
+    let message = "the server could not find the requested resource";
+    json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": message, "details": details})
 }

@@ -12,7 +12,7 @@ use kube::Client;
 use model::{Digest, MemberName, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::connect::{asked, is_no_hub};
+use crate::connect::{asked, is_gone, is_path_unknown};
 use crate::objects::{self, Looked};
 use crate::status::held;
 
@@ -32,8 +32,8 @@ pub(super) async fn read(client: &Client, namespace: &str, name: &str, with_uids
     let uids = if with_uids { "?uids=true" } else { "" };
     let path = format!("/apis/view.kurator.dev/v1alpha1/namespaces/{namespace}/heldlists/{name}{uids}");
     match client.request(Request::get(path).body(Vec::new())?).await {
-        Err(kube::Error::Api(status)) if is_no_hub(&status) => Ok(Named::Earlier),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Named::Missing(status.message)),
+        Err(kube::Error::Api(status)) if is_path_unknown(&status) => Ok(Named::Earlier),
+        Err(kube::Error::Api(status)) if is_gone(&status, name) => Ok(Named::Missing(status.message)),
         other => {
             other.map(Named::List).map_err(asked(&format!("cannot read what waits of app/{name}, object by object")))
         }

@@ -30,16 +30,26 @@ impl Hub {
         let answer = move |request: Request<Body>| {
             let hub = hub.clone();
             async move {
-                let what = format!("{} {}", request.method(), request.uri().path());
+                let path = request.uri().path().to_owned();
+                let what = format!("{} {path}", request.method());
                 let body = request.into_body().collect().await.unwrap().to_bytes();
                 hub.asked.lock().unwrap().push((what, serde_json::from_slice(&body).unwrap_or_default()));
-                let (code, value) = hub.answers.lock().unwrap().pop_front().expect("no more is asked");
+                let (code, mut value) = hub.answers.lock().unwrap().pop_front().expect("no more is asked");
+                name_missing(code, &path, &mut value);
                 Ok::<_, Infallible>(
                     Response::builder().status(code).body(Body::from(value.to_string().into_bytes())).unwrap(),
                 )
             }
         };
         Client::new(tower::service_fn(answer), "default")
+    }
+}
+
+/// Has a 404 without details speak of what was asked for, as an API server does.
+pub(crate) fn name_missing(code: u16, path: &str, answer: &mut Value) {
+    if code == 404 && answer["kind"] == "Status" && answer["details"].is_null() {
+        answer["reason"] = json!("NotFound");
+        answer["details"] = json!({"name": path.rsplit('/').next()});
     }
 }
 

@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde::de::Error as _;
 use serde_json::Value;
 
+use super::is_gone;
+
 /// The objects of one type on one server, in one namespace or in all.
 pub(crate) struct Api<K> {
     server: Server,
@@ -52,7 +54,7 @@ impl<K: Wire> Api<K> {
     pub(crate) async fn get_opt(&self, name: &str) -> Result<Option<K>> {
         match self.get(name).await {
             Ok(object) => Ok(Some(object)),
-            Err(Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(Error::Api(status)) if is_gone(&status, name) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -86,7 +88,7 @@ impl<K: Wire> Api<K> {
     pub(crate) async fn get_metadata_opt(&self, name: &str) -> Result<Option<ObjectMeta>> {
         match self.server.read_answer(self.server.requests.get_metadata(name, &GetParams::default())).await {
             Ok(object) => metadata(object).map(Some),
-            Err(Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(Error::Api(status)) if is_gone(&status, name) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::left::Listed;
 use crate::approve::wait::{Away, Place, Unread, pause};
-use crate::connect::asked;
+use crate::connect::{asked, is_gone};
 use crate::objects::{self, Numbers};
 use crate::output;
 use crate::reach;
@@ -240,7 +240,9 @@ async fn read(client: &Client, path: &str) -> kube::Result<Value> {
     let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new());
     let request = request.map_err(kube::Error::HttpError)?;
     match client.request(request).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Value::Null),
+        Err(kube::Error::Api(status)) if path.rsplit('/').next().is_some_and(|name| is_gone(&status, name)) => {
+            Ok(Value::Null)
+        }
         other => other,
     }
 }

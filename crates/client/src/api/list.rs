@@ -362,7 +362,7 @@ impl Api {
         Ok(())
     }
 
-    /// How many objects there are: from one small page, without reading the rest.
+    /// How many objects there are: from one small page, without reading the rest. Of a kind that is not served there are none.
     ///
     /// # Errors
     /// See [`Error`].
@@ -371,7 +371,7 @@ impl Api {
         let ask = Ask::get(path, METADATA_LIST, self.limits.page_bytes);
         let bytes = match exchange(self.transport(), ask, self.limits.request).await {
             Ok((_, bytes)) => bytes,
-            Err(error) if error.is_gone() => return Ok(0),
+            Err(error) if error.is_path_unknown() => return Ok(0),
             Err(error) => return Err(self.judge(error).await),
         };
         let page = crate::json::parse(&bytes, limit::OBJECT_MEMORY_MAX)?;

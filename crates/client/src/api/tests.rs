@@ -104,12 +104,14 @@ async fn a_server_of_which_a_part_is_silent_is_not_unreachable() {
         });
         api.create(&maps(), "shop", &map("a")).await.unwrap_err()
     }
-    for rest in [200, 403, 404] {
+    for rest in [200, 403] {
         let error = refusal_with_rest(rest).await;
         assert_eq!((error.class(), error.reason(), error.code()), (Class::Retry, "Unavailable", Some(503)));
         assert_eq!(error.to_string(), "the webhook does not answer; the rest of it answers");
     }
-    assert_eq!(refusal_with_rest(503).await.class(), Class::Unreachable);
+    for rest in [503, 404] {
+        assert_eq!(refusal_with_rest(rest).await.class(), Class::Unreachable, "{rest}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,10 +367,11 @@ async fn a_list_of_something_else_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn absence_is_none_and_a_count_costs_one_object() {
-    let (api, _) = simple(|_, _| (404, json!({"reason": "NotFound"}).to_string()));
+    let (api, _) = simple(|_, _| (404, fake::missing("configmaps", "a")));
     let maps = maps();
     assert_eq!(api.get(&maps.target("shop", "a")).await.unwrap(), None);
     assert_eq!(api.delete(&maps.target("shop", "a"), &Delete::default()).await.unwrap(), Deletion::Absent);
+    let (api, _) = simple(|_, _| (404, fake::UNKNOWN_PATH.to_owned()));
     assert_eq!(api.count(&maps, "shop").await.unwrap(), 0);
     let (api, log) = simple(|_, _| {
         let body =
@@ -437,5 +440,141 @@ async fn a_page_that_leads_nowhere_ends_a_list() {
         });
         let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
         assert!(error.to_string().ends_with(&format!("metadata.{field} is longer than {max} bytes")), "{error}");
+    }
+}
+
+/// What a 404 says, for who asks for an object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Said {
+    /// That it is not there.
+    Gone,
+    /// That its kind is not served.
+    NoKind,
+    /// Something else of Kubernetes.
+    Other,
+    /// Nothing, since it comes from elsewhere.
+    Foreign,
+}
+
+impl Said {
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::Gone { .. } => Self::Gone,
+            Error::NoKind { .. } => Self::NoKind,
+            Error::Refused { code: 404, .. } => Self::Other,
+            Error::Unavailable(inner) if matches!(**inner, Error::NotKubernetes { .. }) => Self::Foreign,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Every 404 that we know of.
+fn answers_404() -> Vec<(String, Said)> {
+    let status = |reason: &str, message: &str, details: Value| {
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": reason, "message": message,
+            "details": details})
+        .to_string()
+    };
+    let about = |details: Value| status("NotFound", "not found", details);
+    let whole = fake::missing("configmaps", "a");
+    vec![
+        (about(json!({"name": "a"})), Said::Gone),
+        (about(json!({"name": "a", "kind": "ConfigMap"})), Said::Gone),
+        (about(json!({"name": "b", "kind": "configmaps"})), Said::Other),
+        (about(json!({"name": "a", "kind": "secrets"})), Said::Other),
+        (about(json!({"name": "a", "kind": "configmaps", "group": "example.com"})), Said::Other),
+        (about(json!({"name": "shop", "kind": "namespaces"})), Said::Other),
+        (about(json!({})), Said::Other),
+        (status("Forbidden", "no", json!({"name": "a", "kind": "configmaps"})), Said::Other),
+        (status("NotFound", "admission webhook \"w\" denied the request", Value::Null), Said::Other),
+        (status("NotFound", "the server could not find the requested resource", json!({})), Said::NoKind),
+        (fake::UNKNOWN_PATH.to_owned(), Said::NoKind),
+        (whole[..whole.len() - 1].to_owned(), Said::Foreign),
+        ("<html><head><title>404 Not Found</title></head><body>nginx</body></html>".to_owned(), Said::Foreign),
+        (r#"{"message":"no Route matched with those values"}"#.to_owned(), Said::Foreign),
+        (json!({"reason": "NotFound", "details": {"name": "a"}}).to_string(), Said::Foreign),
+        (String::new(), Said::Foreign),
+        (whole, Said::Gone),
+    ]
+}
+
+/// A server that answers so, and knows itself.
+fn answering_404(body: String) -> Api {
+    let (api, _) = simple(move |_, asked| match asked.line.as_str() {
+        "GET /api/v1/namespaces/kube-system" => (200, "{}".to_owned()),
+        _ => (404, body.clone()),
+    });
+    api
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_404_that_speaks_of_an_object_proves_that_it_is_gone() {
+    let (maps, object) = (maps(), map("a"));
+    let target = maps.target("shop", "a");
+    for (body, said) in answers_404() {
+        let api = answering_404(body.clone());
+        for found in [api.get(&target).await, api.get_metadata(&target).await] {
+            assert_eq!(found.map_or_else(|error| Said::of(&error), |_| Said::Gone), said, "get: {body}");
+        }
+        let deleted = api.delete(&target, &Delete::default()).await;
+        let deleted = deleted.map(|done| assert_eq!(done, Deletion::Absent));
+        assert_eq!(deleted.map_or_else(|error| Said::of(&error), |()| Said::Gone), said, "delete: {body}");
+        let writes = [
+            api.merge(&target, &json!({})).await,
+            api.replace(&target, &object).await,
+            api.apply(&target, &object).await.map(|applied| applied.object),
+            api.apply_dry_run(&target, &object).await,
+        ];
+        for written in writes {
+            assert_eq!(Said::of(&written.unwrap_err()), said, "write: {body}");
+        }
+        // A part that is not served says nothing of the kind.
+        let of_part = if said == Said::NoKind { Said::Other } else { said };
+        let part = target.part("status");
+        let written = [api.replace(&part, &object).await, api.create_part(&part, &object).await];
+        for written in written {
+            assert_eq!(Said::of(&written.unwrap_err()), of_part, "part: {body}");
+        }
+        // No object is asked for here.
+        let error = api.create(&maps, "shop", &object).await.unwrap_err();
+        assert!(!error.is_gone(), "create: {body}");
+        assert_eq!(error.lacks_namespace("shop"), body.contains("namespaces"), "create: {body}");
+        assert!(!error.lacks_namespace("other"));
+    }
+    let scales = [json!({"name": "web", "group": "autoscaling", "kind": "deployments/scale"}), json!({"name": "web"})];
+    let deployments = Resource::new("apps", "v1", "Deployment", "deployments", true);
+    for details in scales {
+        let api = answering_404(json!({"kind": "Status", "reason": "NotFound", "details": details}).to_string());
+        assert_eq!(api.get(&deployments.target("shop", "web").part("scale")).await.unwrap(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_kubernetes_own_word_for_a_path_says_that_a_kind_is_not_served() {
+    let config_map = model::GroupVersionKind::new("example.com", "v1", "ConfigMap");
+    for (body, said) in answers_404() {
+        let api = answering_404(body.clone());
+        let is_path = said == Said::NoKind;
+        assert_eq!(api.count(&maps(), "shop").await.is_ok_and(|count| count == 0), is_path, "{body}");
+        let listed = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+        assert_eq!((listed.is_path_unknown(), listed.is_gone()), (is_path, false), "{body}");
+        assert_eq!(listed.class() == Class::Retry, said == Said::Foreign, "{body}");
+        let deleted = api.delete_all(&maps(), "shop", &Selection::default(), &Delete::default()).await.unwrap_err();
+        assert_eq!((deleted.is_path_unknown(), deleted.is_gone()), (is_path, false), "{body}");
+        let discovery = crate::Discovery::new(api.clone());
+        let found = discovery.find(&config_map).await;
+        assert_eq!(found.is_ok_and(|found| found.is_none()), is_path, "{body}");
+        let found = discovery.find_any_version(&config_map.group_kind()).await;
+        assert_eq!(found.is_ok_and(|found| found.is_none()), is_path, "{body}");
+        let resolved = discovery.resolve(&config_map).await.unwrap_err();
+        assert_eq!(matches!(resolved, Error::NoKind { .. }), is_path, "{body}");
+        let mut watch = crate::Watch::new(api.clone(), std::sync::Arc::new(maps()), |object: Value| {
+            model::object::name(&object).map(str::to_owned)
+        });
+        let event = watch.next().await;
+        assert_eq!(matches!(event, crate::Event::Absent), is_path, "{body}: {event:?}");
+        // By path nothing is compared, and what is not of Kubernetes is no answer.
+        assert_eq!(api.raw().get("/anything").await.is_ok(), said != Said::Foreign, "{body}");
+        assert_eq!(api.raw().delete("/anything", &json!({})).await.is_ok(), said != Said::Foreign, "{body}");
     }
 }

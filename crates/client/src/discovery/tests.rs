@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::fake::simple;
+use crate::fake::{UNKNOWN_PATH, simple};
 use crate::resource::Verb;
 
 fn kinds(version: &str) -> String {
@@ -70,7 +70,7 @@ async fn any_version_will_do_where_any_is_asked_for() {
     let (api, _) = simple(|_, asked| match asked.line.as_str() {
         "GET /apis/autoscaling" => (200, group().to_string()),
         "GET /apis/autoscaling/v1" => (200, kinds("autoscaling/v1")),
-        _ => (404, String::new()),
+        _ => (404, UNKNOWN_PATH.to_owned()),
     });
     let discovery = Discovery::new(api);
     let kind = GroupKind::new("autoscaling", "HorizontalPodAutoscaler");
@@ -84,7 +84,7 @@ async fn a_kind_that_is_served_in_another_version_is_said_with_it_and_asked_for_
     let (api, log) = simple(|_, asked| match asked.line.as_str() {
         "GET /apis/autoscaling" => (200, group().to_string()),
         "GET /apis/autoscaling/v2" => (200, kinds("autoscaling/v2")),
-        _ => (404, String::new()),
+        _ => (404, UNKNOWN_PATH.to_owned()),
     });
     let discovery = Discovery::new(api);
     for _ in 0..100 {
@@ -104,7 +104,7 @@ async fn a_document_about_another_version_is_refused_and_names_of_versions_do_no
     let (api, _) = simple(|_, _| (200, kinds("autoscaling/v1")));
     let discovery = Discovery::new(api);
     assert!(matches!(discovery.find(&scaler("v2")).await, Err(Error::Mismatch { .. })));
-    let (api, _) = simple(|_, _| (404, String::new()));
+    let (api, _) = simple(|_, _| (404, UNKNOWN_PATH.to_owned()));
     let discovery = Discovery::new(api);
     for n in 0..2 * limit::DISCOVERY_DOCUMENTS_MAX {
         assert!(discovery.find(&GroupVersionKind::new("g", format!("v{n}"), "K")).await.unwrap().is_none());

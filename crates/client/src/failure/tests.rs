@@ -8,8 +8,9 @@ fn refused(code: u16, body: &str) -> Error {
 fn the_class_says_who_acts_as_the_table_in_docs_errors_md_has_it() {
     let table: [(Class, &[u16]); 4] = [
         (Class::Retry, &[302, 408, 429, 500, 501, 507]),
-        (Class::Reread, &[404, 409, 410]),
-        (Class::Unreachable, &[401, 502, 503, 504]),
+        (Class::Reread, &[409, 410]),
+        // Without a word, a 404 is not Kubernetes' own.
+        (Class::Unreachable, &[401, 404, 502, 503, 504]),
         (Class::AwaitChange, &[400, 403, 405, 406, 413, 415, 418, 422]),
     ];
     for (class, codes) in table {
@@ -18,6 +19,10 @@ fn the_class_says_who_acts_as_the_table_in_docs_errors_md_has_it() {
         }
     }
     let others = [
+        (refused(404, "404 page not found\n"), Class::Reread, "ServerError", false),
+        (Error::Gone { message: String::new() }, Class::Reread, "NotFound", false),
+        (Error::NotKubernetes { said: String::new() }, Class::Unreachable, "BadAnswer", true),
+        (Error::Unavailable(Box::new(Error::NotKubernetes { said: String::new() })), Class::Retry, "BadAnswer", true),
         (Error::Deadline(Duration::from_secs(30)), Class::Unreachable, "Timeout", true),
         (Error::transport(kube::Error::Service("no route".into())), Class::Unreachable, "Unreachable", true),
         (Error::Unavailable(Box::new(refused(503, ""))), Class::Retry, "Unavailable", true),
@@ -55,7 +60,7 @@ fn what_is_wrong_with_a_certificate_comes_with_what_to_do() {
 
 #[test]
 fn a_refusal_is_no_doubt_about_a_write_and_silence_is() {
-    for (code, ambiguous) in [(400, false), (404, false), (408, true), (409, false), (422, false), (429, false)] {
+    for (code, ambiguous) in [(400, false), (404, true), (408, true), (409, false), (422, false), (429, false)] {
         assert_eq!(refused(code, "").is_ambiguous(), ambiguous, "{code}");
     }
     for code in [500, 502, 503, 504] {
@@ -97,4 +102,26 @@ fn the_innermost_cause_of_silence_is_named() {
     assert_eq!(error.to_string(), "Connection refused");
     assert_eq!(Error::Deadline(Duration::from_millis(1500)).to_string(), "no answer within 1.5 s");
     assert_eq!(Error::Deadline(Duration::from_secs(30)).to_string(), "no answer within 30 s");
+}
+
+#[test]
+fn a_404_that_is_not_of_kubernetes_is_said_to_be_that_with_its_first_words() {
+    let page =
+        "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center>nginx</center>\r\n</body></html>";
+    let kong = r#"{"message":"no Route matched with those values"}"#;
+    let begin = "what is in front of the server answered 404, and not by Kubernetes";
+    for (body, rest) in [
+        (page, ": <html> <head><title>404 Not Found</title></head> <body> <center>nginx</center> <"),
+        (kong, ": {\"message\":\"no Route matched with those values\"}"),
+        ("", ""),
+        ("404 page not found, sorry", ": 404 page not found, sorry"),
+        // A gateway may quote what Kubernetes says.
+        (r#"{"message":"404 page not found"}"#, ": {\"message\":\"404 page not found\"}"),
+    ] {
+        let error = refused(404, body);
+        assert_eq!(error.to_string(), format!("{begin}{rest}"));
+        assert_eq!((error.code(), error.is_gone(), error.is_path_unknown()), (None, false, false), "{body}");
+    }
+    // Other codes keep what they are.
+    assert_eq!(refused(502, page).code(), Some(502));
 }

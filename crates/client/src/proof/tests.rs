@@ -63,7 +63,8 @@ async fn answer(
     let (code, said) = if head.uri.path().ends_with("/kube-system") {
         (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": uid}}))
     } else if head.uri.path().ends_with(ABSENT) {
-        (404, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}))
+        let details = json!({"name": ABSENT, "kind": "configmaps"});
+        (404, json!({"kind": "Status", "apiVersion": "v1", "reason": "NotFound", "code": 404, "details": details}))
     } else {
         let metadata = json!({"name": "c", "namespace": "n", "uid": "u"});
         (200, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}))

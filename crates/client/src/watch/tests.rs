@@ -7,7 +7,7 @@ use model::object;
 use serde_json::json;
 
 use super::*;
-use crate::fake::{Log, closed, endless, open, reply, server};
+use crate::fake::{Log, UNKNOWN_PATH, closed, endless, open, reply, server};
 use crate::limit::Limits;
 
 fn maps() -> Arc<Resource> {
@@ -51,6 +51,8 @@ enum Scripted {
     Open(Vec<String>),
     /// A refusal.
     Refuse(u16),
+    /// What is said of a path that is not known.
+    Unknown,
     /// A line that does not end.
     Endless,
     /// No connection.
@@ -66,6 +68,7 @@ fn follow(script: Vec<Scripted>) -> (Watch<String>, Log) {
             match scripted {
                 Scripted::Closed(lines) => reply(200, closed(lines)),
                 Scripted::Open(lines) => reply(200, open(lines)),
+                Scripted::Unknown => reply(404, closed(vec![UNKNOWN_PATH.trim().to_owned()])),
                 Scripted::Refuse(code) => reply(code, closed(vec!["no".to_owned()])),
                 Scripted::Endless => reply(200, endless("{\"type\":\"", "xxxxxxxx")),
                 Scripted::Nothing => Err("no connection".into()),
@@ -172,16 +175,12 @@ async fn one_lost_connection_is_no_outage_and_two_are() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_or_not_served_is_said_at_once_and_tried_again() {
-    let (mut watch, _) = follow(vec![
-        Scripted::Refuse(404),
-        Scripted::Refuse(403),
-        Scripted::Closed(list(5, &[])),
-        Scripted::Open(vec![]),
-    ]);
+    let (mut watch, _) =
+        follow(vec![Scripted::Unknown, Scripted::Refuse(403), Scripted::Closed(list(5, &[])), Scripted::Open(vec![])]);
     assert_eq!(events(&mut watch, 3).await, ["absent", "refused: ServerError", "=  @5"]);
     // A part of the server: the rest of it answers.
     let (mut watch, _) =
-        follow(vec![Scripted::Refuse(503), Scripted::Refuse(404), Scripted::Refuse(503), Scripted::Refuse(404)]);
+        follow(vec![Scripted::Refuse(503), Scripted::Unknown, Scripted::Refuse(503), Scripted::Unknown]);
     assert_eq!(events(&mut watch, 1).await, ["refused: Unavailable"]);
 }
 

@@ -413,16 +413,24 @@ async fn a_member_that_shuts_the_hub_out_is_told_apart() {
     let nobody = Api::new(kube::Client::new(server.service_as(UserInfo::new("gone", ["some"])), "default"), "tester");
     let said = end(&nobody, &minted(Some(PARIS))).await;
     assert!(matches!(&said, End::ShutOut(why) if why.contains("gone")), "{said:?}");
-    let answer = |code: u16| Error::Refused { code, reason: String::new(), message: String::new(), fields: Vec::new() };
+    let answer = |code: u16| Error::Refused {
+        code,
+        reason: String::new(),
+        message: String::new(),
+        fields: Vec::new(),
+        missing: None,
+    };
     for (code, expect) in [(403, true), (404, true), (408, false), (409, false), (429, false), (500, false)] {
         assert_eq!(is_final(&answer(code)), expect, "{code}");
     }
+    assert!(!is_final(&Error::NotKubernetes { said: String::new() }), "what is in front of it may come to itself");
 }
 
 /// A member that answers everything with this status.
 fn answering(code: u16) -> Api {
     let service = tower::service_fn(move |_: http::Request<kube::client::Body>| async move {
-        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no"});
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no",
+            "reason": if code == 404 { "NotFound" } else { "No" }, "details": {"name": SERVICE_ACCOUNT}});
         let body = kube::client::Body::from(status.to_string().into_bytes());
         http::Response::builder().status(code).body(body).map_err(tower::BoxError::from)
     });

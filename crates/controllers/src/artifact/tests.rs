@@ -41,8 +41,8 @@ async fn a_fetch_that_panics_is_counted_and_is_not_under_way_for_ever() {
         let nth = seen.fetch_add(1, Ordering::SeqCst);
         async move {
             assert!(nth > 0, "while the Secret is read");
-            let gone =
-                json!({"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound", "message": "gone"});
+            let gone = json!({"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound", "message": "gone",
+                "details": {"name": "login"}});
             let body = Body::from(gone.to_string().into_bytes());
             Ok::<_, Infallible>(http::Response::builder().status(404).body(body).unwrap())
         }
@@ -66,7 +66,8 @@ async fn a_fetch_that_panics_is_counted_and_is_not_under_way_for_ever() {
 async fn who_waits_for_an_artifact_is_told_once_when_its_fetch_has_ended_and_what_nobody_asks_for_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let gone = |_: http::Request<Body>| async {
-        let gone = json!({"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound", "message": "gone"});
+        let gone = json!({"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound", "message": "gone",
+            "details": {"name": "login"}});
         let body = Body::from(gone.to_string().into_bytes());
         Ok::<_, Infallible>(http::Response::builder().status(404).body(body).unwrap())
     };

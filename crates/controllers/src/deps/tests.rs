@@ -62,7 +62,8 @@ fn hub() -> Api {
     let answer = |request: http::Request<Body>| {
         let name = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
         let answer = http::Response::builder().status(name.parse::<u16>().unwrap());
-        async move { Ok::<_, Infallible>(answer.body(Body::from(b"{}".to_vec())).unwrap()) }
+        let said = serde_json::json!({"kind": "Status", "reason": "NotFound", "details": {"name": name}});
+        async move { Ok::<_, Infallible>(answer.body(Body::from(said.to_string().into_bytes())).unwrap()) }
     };
     Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test")
 }

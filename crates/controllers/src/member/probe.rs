@@ -210,7 +210,8 @@ impl State {
             Ok(_) => self.learn_if_due(api, changed).await,
             // That another cluster is ready does not make the member so.
             Err(Error::OtherCluster { .. }) => Box::pin(self.learn(api, Instant::now())).await,
-            Err(error) if error.is_gone() => Err(Silent::no_api(&error.to_string())),
+            Err(error @ Error::NotKubernetes { .. }) => Err(Silent::no_api(&error.to_string())),
+            Err(error) if error.is_path_unknown() => Err(Silent::no_api(&error.to_string())),
             Err(error) => Err(error.into()),
         };
         let outcome = match asked {
@@ -393,6 +394,8 @@ impl From<Error> for Silent {
             Error::Refused { code: code @ 502..=504, ref reason, .. } if reason.is_empty() => {
                 Self::Lost(format!("what is in front of its API server answers {code}, and does not reach it"))
             }
+            // One that has answered for a Kubernetes API before, or does so at another path.
+            Error::NotKubernetes { .. } => Self::Lost(error.to_string()),
             Error::Transport { cause, .. } => Self::Lost(cause),
             Error::Deadline(_) => Self::Late(error.to_string()),
             _ if error.is_denied() => Self::Answered(Outcome::Denied(error.to_string())),

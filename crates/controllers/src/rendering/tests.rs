@@ -225,12 +225,17 @@ async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kep
     let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed, "namespace": "ns"},
         "data": {ObjectInputs::SEALED_KEY: data}});
     let dir = tempfile::tempdir().unwrap();
+    let name = inputs.sealed.clone();
     let revision = of_inputs(Inputs::Objects(inputs));
     let rendering = renderings(dir.path(), hub(200, stored)).render(&revision, false).await.unwrap();
     let objects: Vec<&Value> = rendering.payload.objects().map(|object| object.as_ref()).collect();
     assert_eq!(objects, [&namespace, &secret], "the namespace's phase is the first");
     // Without the Secret nothing is rendered: what is missing must not be taken for what was removed.
-    let gone = hub(404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "gone"}));
+    let gone = hub(
+        404,
+        json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "gone",
+        "details": {"name": name}}),
+    );
     let failed = renderings(dir.path(), gone).render(&revision, false).await.map(drop);
     assert!(matches!(failed, Err(Failure::Hub(_))), "{failed:?}");
 }

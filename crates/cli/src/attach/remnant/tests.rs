@@ -8,6 +8,12 @@ use super::super::tests::{Attaching, minted, names, refusing};
 use super::super::{Account, Api, Mark};
 use super::*;
 
+/// What is said of an object that is not there.
+fn missing(request: &http::Request<kube::client::Body>) -> Value {
+    json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404,
+        "details": {"name": request.uri().path().rsplit('/').next()}})
+}
+
 /// A cluster that has ServiceAccount kurator for so many looks, with this metadata, and nothing else.
 fn cluster_with_account(metadata: Value, looks: usize) -> client::Api {
     let seen = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -16,10 +22,7 @@ fn cluster_with_account(metadata: Value, looks: usize) -> client::Api {
         let is_there = is_account && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < looks;
         let (code, body) = match is_there {
             true => (200, json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})),
-            false => (
-                404,
-                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}),
-            ),
+            false => (404, missing(&request)),
         };
         let body = kube::client::Body::from(body.to_string().into_bytes());
         let answer = http::Response::builder().status(code).header("content-type", "application/json").body(body);
@@ -91,10 +94,7 @@ fn cluster_with_role(code: u16, again: std::time::Duration) -> client::Api {
                 json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata}),
             ),
             (_, true, code) => (code, json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code})),
-            _ => (
-                404,
-                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}),
-            ),
+            _ => (404, missing(&request)),
         };
         let body = kube::client::Body::from(body.to_string().into_bytes());
         let answer = http::Response::builder().status(code).header("content-type", "application/json").body(body);

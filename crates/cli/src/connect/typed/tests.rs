@@ -53,11 +53,23 @@ async fn a_list_has_its_objects_and_where_it_goes_on() {
 async fn what_is_not_there_is_told_from_what_is_refused_and_from_what_has_another_form() {
     let missing = server(
         404,
-        |_| json!({"kind": "Status", "status": "Failure", "code": 404, "message": "no", "reason": "NotFound"}),
+        |_| json!({"kind": "Status", "status": "Failure", "code": 404, "message": "no", "reason": "NotFound", "details": {"name": "a"}}),
     );
     assert!(missing.get_opt("a").await.unwrap().is_none());
     assert!(missing.get_metadata_opt("a").await.unwrap().is_none());
     assert!(matches!(missing.get("a").await, Err(Error::Api(status)) if status.code == 404));
+    // A 404 that does not speak of the object proves nothing of it.
+    let answers: [fn(String) -> Value; 4] = [
+        |_| json!({"message": "no Route matched with those values"}),
+        |_| json!("<html>404 Not Found</html>"),
+        |_| json!({"kind": "Status", "status": "Failure", "code": 404, "message": "no", "reason": "NotFound"}),
+        |_| json!({"kind": "Status", "status": "Failure", "code": 404, "message": "no", "details": {"name": "b"}}),
+    ];
+    for answer in answers {
+        let hidden = server(404, answer);
+        assert!(hidden.get_opt("a").await.is_err(), "{}", answer(String::new()));
+        assert!(hidden.get_metadata_opt("a").await.is_err(), "{}", answer(String::new()));
+    }
     let refused = server(
         403,
         |_| json!({"kind": "Status", "status": "Failure", "code": 403, "message": "no", "reason": "Forbidden"}),

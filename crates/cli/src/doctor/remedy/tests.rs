@@ -148,7 +148,7 @@ const SOURCES: [&str; 21] = [
     "remote base of app/kustomization.yaml: resources[0]: the source cache at /d/cache: No space left on device",
 ];
 
-const UNITS: [(&str, &str); 14] = [
+const UNITS: [(&str, &str); 16] = [
     ("Immutable", "Service shop/web: spec.clusterIP: field is immutable"),
     ("Immutable", "PersistentVolumeClaim shop/data: spec: Forbidden: spec is immutable after creation"),
     ("Forbidden", "Deployment.apps shop/web: deployments.apps is forbidden: User \"kurator\" cannot create it"),
@@ -161,6 +161,14 @@ const UNITS: [(&str, &str); 14] = [
     ("ForeignHub", "ConfigMap shop/settings: hub mxqz2ra7oykc4hbt delivers it"),
     ("AdoptionRefused", "Deployment.apps shop/web: its pods would restart: spec.template"),
     ("NoKind", "Certificate shop/web: Certificate.cert-manager.io is not served in v1"),
+    (
+        "NoKind",
+        "the member says that it serves no Deployment.apps in apps/v1, which each Kubernetes serves: see what is in front",
+    ),
+    (
+        "BadAnswer",
+        "Deployment.apps shop/web: what is in front of the member answered 404, and not by Kubernetes: <html>",
+    ),
     (
         "Contested",
         "ConfigMap shop/settings is changed again and again by hpa; it is left alone until 2026-11-27T14:06:50Z, then reverted again",

@@ -333,7 +333,9 @@ async fn what_a_member_answers_is_told_from_silence() {
     let refused = || Some((REFUSED, json!(null)));
     let shutting_down = json!({"kind": "Status", "reason": "ServiceUnavailable", "message": "shutting down"});
     let not_found = "the server could not find the requested resource";
-    let cases: [(&'static str, Answer, &str, Option<Outcome>); 16] = [
+    let missing = json!({"kind": "Status", "reason": "NotFound", "message": "no", "details": {"name": "kube-system"}});
+    let foreign = "what is in front of the server answered 404, and not by Kubernetes: \"<html>\"";
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 18] = [
         ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
         ("/readyz", None, "silent", late()),
         ("/readyz", refused(), "refused, for the first time", None),
@@ -345,6 +347,14 @@ async fn what_a_member_answers_is_told_from_silence() {
             "a path was forgotten",
             Some(Outcome::NotReady(format!("{not_found}: {COMPARE_PATH}"))),
         ),
+        (
+            "/readyz",
+            Some((404, json!("<html>"))),
+            "something else",
+            Some(Outcome::NotReady(format!("{foreign}: {COMPARE_PATH}"))),
+        ),
+        // It answers for a Kubernetes API elsewhere.
+        (system, Some((404, json!("<html>"))), "not of Kubernetes", None),
         // A load balancer that has no server behind it: one lost answer says nothing yet.
         ("/readyz", Some((502, json!("<html>502 Bad Gateway</html>"))), "not reached", None),
         (system, Some((504, json!(null))), "not reached in time", None),
@@ -354,13 +364,13 @@ async fn what_a_member_answers_is_told_from_silence() {
         (system, refused(), "lost in between", None),
         (
             system,
-            Some((404, json!({"message": "not found"}))),
+            Some((404, missing)),
             "no cluster",
             Some(Outcome::NotReady(format!("it has no namespace kube-system: {COMPARE_PATH}"))),
         ),
         (
             system,
-            Some((404, json!({"message": not_found}))),
+            Some((404, json!({"kind": "Status", "reason": "NotFound", "message": not_found, "details": {}}))),
             "no Kubernetes API",
             Some(Outcome::NotReady(format!("it has no namespace kube-system: {COMPARE_PATH}"))),
         ),

@@ -227,12 +227,6 @@ pub(super) const CAUSES: &[Cause] = &[
     cause(Unit, reason::CONTESTED, TWIN, STOP_ONE),
     cause(Application, reason::CONTESTED, TWIN, STOP_ONE),
     cause(Unit, "NoKind", "each Kubernetes serves", "see what is in front of the API server of {member}"),
-    cause(
-        Unit,
-        "BadAnswer",
-        "not by Kubernetes",
-        "see what is in front of the API server of {member}: a proxy, or a gateway",
-    ),
     cause(Unit, "NotFound", "namespaces \"", "deliver its namespace too, or make it in {member}"),
 ];
 

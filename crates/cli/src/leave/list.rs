@@ -239,10 +239,10 @@ async fn tree(client: &Client, path: &str) -> anyhow::Result<Value> {
 async fn read(client: &Client, path: &str) -> kube::Result<Value> {
     let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new());
     let request = request.map_err(kube::Error::HttpError)?;
+    // The last of the path, without what is asked of it.
+    let name = path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     match client.request(request).await {
-        Err(kube::Error::Api(status)) if path.rsplit('/').next().is_some_and(|name| is_gone(&status, name)) => {
-            Ok(Value::Null)
-        }
+        Err(kube::Error::Api(status)) if is_gone(&status, name) => Ok(Value::Null),
         other => other,
     }
 }

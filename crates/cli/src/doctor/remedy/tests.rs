@@ -148,7 +148,7 @@ const SOURCES: [&str; 21] = [
     "remote base of app/kustomization.yaml: resources[0]: the source cache at /d/cache: No space left on device",
 ];
 
-const UNITS: [(&str, &str); 16] = [
+const UNITS: [(&str, &str); 15] = [
     ("Immutable", "Service shop/web: spec.clusterIP: field is immutable"),
     ("Immutable", "PersistentVolumeClaim shop/data: spec: Forbidden: spec is immutable after creation"),
     ("Forbidden", "Deployment.apps shop/web: deployments.apps is forbidden: User \"kurator\" cannot create it"),
@@ -164,10 +164,6 @@ const UNITS: [(&str, &str); 16] = [
     (
         "NoKind",
         "the member says that it serves no Deployment.apps in apps/v1, which each Kubernetes serves: see what is in front",
-    ),
-    (
-        "BadAnswer",
-        "Deployment.apps shop/web: what is in front of the member answered 404, and not by Kubernetes: <html>",
     ),
     (
         "Contested",

@@ -77,6 +77,9 @@ fn of_member(error: &client::Error) -> String {
         client::Error::TooLarge { max, of } => format!("the member's answer is larger than {max} {of}"),
         client::Error::Endless { max, of } => format!("the member's list does not end: it has more than {max} {of}"),
         client::Error::Flood { max } => format!("the member's watch says more than {max} lines a second"),
+        client::Error::Mute => "the member, or what is before it, ends watches as soon as they are open, and they say \
+                                nothing"
+            .to_owned(),
         client::Error::Malformed(why) => {
             format!("the member answered with something that is not a Kubernetes object: {why}")
         }

@@ -96,6 +96,9 @@ pub enum Error {
         /// The limit.
         max: u32,
     },
+    /// Watches end as soon as they are open, and have said nothing.
+    #[error("watches end as soon as they are open, and say nothing")]
+    Mute,
     /// The answer is no JSON, or not of the form that it should have.
     #[error("the answer is not a Kubernetes object: {0}")]
     Malformed(String),
@@ -222,6 +225,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Endless { .. }
             | Self::Flood { .. }
+            | Self::Mute
             | Self::Malformed(_)
             | Self::Mismatch { .. } => Class::Retry,
             Self::Request(_) => Class::Bug,
@@ -243,6 +247,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Endless { .. }
             | Self::Flood { .. }
+            | Self::Mute
             | Self::Malformed(_)
             | Self::Mismatch { .. } => "BadAnswer",
             Self::NoKind { .. } => "NoKind",

@@ -119,12 +119,16 @@ pub const TOKEN_BYTES_MAX: usize = 4_096;
 /// unnoticed where nothing else does; client-go uses 5 to 10 minutes.
 pub const WATCH_LIFE: Duration = Duration::from_secs(570);
 
-/// How much later than asked for the server may end a watch before we cut it.
+/// How much later than asked for the server may end a watch before we cut it, with what it says next.
 pub const WATCH_GRACE: Duration = Duration::from_secs(20);
 
-/// Longest silence of a watch before it is opened again from where it was, or everything is listed if it has said nothing at
-/// all. Bookmarks come each minute.
+/// Longest time without a word of a watch, or of several one after the other, before everything is listed. Bookmarks come
+/// each minute, and shortly before a server ends a watch.
 pub const WATCH_SILENCE: Duration = Duration::from_secs(90);
+
+/// Watches in a row that ended without a word before everything is listed. With the longest pause between them that is
+/// [`WATCH_SILENCE`].
+pub const WATCH_UNSAID_MAX: u32 = 3;
 
 /// A watch that ends sooner than this is followed by a pause: a server that ends watches at once is not asked in a tight
 /// loop.

@@ -2,6 +2,9 @@
 //!
 //! The caller asks for one event after the other ([`Watch::next`]), so a slow caller slows the server and nothing piles
 //! up here. Each object is projected as it is read; its body is not kept. An idle watch holds no buffer.
+//!
+//! What a watch did not say is known only by a list. A server says something each minute, if only a bookmark; so after
+//! [`limit::WATCH_SILENCE`] without a word everything is listed, also where several requests were ended meanwhile.
 
 mod line;
 
@@ -46,7 +49,11 @@ pub enum Event<T> {
 /// Where a watch is.
 enum State {
     List,
-    Open { version: String },
+    /// Is to be opened. When it is `doubted`, watches ended as soon as they were open: everything is listed when one lasts.
+    Open {
+        version: String,
+        doubted: bool,
+    },
     Stream(Box<Stream>),
 }
 
@@ -57,6 +64,8 @@ struct Stream {
     began: Instant,
     /// The server has said something.
     spoke: bool,
+    /// The ones before ended as soon as they were open.
+    doubted: bool,
 }
 
 /// What a request or a line says. What was made of objects is with the one who gets them.
@@ -119,6 +128,10 @@ struct Follower {
     jitter: Jitter,
     state: State,
     failures: u32,
+    /// When the server last said something of the collection.
+    heard: Instant,
+    /// Watches that have ended without a word since then.
+    unsaid: u32,
     /// How often in a row it was given up because it said too much.
     floods: u32,
     /// Nothing is asked before this time.
@@ -155,6 +168,8 @@ impl<T: Send> Watch<T> {
             jitter: steady(),
             state: State::List,
             failures: 0,
+            heard: Instant::now(),
+            unsaid: 0,
             floods: 0,
             not_before: None,
         };
@@ -183,7 +198,7 @@ impl<T: Send> Watch<T> {
     /// first event is a list after all.
     #[cfg(test)]
     pub(crate) fn resume(mut self, version: impl Into<String>) -> Self {
-        self.follower.state = State::Open { version: version.into() };
+        self.follower.state = State::Open { version: version.into(), doubted: false };
         self
     }
 
@@ -191,14 +206,17 @@ impl<T: Send> Watch<T> {
     pub fn version(&self) -> Option<&str> {
         match &self.follower.state {
             State::List => None,
-            State::Open { version } => Some(version),
+            State::Open { version, .. } => Some(version),
             State::Stream(stream) => Some(&stream.version),
         }
     }
 
-    /// Forgets where it is, so that the next event is a list: for a caller that has forgotten what it was told.
+    /// Forgets where it is, so that the next event of an object is a list: for a caller that has forgotten what it was told.
     pub fn relist(&mut self) {
-        self.follower.state = State::List;
+        // Listed before a watch lasts, it would be forgotten again with the next one.
+        if !matches!(self.follower.state, State::Open { doubted: true, .. }) {
+            self.follower.state = State::List;
+        }
     }
 
     /// The kind that is followed.
@@ -244,9 +262,9 @@ impl Follower {
             // What lists and opens is boxed: an idle watch, of which there are thousands, has no room for it.
             let step = match &mut self.state {
                 State::List => Box::pin(self.list(seer)).await,
-                State::Open { version } => {
-                    let version = version.clone();
-                    Box::pin(self.open(version)).await
+                State::Open { version, doubted } => {
+                    let (version, doubted) = (version.clone(), *doubted);
+                    Box::pin(self.open(version, doubted)).await
                 }
                 State::Stream(_) => self.read(seer).await,
             };
@@ -292,11 +310,12 @@ impl Follower {
         }
         let version = listed?;
         let position = version.parse().ok();
-        self.state = State::Open { version };
+        self.state = State::Open { version, doubted: false };
+        (self.heard, self.unsaid) = (Instant::now(), 0);
         Ok(Some(Told::Listed(position)))
     }
 
-    async fn open(&mut self, version: String) -> Result<Option<Told>, Error> {
+    async fn open(&mut self, version: String, doubted: bool) -> Result<Option<Told>, Error> {
         let limits = self.api.limits();
         let path = format!(
             "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}{}",
@@ -309,19 +328,19 @@ impl Follower {
         let body = match within(limits.request.min(limit::WATCH_OPEN_TIMEOUT), open(self.api.transport(), ask)).await {
             Ok((_, body)) => body,
             Err(error) if error.is_expired() => {
-                self.expire();
-                return Ok(None);
-            }
-            Err(error) => {
-                let error = self.api.judge(error).await;
-                // The version may be what is refused, which does not get better: a list brings another one.
-                let is_about_request =
-                    matches!(error.code(), Some(400 | 414 | 422 | 431)) || error.class() == Class::Bug;
-                return Err(if is_about_request { self.restart(error) } else { error });
-            }
-        };
+                    self.expire();
+                    return Ok(None);
+                }
+                Err(error) => {
+                    let error = self.api.judge(error).await;
+                    // The version may be what is refused, which does not get better: a list brings another one.
+                    let is_about_request =
+                        matches!(error.code(), Some(400 | 414 | 422 | 431)) || error.class() == Class::Bug;
+                    return Err(if is_about_request { self.restart(error) } else { error });
+                }
+            };
         let lines = Lines::new(body, limits.object_bytes, limits.watch_lines);
-        let stream = Stream { lines, version, began: Instant::now(), spoke: false };
+        let stream = Stream { lines, version, began: Instant::now(), spoke: false, doubted };
         self.state = State::Stream(Box::new(stream));
         Ok(None)
     }
@@ -341,43 +360,73 @@ impl Follower {
     }
 
     /// The request is over; the next one goes on from here.
-    fn end(&mut self) {
-        let State::Stream(stream) = &mut self.state else { return };
-        let (version, short) = (std::mem::take(&mut stream.version), stream.began.elapsed() < limit::WATCH_LEAST);
-        let spoke = stream.spoke;
-        self.state = State::Open { version };
-        if short {
-            self.failures = if spoke { 1 } else { self.failures.saturating_add(1) };
-            self.pause(self.failures);
-        } else {
-            self.failures = 0;
+    ///
+    /// # Errors
+    /// [`Error::Mute`]: it ended as soon as it was open, and said nothing.
+    fn end(&mut self) -> Result<(), Error> {
+        let State::Stream(stream) = &mut self.state else { return Ok(()) };
+        let (version, began, spoke) = (std::mem::take(&mut stream.version), stream.began, stream.spoke);
+        let lasted = began.elapsed();
+        let is_short = lasted < limit::WATCH_LEAST;
+        if spoke {
+            self.state = State::Open { version, doubted: false };
+            self.failures = u32::from(is_short);
+            if is_short {
+                self.pause(1);
+            }
+            return Ok(());
         }
+        if is_short {
+            let doubted = self.failures + 1 >= limit::WATCH_FAILURES_MAX;
+            self.state = State::Open { version, doubted };
+            return Err(Error::Mute);
+        }
+        self.unsaid += 1;
+        self.state = match self.unsaid {
+            limit::WATCH_UNSAID_MAX.. => State::List,
+            _ => State::Open { version, doubted: false },
+        };
+        // The sooner it ended, the longer the pause.
+        self.failures = if lasted < self.backoff.longest { self.failures.saturating_add(1) } else { 0 };
+        self.not_before = Some(later(began, self.backoff.pause(self.failures, (self.jitter)())));
+        Ok(())
     }
 
     /// Reads one event of an open watch; `None` when there is nothing to hand on.
     async fn read(&mut self, seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
-        let limits = self.api.limits();
-        // The server ends the request before this; a connection that died silently ends here.
-        let end = later(stream.began, limits.watch_life + limit::WATCH_GRACE);
-        let silent = later(Instant::now(), limits.watch_silence);
-        let line = match timeout_at(end.min(silent), stream.lines.next()).await {
+        let Stream { lines, began, doubted, .. } = &mut **stream;
+        let (limits, began, doubted) = (self.api.limits(), *began, *doubted);
+        let until = match doubted {
+            true => later(began, limit::WATCH_LEAST),
+            false => later(self.heard, limits.watch_silence),
+        };
+        let line = match timeout_at(until, lines.next()).await {
+            // It lasts, or says something.
+            Ok(Ok(Some(_))) | Err(_) if doubted => {
+                self.state = State::List;
+                return Ok(None);
+            }
             Ok(Ok(Some(line))) => line,
             Ok(Err(error @ Error::TooLarge { .. })) => return Err(self.restart(error)),
             Ok(Err(error @ Error::Flood { .. })) => return Err(self.give_up(error)),
             // Not even a bookmark came: a server that sends none, or a proxy that keeps what it says. A list tells.
-            Err(_) if !stream.spoke && silent < end => {
+            Err(_) => {
                 self.state = State::List;
                 return Ok(None);
             }
             // The connection is over; what was read counts.
-            Ok(Ok(None) | Err(_)) | Err(_) => {
-                self.end();
-                return Ok(None);
-            }
+            Ok(Ok(None) | Err(_)) => return self.end().map(|()| None),
         };
+        // The server should have ended it. Here it ends with a word, so that the next one has time to say its first.
+        let is_over = began.elapsed() >= limits.watch_life + limit::WATCH_GRACE;
         match self.decode_line(&line, seer) {
-            Ok(event) => Ok(event),
+            Ok(event) => {
+                if is_over {
+                    self.end()?;
+                }
+                Ok(event)
+            }
             Err(error) if error.is_expired() => {
                 self.expire();
                 Ok(None)
@@ -402,6 +451,14 @@ impl Follower {
         error
     }
 
+    /// The server said something of the collection.
+    fn note_heard(&mut self) {
+        if let State::Stream(stream) = &mut self.state {
+            stream.spoke = true;
+        }
+        (self.failures, self.unsaid, self.heard) = (0, 0, Instant::now());
+    }
+
     /// The event that a line of the stream says; `None` when it is a bookmark, or an object that is passed over.
     fn decode_line(&mut self, line: &[u8], seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
@@ -416,8 +473,7 @@ impl Follower {
                 if !version.is_empty() {
                     version.clone_into(&mut stream.version);
                 }
-                stream.spoke = true;
-                self.failures = 0;
+                self.note_heard();
                 return Ok(None);
             }
             "ERROR" => {
@@ -430,8 +486,7 @@ impl Follower {
         if !version.is_empty() {
             version.clone_into(&mut stream.version);
         }
-        stream.spoke = true;
-        self.failures = 0;
+        self.note_heard();
         let position = version.parse().ok();
         let told = if gone { Told::Deleted(position) } else { Told::Applied(position) };
         Ok(seer.see_object(object).then_some(told))

@@ -28,6 +28,8 @@ use crate::reply::Answer;
 
 /// Marks the bookmark that ends the initial events.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
+/// So long before a watch ends a bookmark says how far it came (kube-apiserver: `cache_watcher.go`).
+const BEFORE_END: Duration = Duration::from_secs(2);
 /// Initial events are sent in frames of about this many bytes.
 const FRAME: usize = 64 * 1024;
 
@@ -42,6 +44,8 @@ struct Watcher {
     /// A failure to send before the end.
     failure: Option<Bytes>,
     bookmarks: Option<Interval>,
+    /// When the last bookmark is due, until it is sent.
+    last_bookmark: Option<Instant>,
     deadline: Instant,
     columns_sent: bool,
     _permit: WatchPermit,
@@ -89,6 +93,7 @@ pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
         }
     })?;
     let period = state.limits.bookmark;
+    let deadline = Instant::now() + seconds.map_or(state.limits.watch, Duration::from_secs);
     let watcher = Watcher {
         filter,
         events,
@@ -101,7 +106,8 @@ pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         }),
-        deadline: Instant::now() + seconds.map_or(state.limits.watch, Duration::from_secs),
+        last_bookmark: deadline.checked_sub(BEFORE_END).filter(|last| bookmarks && *last > Instant::now()),
+        deadline,
         columns_sent: false,
         _permit: permit,
         call: call.without_body(),
@@ -158,11 +164,14 @@ impl Watcher {
             }
             let (closing, stopping) = (&self.call.closing, &self.call.state.closing);
             let tick = async {
-                match &mut self.bookmarks {
-                    Some(interval) => {
-                        interval.tick().await;
-                    }
-                    None => std::future::pending().await,
+                let Some(interval) = &mut self.bookmarks else { return std::future::pending().await };
+                let Some(last) = self.last_bookmark else {
+                    interval.tick().await;
+                    return;
+                };
+                tokio::select! {
+                    _ = interval.tick() => {}
+                    () = tokio::time::sleep_until(last) => self.last_bookmark = None,
                 }
             };
             let next = tokio::select! {

@@ -134,6 +134,20 @@ async fn a_quiet_watch_still_moves_on_by_bookmarks() {
     assert_ne!(lines[0]["object"]["metadata"]["resourceVersion"].as_str(), Some(start.as_str()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_watch_says_how_far_it_came_shortly_before_it_ends() {
+    let server = server().await;
+    let (_, list) = get(&server, MAPS).await;
+    let start = list["metadata"]["resourceVersion"].as_str().expect("a revision").to_owned();
+    for (seconds, bookmarks) in [(1, 0), (50, 1), (300, 5)] {
+        let began = tokio::time::Instant::now();
+        let query = format!("watch=1&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={start}");
+        let (_, all) = get(&server, &format!("{MAPS}?{query}")).await;
+        let said = all.to_string().matches("BOOKMARK").count();
+        assert_eq!((said, began.elapsed().as_secs()), (bookmarks, seconds), "{all}");
+    }
+}
+
 #[tokio::test]
 async fn a_compacted_revision_is_gone_and_a_list_can_go_on_without_it() {
     let config = crate::support::config();

@@ -264,26 +264,20 @@ async fn a_caller_that_forgot_what_it_was_told_gets_a_list_after_the_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_ends_a_request_and_bookmarks_keep_it() {
-    let (mut watch, log) = follow(vec![
-        Scripted::Closed(list(5, &[])),
-        Scripted::Open(vec![event("ADDED", map("a", 6))]),
-        Scripted::Open(vec![event("ADDED", map("b", 7))]),
-    ]);
-    let start = Instant::now();
-    assert_eq!(events(&mut watch, 3).await, ["=  @5", "+ a @6", "+ b @7"]);
-    assert_eq!(start.elapsed(), limit::WATCH_SILENCE);
-    assert_eq!(asked(&log).len(), 3);
-    // One that has never said anything may be kept back by something in between: a list tells what there is.
-    let (mut watch, log) = follow(vec![
-        Scripted::Closed(list(5, &[map("a", 4)])),
-        Scripted::Open(vec![]),
-        Scripted::Closed(list(7, &[])),
-        Scripted::Open(vec![]),
-    ]);
-    let start = Instant::now();
-    assert_eq!(events(&mut watch, 2).await, ["= a @5", "=  @7"]);
-    assert_eq!((start.elapsed(), asked(&log).len()), (limit::WATCH_SILENCE, 3));
+async fn silence_is_followed_by_a_list_and_bookmarks_keep_a_request() {
+    // One that has never said anything may be kept back by something in between, and so may one that has: a list tells what
+    // there is.
+    for said in [vec![], vec![bookmark(6)], vec![event("ADDED", map("b", 6))]] {
+        let (mut watch, log) = follow(vec![
+            Scripted::Closed(list(5, &[map("a", 4)])),
+            Scripted::Open(said),
+            Scripted::Closed(list(7, &[])),
+            Scripted::Open(vec![]),
+        ]);
+        let start = Instant::now();
+        while short(watch.next().await) != "=  @7" {}
+        assert_eq!((start.elapsed(), asked(&log).len()), (limit::WATCH_SILENCE, 3));
+    }
     // A server that speaks each minute, but never ends the request, is cut at its time.
     let (api, log) = server(|nth, _| async move {
         match nth {
@@ -301,8 +295,9 @@ async fn silence_ends_a_request_and_bookmarks_keep_it() {
     watch.next().await;
     let hour = tokio::time::timeout(Duration::from_secs(3600), watch.next()).await;
     assert!(hour.is_err());
-    let life = limit::WATCH_LIFE + limit::WATCH_GRACE;
-    assert_eq!(asked(&log).len() as u64, 2 + 3600 / life.as_secs());
+    // With its first word after that, so that the next one has a minute for its own.
+    let life = (limit::WATCH_LIFE + limit::WATCH_GRACE).as_secs().next_multiple_of(60);
+    assert_eq!(asked(&log).len() as u64, 2 + 3599 / life);
 }
 
 #[tokio::test(start_paused = true)]
@@ -335,6 +330,97 @@ async fn a_watch_that_is_not_answered_when_it_is_opened_again_is_said_within_ten
             _ => panic!("{rest_answers}"),
         }
     }
+}
+
+/// A server whose watches say these lines, each after so many seconds, and end so many seconds after the last of them.
+fn timed(lines: Vec<(u64, String)>, end: u64) -> (Watch<()>, Log) {
+    let (api, log) = server(move |_, asked| {
+        let (watches, lines) = (asked.line.contains("watch=true"), lines.clone());
+        let after = |(secs, text): (u64, String)| async move {
+            tokio::time::sleep(Duration::from_secs(secs)).await;
+            Bytes::from(text)
+        };
+        async move {
+            if !watches {
+                return reply(200, closed(list(5, &[])));
+            }
+            let lines = lines.into_iter().map(|(secs, line)| (secs, line + "\n")).chain([(end, String::new())]);
+            reply(200, futures::stream::iter(lines).then(after))
+        }
+    });
+    (Watch::new(api, maps(), |_| Some(())).backoff(Backoff::MEMBER, steady()), log)
+}
+
+/// Follows for some time; how many lists and how many watches were asked for, and what was said besides lists.
+async fn followed(mut watch: Watch<()>, log: &Log, time: Duration) -> (usize, usize, Vec<String>) {
+    let (end, mut said) = (Instant::now() + time, Vec::new());
+    while let Ok(event) = tokio::time::timeout_at(end, watch.next()).await {
+        match event {
+            Event::Listed(..) => {}
+            Event::Refused(error) => said.push(error.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+    let lists = asked(log).iter().filter(|line| line.starts_with("limit")).count();
+    (lists, asked(log).len() - lists, said)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_somebody_ends_without_a_word_is_silence_too() {
+    let hour = Duration::from_secs(3600);
+    // What keeps answers back, and has an end of its own: each request by itself is shorter than the longest silence.
+    for end in [30, 60, 89] {
+        let (watch, log) = timed(vec![], end);
+        let (lists, watches, said) = followed(watch, &log, hour).await;
+        let most = 1 + 3600 / limit::WATCH_SILENCE.as_secs() as usize;
+        assert!((most - 1..=most).contains(&lists), "{end}: {lists} lists");
+        assert!(watches <= 1 + 2 * 3600 / end as usize && said.is_empty(), "{end}: {watches} {said:?}");
+    }
+    // Such as end soon, and are not asked again and again.
+    let (watch, log) = timed(vec![], 2);
+    let (lists, watches, said) = followed(watch, &log, hour).await;
+    assert!(lists >= 3600 / limit::WATCH_SILENCE.as_secs() as usize && said.is_empty(), "{lists} {said:?}");
+    assert!(watches <= 140 && lists <= watches / 2, "{lists} {watches}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_kind_is_not_listed_as_long_as_bookmarks_come() {
+    let minutes = |count| (1..=count).map(|n| (60, bookmark(10 + n)));
+    // As kube-apiserver has it: one each minute, and one just before the end.
+    let ends = minutes(4).chain([(58, bookmark(20))]).collect();
+    for (lines, end) in [(minutes(600).collect(), 60), (ends, 2)] {
+        let (watch, log) = timed(lines, end);
+        let (lists, _, said) = followed(watch, &log, Duration::from_secs(3600)).await;
+        assert!(lists == 1 && said.is_empty(), "{lists} {said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_watches_before_they_say_anything_is_said_to_until_one_of_them_lasts() {
+    let (api, log) = server(|nth, asked| {
+        let (watches, lasts) = (asked.line.contains("watch=true"), nth > 19);
+        async move {
+            match watches {
+                true if lasts => reply(200, open(vec![])),
+                true => reply(200, closed(vec![])),
+                false => reply(200, closed(list(nth as u64, &[]))),
+            }
+        }
+    });
+    let mut watch = Watch::new(api, maps(), |_| Some(())).backoff(Backoff::MEMBER, steady());
+    assert!(matches!(watch.next().await, Event::Listed(..)));
+    let start = Instant::now();
+    for _ in 0..18 {
+        let event = watch.next().await;
+        assert!(matches!(&event, Event::Refused(error) if error.reason() == "BadAnswer"), "{event:?}");
+        // As one does who forgets what he was told.
+        watch.relist();
+    }
+    // Pauses of 0.5 to 16 s, and then of 30 s.
+    assert!(start.elapsed() > Duration::from_secs(12 * 30), "{:?}", start.elapsed());
+    assert!(matches!(watch.next().await, Event::Listed(_, Some(21))), "{:?}", asked(&log));
+    let _ = tokio::time::timeout(Duration::from_secs(1), watch.next()).await;
+    assert_eq!(asked(&log)[22], format!("{WATCH}21"));
 }
 
 #[tokio::test(start_paused = true)]

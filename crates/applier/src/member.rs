@@ -116,6 +116,11 @@ impl Applier {
             let began = Instant::now();
             applier.ctx.back.mark_unchanged();
             let error = applier.session().await;
+            if let Error::Member(client::Error::Deadline(waited)) = &error {
+                // A connection may answer some requests, such as those of the prober, and not these.
+                let now = Instant::now();
+                applier.api.renew_late_connection(now.checked_sub(*waited).unwrap_or(now));
+            }
             // A member that answers and breaks off again and again is not asked for everything each time at once.
             failures = if began.elapsed() > Backoff::MEMBER.longest { 1 } else { failures + 1 };
             let link = match error.class() {

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use http::{Method, StatusCode};
 use model::object;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 pub use list::{Content, Kept, List, Project, Selection};
 pub(crate) use list::{Each, Keeper, keep_projected, weighed};
@@ -189,6 +190,13 @@ impl Api {
     /// connections itself, nothing happens.
     pub fn renew_connection(&self) {
         self.transport.renew();
+    }
+
+    /// The same for one whose request, begun at `asked`, got no answer in time: the connection may be stuck, also where it answers
+    /// pings. One that had not answered anything before is kept for a second try, since a slow server may have needed the time for
+    /// the handshake. Watches go on over the new connection, and other requests end as they began.
+    pub fn renew_late_connection(&self, asked: Instant) {
+        self.transport.renew_late(asked);
     }
 
     /// How its requests reach the server.

@@ -69,6 +69,11 @@ pub(crate) async fn open(transport: &Transport, ask: Ask) -> Result<(StatusCode,
     Ok((answer.status(), answer.into_body()))
 }
 
+/// The same with the whole head, such as the connection over which it came.
+pub(crate) async fn open_answer(transport: &Transport, ask: Ask) -> Result<Response<AnswerBody>, Error> {
+    succeeded(transport.send(request(ask)?).await.map_err(Error::transport)?).await
+}
+
 /// An answer that is no failure.
 pub(crate) async fn succeeded(answer: Response<AnswerBody>) -> Result<Response<AnswerBody>, Error> {
     let status = answer.status();

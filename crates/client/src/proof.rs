@@ -15,6 +15,8 @@ use http::uri::Builder;
 use http::{Response, Uri, header, request};
 use http_body_util::BodyExt as _;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tower::BoxError;
 
 use crate::answer::{self, Question};
@@ -25,10 +27,17 @@ use crate::limit;
 use crate::resource::Resource;
 use crate::transport::{self, AnswerBody, Transport};
 
-/// The UID of the kube-system namespace that answers over one connection, once it was asked. Clones are of the same
-/// connection.
+/// What is known of one connection: the UID of the kube-system namespace that answers over it, once it was asked. Clones are
+/// of the same connection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClusterCell(Arc<OnceCell<String>>);
+pub(crate) struct ClusterCell(Arc<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    /// With the time of the answer.
+    cluster: OnceCell<(String, Instant)>,
+    given_up: CancellationToken,
+}
 
 impl ClusterCell {
     /// Is it of the same connection?
@@ -38,12 +47,28 @@ impl ClusterCell {
 
     /// Was it asked?
     pub(crate) fn is_known(&self) -> bool {
-        self.0.initialized()
+        self.0.cluster.initialized()
+    }
+
+    /// Since when it is known.
+    pub(crate) fn known_since(&self) -> Option<Instant> {
+        self.0.cluster.get().map(|(_, since)| *since)
+    }
+
+    /// Nothing more is asked over the connection, and what waits for news on it goes to another one.
+    pub(crate) fn give_up(&self) {
+        self.0.given_up.cancel();
+    }
+
+    /// Ends when the connection is given up.
+    pub(crate) fn given_up(&self) -> impl Future<Output = ()> {
+        self.0.given_up.cancelled()
     }
 
     /// What it is, asked if nobody has. Those who need it at the same time wait for one question.
     pub(crate) async fn get_or_ask<E>(&self, ask: impl Future<Output = Result<String, E>>) -> Result<&str, E> {
-        self.0.get_or_try_init(|| ask).await.map(String::as_str)
+        let found = self.0.cluster.get_or_try_init(|| async { Ok((ask.await?, Instant::now())) }).await?;
+        Ok(&found.0)
     }
 }
 
@@ -102,7 +127,7 @@ pub(crate) async fn ask_identity(transport: &Transport, bytes_max: usize) -> Res
     let uid = read_identity(answer, bytes_max).await?;
     if let Some(connection) = connection {
         // Another question may have been answered meanwhile: over one connection, and the same.
-        let _ = connection.0.set(uid.clone());
+        let _ = connection.0.cluster.set((uid.clone(), Instant::now()));
     }
     Ok(uid)
 }

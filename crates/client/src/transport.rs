@@ -13,6 +13,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
+use tokio::time::Instant;
 use tower::{BoxError, Service, ServiceExt as _};
 
 use crate::connect::connections::Newest;
@@ -72,6 +73,11 @@ impl Transport {
         self.route.renew();
     }
 
+    /// Makes the next request open another connection, where one got no answer over this one that was begun at `asked`.
+    pub(crate) fn renew_late(&self, asked: Instant) {
+        self.route.renew_late(asked);
+    }
+
     /// The same, which insists on one cluster.
     pub(crate) fn insisting(&self, insist: Insist) -> Self {
         Self { route: Arc::clone(&self.route), insist: Some(insist) }
@@ -105,6 +111,9 @@ trait Route: Send + Sync {
 
     /// Makes the next request open another connection, if it can.
     fn renew(&self) {}
+
+    /// The same, unless the connection had no time to answer a request that was begun at `asked`.
+    fn renew_late(&self, _asked: Instant) {}
 }
 
 impl Route for kube::Client {
@@ -149,6 +158,10 @@ impl Route for Switch {
     fn renew(&self) {
         self.0.read().unwrap_or_else(PoisonError::into_inner).renew();
     }
+
+    fn renew_late(&self, asked: Instant) {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).renew_late(asked);
+    }
 }
 
 struct Direct<S> {
@@ -176,6 +189,12 @@ where
     fn renew(&self) {
         if let Some(newest) = &self.newest {
             newest.renew();
+        }
+    }
+
+    fn renew_late(&self, asked: Instant) {
+        if let Some(newest) = &self.newest {
+            newest.renew_late(asked);
         }
     }
 }

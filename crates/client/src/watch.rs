@@ -16,10 +16,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::answer::{Question, version};
 use crate::api::{Api, Each, Keeper, Project, Selection, keep_projected, weighed};
-use crate::exchange::{Ask, open, within};
+use crate::exchange::{Ask, open_answer, within};
 use crate::failure::{Class, Error};
 use crate::json;
 use crate::limit;
+use crate::proof::ClusterCell;
 use crate::resource::{Resource, encode};
 use crate::retry::{Backoff, Jitter, later, steady};
 use line::Lines;
@@ -60,6 +61,8 @@ enum State {
 /// An open watch request.
 struct Stream {
     lines: Lines,
+    /// Where the client makes its connections itself.
+    connection: Option<ClusterCell>,
     version: String,
     began: Instant,
     /// The server has said something.
@@ -325,9 +328,10 @@ impl Follower {
             self.selection.query(),
         );
         let ask = Ask::get(path, self.selection.content.accept(), limits.object_bytes);
-        let body = match within(limits.request.min(limit::WATCH_OPEN_TIMEOUT), open(self.api.transport(), ask)).await {
-            Ok((_, body)) => body,
-            Err(error) if error.is_expired() => {
+        let answer =
+            match within(limits.request.min(limit::WATCH_OPEN_TIMEOUT), open_answer(self.api.transport(), ask)).await {
+                Ok(answer) => answer,
+                Err(error) if error.is_expired() => {
                     self.expire();
                     return Ok(None);
                 }
@@ -339,8 +343,9 @@ impl Follower {
                     return Err(if is_about_request { self.restart(error) } else { error });
                 }
             };
-        let lines = Lines::new(body, limits.object_bytes, limits.watch_lines);
-        let stream = Stream { lines, version, began: Instant::now(), spoke: false, doubted };
+        let connection = answer.extensions().get::<ClusterCell>().cloned();
+        let lines = Lines::new(answer.into_body(), limits.object_bytes, limits.watch_lines);
+        let stream = Stream { lines, connection, version, began: Instant::now(), spoke: false, doubted };
         self.state = State::Stream(Box::new(stream));
         Ok(None)
     }
@@ -395,13 +400,28 @@ impl Follower {
     /// Reads one event of an open watch; `None` when there is nothing to hand on.
     async fn read(&mut self, seer: &mut dyn Seer) -> Result<Option<Told>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
-        let Stream { lines, began, doubted, .. } = &mut **stream;
+        let Stream { lines, connection, version, began, doubted, .. } = &mut **stream;
         let (limits, began, doubted) = (self.api.limits(), *began, *doubted);
         let until = match doubted {
             true => later(began, limit::WATCH_LEAST),
             false => later(self.heard, limits.watch_silence),
         };
-        let line = match timeout_at(until, lines.next()).await {
+        let given_up = async {
+            match connection {
+                Some(connection) => connection.given_up().await,
+                None => std::future::pending().await,
+            }
+        };
+        let read = tokio::select! {
+            biased;
+            read = timeout_at(until, lines.next()) => read,
+            () = given_up => {
+                // It may say nothing for ever, where another connection works.
+                self.state = State::Open { version: std::mem::take(version), doubted };
+                return Ok(None);
+            }
+        };
+        let line = match read {
             // It lasts, or says something.
             Ok(Ok(Some(_))) | Err(_) if doubted => {
                 self.state = State::List;

@@ -15,6 +15,7 @@ use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use kube::client::Body;
+use tokio::time::Instant;
 use tower::{BoxError, Service};
 
 use super::http1::{Lane, LaneAnswer, Pool};
@@ -42,7 +43,25 @@ struct Shared<C> {
 
 /// The newest connection, or the way to it.
 #[derive(Default)]
-pub(crate) struct Newest(Mutex<Option<Opening>>);
+pub(crate) struct Newest(Mutex<Option<Attempt>>);
+
+/// A connection, or the way to it.
+struct Attempt {
+    opening: Opening,
+    /// A request got no answer over it, which had not said anything before.
+    was_late: bool,
+}
+
+impl Attempt {
+    fn new(opening: Opening) -> Self {
+        Self { opening, was_late: false }
+    }
+
+    /// What came of it. Polled, since nobody may have waited for the end of it.
+    fn result(&self) -> Option<Result<Opened, Failed>> {
+        self.opening.clone().now_or_never()
+    }
+}
 
 /// All requests that need a connection wait for the same one. It is made to its end also where they no longer wait.
 type Opening = futures::future::Shared<BoxFuture<'static, Result<Opened, Failed>>>;
@@ -101,7 +120,7 @@ impl std::error::Error for Failed {
 }
 
 impl Newest {
-    fn lock(&self) -> MutexGuard<'_, Option<Opening>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
         // Every change is one assignment: a panic elsewhere leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,12 +130,26 @@ impl Newest {
         *self.lock() = None;
     }
 
+    /// Makes the next request open another connection, since one that was begun at `asked` got no answer. A connection that has not
+    /// said anything before that may need the time to come about, and has a second chance. Watches leave the one that is given up.
+    pub(crate) fn renew_late(&self, asked: Instant) {
+        let mut newest = self.lock();
+        let Some(attempt) = &mut *newest else { return };
+        let Some(Ok(Opened::Http2(session))) = attempt.result() else { return };
+        let is_stuck = match session.cluster().known_since() {
+            Some(since) => since < asked,
+            None => std::mem::replace(&mut attempt.was_late, true),
+        };
+        if is_stuck {
+            session.cluster().give_up();
+            *newest = None;
+        }
+    }
+
     /// Makes the next request open another connection, unless that was done meanwhile.
     fn forget(&self, cluster: &ClusterCell) {
         let mut newest = self.lock();
-        // Polled, since nobody may have waited for the end of it.
-        let opened = newest.as_ref().and_then(|opening| opening.clone().now_or_never());
-        if let Some(Ok(Opened::Http2(session))) = opened
+        if let Some(Ok(Opened::Http2(session))) = newest.as_ref().and_then(Attempt::result)
             && session.cluster().is_of_the_same(cluster)
         {
             *newest = None;
@@ -216,7 +249,7 @@ where
         if let Way::Http2(session) = &way {
             // The server has learned it.
             let opened = std::future::ready(Ok(Opened::Http2(session.clone()))).boxed().shared();
-            *self.newest.lock() = Some(opened);
+            *self.newest.lock() = Some(Attempt::new(opened));
         }
         Ok(way)
     }
@@ -224,10 +257,8 @@ where
     /// The newest connection, or the way to it. What failed before is tried again.
     fn opening(&self) -> Opening {
         let mut newest = self.newest.lock();
-        // Also where nobody waited for the end of it.
-        let has_failed = |opening: &Opening| matches!(opening.clone().now_or_never(), Some(Err(_)));
         match &*newest {
-            Some(opening) if !has_failed(opening) => opening.clone(),
+            Some(attempt) if !matches!(attempt.result(), Some(Err(_))) => attempt.opening.clone(),
             _ => {
                 let (connector, server) = (self.connector.clone(), self.server.clone());
                 let (known, pool) = (Arc::downgrade(&self.newest), Arc::clone(&self.pool));
@@ -247,7 +278,7 @@ where
                     })
                     .boxed()
                     .shared();
-                *newest = Some(opening.clone());
+                *newest = Some(Attempt::new(opening.clone()));
                 opening
             }
         }

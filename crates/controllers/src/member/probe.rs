@@ -204,7 +204,8 @@ impl State {
         now: Timestamp,
         changed: &mut watch::Receiver<Option<Instant>>,
     ) -> Option<Outcome> {
-        self.pace.begin(Instant::now());
+        let began = Instant::now();
+        self.pace.begin(began);
         let certain = self.certain(api);
         let asked = match Box::pin(certain.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
             Ok(_) => self.learn_if_due(api, changed).await,
@@ -223,7 +224,7 @@ impl State {
             }
             Err(Silent::Late(why)) => {
                 // A connection may answer pings and no request, where others are served well.
-                api.renew_connection();
+                api.renew_late_connection(began);
                 self.failures = self.failures.saturating_add(1).max(LOST_MAX);
                 return Some(self.steady_outcome(Outcome::Unreachable(why)));
             }

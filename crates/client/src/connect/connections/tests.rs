@@ -10,9 +10,11 @@ use http::header;
 use hyper_util::client::legacy::connect::Connected;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::*;
+use crate::transport::Transport;
+use crate::watch::{Event, Watch};
+use crate::{Api, Resource};
 
 const SERVER: &str = "https://server/";
 
@@ -233,4 +235,126 @@ async fn a_connection_is_made_to_its_end_where_nobody_waits_any_longer() {
     tokio::spawn(echo(wires.recv().await.unwrap()));
     text(ask(&connections).await.unwrap()).await.unwrap();
     assert!(wires.try_recv().is_err(), "it is the same");
+}
+
+/// Makes connections in so much time.
+#[derive(Clone)]
+struct Slow(Wire, Duration);
+
+impl Service<Uri> for Slow {
+    type Response = End;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<End>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, server: Uri) -> Self::Future {
+        let (made, pause) = (self.0.call(server), self.1);
+        tokio::time::sleep(pause).then(|()| made).boxed()
+    }
+}
+
+/// What a member was asked, with the numbers of connections.
+type Asked = Arc<Mutex<Vec<(usize, String)>>>;
+
+/// A member that is reached in so much time and answers each request after as much. Those for which `answers` says no, by the
+/// number of the connection and the path, are never answered.
+fn slow(pause: Duration, answers: fn(usize, &str) -> bool) -> (Api, Asked) {
+    let (ends, mut wires) = mpsc::unbounded_channel();
+    let connector = Slow(Wire { ends, refuses: Arc::default() }, pause);
+    let connections = Connections::new(connector, Uri::from_static(SERVER));
+    let (newest, asked) = (Arc::clone(connections.newest()), Asked::default());
+    let log = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut number = 0;
+        while let Some(theirs) = wires.recv().await {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                let mut connection = server::handshake(theirs).await.unwrap();
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let path = request.uri().path_and_query().unwrap().to_string();
+                    log.lock().unwrap().push((number, path.clone()));
+                    tokio::spawn(async move {
+                        tokio::time::sleep(pause).await;
+                        if !answers(number, &path) {
+                            std::future::pending::<()>().await;
+                        }
+                        // Nobody may wait for it any longer.
+                        let Ok(mut body) = respond.send_response(Response::new(()), false) else { return };
+                        if path.contains("watch=true") {
+                            std::future::pending::<()>().await;
+                        }
+                        let said = match path.contains("kube-system") {
+                            true => {
+                                r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":"a"}}"#
+                            }
+                            false => {
+                                r#"{"apiVersion":"v1","kind":"ConfigMapList","metadata":{"resourceVersion":"5"},"items":[]}"#
+                            }
+                        };
+                        body.send_data(said.into(), true).unwrap();
+                    });
+                }
+            });
+            number += 1;
+        }
+    });
+    let service = tower::service_fn(move |mut request: Request<Body>| {
+        *request.uri_mut() = format!("https://server{}", request.uri()).parse().unwrap();
+        connections.clone().call(request)
+    });
+    (Api::new(Transport::renewing(service, newest), "test"), asked)
+}
+
+/// Asks like a prober: so many times without an answer within 4 s, before there is one.
+async fn lost_before_an_answer(api: &Api) -> usize {
+    for lost in 0..10 {
+        let began = Instant::now();
+        match tokio::time::timeout(Duration::from_secs(4), api.read_bytes("/readyz", 1_000)).await {
+            Ok(answer) => {
+                answer.unwrap();
+                return lost;
+            }
+            Err(_) => api.renew_late_connection(began),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("no answer at all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_the_time_that_a_slow_server_needs() {
+    for (millis, lost) in [(1_200, 0), (1_900, 1), (2_000, 2), (3_500, 2)] {
+        let (api, asked) = slow(Duration::from_millis(millis), |_, _| true);
+        assert_eq!(lost_before_an_answer(&api.insisting_on("a")).await, lost, "{millis} ms");
+        assert!(asked.lock().unwrap().iter().all(|(number, _)| *number == 0), "{asked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_answers_no_requests_is_given_up_and_watches_leave_it() {
+    // The first connection is well until something else is asked, and answers pings for ever.
+    let (api, asked) = slow(Duration::from_millis(1), |number, path| number > 0 || !path.contains("readyz"));
+    let api = api.insisting_on("a");
+    let mut watch = Watch::new(api.clone(), Arc::new(Resource::core("ConfigMap", "configmaps", true)), |_| Some(()));
+    assert!(matches!(watch.next().await, Event::Listed(..)));
+    let following = tokio::spawn(async move { watch.next().await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(lost_before_an_answer(&api).await, 1);
+    // time: it is about how soon.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = asked.lock().unwrap();
+    let watches = asked.iter().filter(|(_, path)| path.contains("watch=true"));
+    assert!(watches.clone().all(|(_, path)| path.ends_with("resourceVersion=5")), "{asked:?}");
+    assert_eq!(watches.map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1]);
+    following.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_said_anything_has_a_second_chance_and_no_third() {
+    let (api, asked) = slow(Duration::from_millis(1), |number, _| number > 0);
+    assert_eq!(lost_before_an_answer(&api.insisting_on("a")).await, 2);
+    assert_eq!(asked.lock().unwrap().iter().filter(|(number, _)| *number == 0).count(), 2);
 }

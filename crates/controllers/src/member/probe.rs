@@ -12,7 +12,7 @@ use std::time::Duration;
 use client::{Api, Error, Limits, Pace, Resource};
 use model::{MemberName, Timestamp};
 use plan::member::{Facts, Outcome, Probe, facts};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -208,9 +208,10 @@ impl State {
         self.pace.begin(began);
         let certain = self.certain(api);
         let asked = match Box::pin(certain.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
+            // The member itself answers again.
+            Ok(_) if self.is_other(self.facts.uid.as_deref()) => Box::pin(self.learn(api, Instant::now())).await,
             Ok(_) => self.learn_if_due(api, changed).await,
-            // That another cluster is ready does not make the member so.
-            Err(Error::OtherCluster { .. }) => Box::pin(self.learn(api, Instant::now())).await,
+            Err(Error::OtherCluster { found, .. }) => Box::pin(self.learn_other(api, &found, changed)).await,
             Err(error @ Error::NotKubernetes { .. }) => Err(Silent::no_api(&error.to_string())),
             Err(error) if error.is_path_unknown() => Err(Silent::no_api(&error.to_string())),
             Err(error) => Err(error.into()),
@@ -267,22 +268,60 @@ impl State {
         Box::pin(self.learn(api, at)).await
     }
 
+    /// Another cluster answers than the member. It is asked no more than the member would be: with each probe a new connection
+    /// is, and this when it is due. That it is ready does not make the member so.
+    async fn learn_other(
+        &mut self,
+        api: &Api,
+        found: &str,
+        changed: &mut watch::Receiver<Option<Instant>>,
+    ) -> Result<(), Silent> {
+        let uid = facts::uid_of(&json!({"metadata": {"uid": found}}));
+        if uid.is_none() {
+            // It may be no cluster at all.
+            system(api).await?;
+        }
+        if self.facts.uid != uid {
+            self.note_moving();
+            self.facts.uid.clone_from(&uid);
+        }
+        let learned = self.learn_if_due(api, changed).await;
+        // The address may have led back meanwhile. Whether the member is ready, nobody has asked it.
+        self.facts.uid = uid;
+        learned
+    }
+
+    /// Is it another cluster than the member is on record as?
+    fn is_other(&self, uid: Option<&str>) -> bool {
+        uid.zip(self.recorded.as_deref()).is_some_and(|(uid, recorded)| uid != recorded)
+    }
+
+    /// What was counted last is out of date.
+    fn note_moving(&mut self) {
+        if let Some(counted) = &mut self.counted {
+            counted.moving = true;
+        }
+    }
+
     /// Learns it now. Boxed where it is awaited: a prober waits nearly all of its time, and has no room for this then.
     async fn learn(&mut self, api: &Api, at: Instant) -> Result<(), Silent> {
-        let mut system = system(api).await?;
-        let is_other = |system: &Value| {
-            facts::uid_of(system).is_some_and(|uid| self.recorded.as_ref().is_some_and(|known| *known != uid))
-        };
-        if is_other(&system) {
-            // The connection may lead to where the address led once.
-            api.renew_connection();
-            system = self::system(api).await?;
-        }
+        let system = system(api).await?;
         let version = api.read("/version").await?;
         let mut facts =
             Facts { uid: facts::uid_of(&system), version: facts::version_of(&version), ..self.facts.clone() };
-        // One that does not say who it is, or is another one, is asked again with the next probe.
-        let (mut moving, mut unanswered) = (facts.uid.is_none() || is_other(&system), false);
+        if self.is_other(facts.uid.as_deref()) {
+            // The next probe asks where the address leads then.
+            api.renew_connection();
+        }
+        let may_wait = |counted: Counted| at < counted.next().min(counted.at + counted.keeps);
+        if self.failures == 0 && !self.is_limited && self.counted.is_some_and(may_wait) {
+            // An address that leads here and there is not a reason to count more.
+            self.facts = facts;
+            self.note_moving();
+            return Ok(());
+        }
+        // One that does not say who it is is asked again with the next probe.
+        let (mut moving, mut unanswered) = (facts.uid.is_none(), false);
         let count = if self.is_limited { None } else { Some(capacity::count(api).await) };
         match count {
             None => facts = Facts { uid: facts.uid, version: facts.version, ..Facts::default() },

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use super::*;
 
 /// How a member answers requests for a path, by how it begins: status and body. Nothing for those that never answer, and
-/// [`REFUSED`] for a connection that is refused.
+/// [`REFUSED`] for a connection that is refused, or [`OTHER`].
 type Answers = BTreeMap<&'static str, Option<(u16, Value)>>;
 
 const REFUSED: u16 = 0;
+
+/// Another cluster answers than the client insists on: one with the UID "u".
+const OTHER: u16 = 1;
 
 /// A member that counts what it is asked.
 #[derive(Clone, Default)]
@@ -63,6 +66,9 @@ impl Fake {
                 }
                 if status == REFUSED {
                     return Err(tower::BoxError::from("connection refused"));
+                }
+                if status == OTHER {
+                    return Err(Error::OtherCluster { expected: "a".to_owned(), found: "u".to_owned() }.into());
                 }
                 Ok(Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap())
             }
@@ -433,11 +439,60 @@ async fn a_member_that_is_another_cluster_is_asked_again_with_each_probe() {
     for probe in 1..4 {
         assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
         assert_eq!(state.facts.uid.as_deref(), Some("u"));
-        // The second question goes over a new connection.
-        assert_eq!(fake.asked("/api/v1/namespaces/kube-system"), 2 * probe);
+        assert_eq!(fake.asked("/api/v1/namespaces/kube-system"), probe);
         tokio::time::advance(EVERY).await;
     }
     state.recorded = Some("u".to_owned());
     state.once(&api, now(), &mut changed).await;
-    assert_eq!(fake.asked("/api/v1/namespaces/kube-system"), 7);
+    assert_eq!(fake.asked("/api/v1/namespaces/kube-system"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_cluster_is_asked_no_more_than_the_member_itself() {
+    for counts in [true, false] {
+        let fake = Fake::new();
+        fake.set("/readyz", OTHER, json!(null));
+        if !counts {
+            fake.answers.lock().unwrap().insert("/api/v1/pods", None);
+        }
+        let (api, (_sender, mut changed)) = (fake.api(), watch::channel(None));
+        let facts = Facts { uid: Some("a".to_owned()), ..Facts::default() };
+        let mut state = State { recorded: Some("a".to_owned()), facts, ..State::default() };
+        let (began, mut counted_at) = (Instant::now(), Vec::new());
+        while began.elapsed() < Duration::from_secs(800) {
+            let before = fake.asked("/api/v1/pods");
+            let time = || now() + began.elapsed();
+            assert_eq!(state.once(&api, time(), &mut changed).await, Some(Outcome::Ready));
+            assert_eq!(state.facts.uid.as_deref(), Some("u"), "so that it is said");
+            if fake.asked("/api/v1/pods") > before {
+                counted_at.push(began.elapsed().as_secs());
+            }
+            let pause = state.pause("m", time());
+            state.rest(Instant::now() + pause, &mut changed).await;
+        }
+        let learned = fake.asked("/api/v1/namespaces/kube-system");
+        assert_eq!((learned, fake.asked("/version")), (counted_at.len(), counted_at.len()));
+        assert!(counted_at.len() <= 5 && fake.asked("/readyz") <= 80 + counted_at.len(), "{counts}: {counted_at:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_was_another_cluster_is_ready_when_it_says_so_itself() {
+    let fake = Fake::new();
+    fake.set("/readyz", OTHER, json!(null));
+    let (api, (_sender, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State { recorded: Some("a".to_owned()), ..State::default() };
+    // The address leads back between two questions of one probe.
+    let mut system = kube_system("Namespace");
+    system["metadata"]["uid"] = json!("a");
+    fake.set("/api/v1/namespaces/kube-system", 200, system);
+    state.once(&api, now(), &mut changed).await;
+    assert_eq!(state.facts.uid.as_deref(), Some("u"), "nobody has asked whether the member is ready");
+    tokio::time::advance(EVERY).await;
+    fake.set("/readyz", 500, json!({"message": "etcd"}));
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::NotReady("etcd".into())));
+    tokio::time::advance(EVERY).await;
+    fake.set("/readyz", 200, json!("ok"));
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
+    assert_eq!(state.facts.uid.as_deref(), Some("a"), "with the first answer");
 }

@@ -10,11 +10,15 @@ use model::object;
 use serde_json::Value;
 
 use crate::failure::{Error, Missing, words};
+use crate::json::Envelope;
 use crate::limit;
 use crate::resource::{Resource, Target};
 
 /// `apiVersion` and `kind` of metadata alone.
 const METADATA: (&str, &str) = ("meta.k8s.io/v1", "PartialObjectMetadata");
+
+/// The same of a list of metadata.
+const METADATA_LIST: (&str, &str) = ("meta.k8s.io/v1", "PartialObjectMetadataList");
 
 /// Which object an answer should be about.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,24 @@ impl<'a> Question<'a> {
             return self.check_lengths(answer, name, namespace);
         }
         Err(Error::Mismatch { asked: self.asked(), found: found(answer, self.uid.filter(|_| !right_uid).is_some()) })
+    }
+
+    /// Compares what a page of a list says of itself. A list without objects has nothing else to compare. A definition may call its lists
+    /// as it likes, as long as the name ends with `List`; those that Kubernetes has itself are of groups without a dot.
+    pub(crate) fn check_page(&self, page: &Envelope) -> Result<(), Error> {
+        let Envelope { api_version, kind, has_items, .. } = page;
+        let is_defined = self.resource.group.contains('.');
+        let is_named = match is_defined {
+            true => kind.ends_with("List"),
+            false => kind.strip_suffix("List") == Some(&*self.resource.kind),
+        };
+        let is_own = is_named && (api_version.is_empty() || is_api_version(api_version, self.resource));
+        if *has_items && (is_own || (kind == METADATA_LIST.1 && ["", METADATA_LIST.0].contains(&api_version.as_str())))
+        {
+            return Ok(());
+        }
+        let found = words(&format!("{kind:?} in {api_version:?}"));
+        Err(Error::Mismatch { asked: format!("a list of {}", self.resource), found })
     }
 
     /// What was asked for has the length that it has: only what the server says of itself is measured.

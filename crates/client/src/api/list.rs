@@ -2,6 +2,7 @@
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use http::StatusCode;
 use model::Weigh;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
@@ -267,7 +268,8 @@ impl Api {
             }
             let time = self.limits.request.min(left);
             let bytes = match exchange(self.transport(), ask, time).await {
-                Ok((_, bytes)) => bytes,
+                Ok((status, bytes)) if status == StatusCode::OK => bytes,
+                Ok((status, _)) => return Err(Error::Malformed(format!("a list was answered with status {status}"))),
                 Err(Error::TooLarge { .. }) if size > 1 => {
                     size = (size / limit::PAGE_SHRINK).max(1);
                     self.count_page(&mut progress, self.limits.page_bytes)?;
@@ -304,15 +306,16 @@ impl Api {
                 (Err(error), None) => return Err(heap.judge(&error)),
                 (Ok(page), None) => page,
             };
-            if !page.kind.ends_with("List") || !page.has_items {
-                let asked = format!("a list of {resource}");
-                return Err(Error::Mismatch { asked, found: crate::failure::words(&format!("{:?}", page.kind)) });
-            }
+            question.check_page(&page)?;
             let text = |field: &str, bytes_max: usize| {
                 let text = page.metadata.get(field).and_then(Value::as_str).unwrap_or_default();
                 limited(&format!("metadata.{field}"), text, bytes_max)
             };
             let next = text("continue", limit::TOKEN_BYTES_MAX)?;
+            if next.is_empty() && page.metadata.get("remainingItemCount").is_some_and(|left| left.as_u64() != Some(0)) {
+                // What is not there in such a list may be there all the same.
+                return Err(Error::Malformed("the list says that more is left, and not where".to_owned()));
+            }
             if next.is_empty() {
                 let resource_version = text("resourceVersion", limit::VERSION_BYTES_MAX)?.to_owned();
                 return Ok(resource_version);

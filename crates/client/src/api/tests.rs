@@ -358,6 +358,25 @@ async fn a_list_of_something_else_is_refused() {
         let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
         assert!(matches!(error, Error::Mismatch { .. }), "{error:?}");
     }
+    // One without objects names nothing else than what it is a list of.
+    for (version, kind) in [
+        ("metrics.k8s.io/v1beta1", "NodeMetricsList"),
+        ("v1", "SecretList"),
+        ("apps/v1", "ConfigMapList"),
+        ("v1", "ConfigMap"),
+    ] {
+        let body = json!({"apiVersion": version, "kind": kind, "metadata": {}, "items": []}).to_string();
+        let (api, _) = simple(move |_, _| (200, body.clone()));
+        let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Mismatch { .. }), "{kind}: {error:?}");
+    }
+    // Nor is one that says of itself that it is not whole.
+    let partial = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"remainingItemCount": 3}, "items": []});
+    for (status, body) in [(200, partial.to_string()), (206, page(&[], ""))] {
+        let (api, _) = simple(move |_, _| (status, body.clone()));
+        let error = api.list(&maps(), "shop", &Selection::metadata()).await.unwrap_err();
+        assert!(matches!(error, Error::Malformed(_)), "{status}: {error:?}");
+    }
     for body in ["null", "[]", "\"x\"", r#"{"kind":"ConfigMapList","items":{}}"#] {
         let (api, _) = simple(move |_, _| (200, body.to_owned()));
         let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();

@@ -275,7 +275,8 @@ async fn silence_is_followed_by_a_list_and_bookmarks_keep_a_request() {
             Scripted::Open(vec![]),
         ]);
         let start = Instant::now();
-        while short(watch.next().await) != "=  @7" {}
+        let listed = async { while short(watch.next().await) != "=  @7" {} };
+        tokio::time::timeout(limit::WATCH_SILENCE * 2, listed).await.unwrap();
         assert_eq!((start.elapsed(), asked(&log).len()), (limit::WATCH_SILENCE, 3));
     }
     // A server that speaks each minute, but never ends the request, is cut at its time.

@@ -12,7 +12,8 @@
 //! | delete what gave rights that are not wanted any more ([`surplus`]) | the user's |
 //! | with `--take-over`: approve the list that was shown, wait until it is this hub's ([`foreign`], [`crate::takeover`]) | those on the hub |
 //!
-//! Nothing of the user's credential is written, printed or logged. Again is harmless: what is there stays, and the token is
+//! Nothing of the user's credential of the cluster is written, printed or logged; what a proxy before it wants of a user is written for
+//! the hub ([`way`]). Again is harmless: what is there stays, and the token is
 //! made once more.
 
 mod exec;
@@ -27,6 +28,7 @@ mod rights;
 mod surplus;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -57,6 +59,7 @@ use mark::{Mark, Withdrawn};
 use proposal::Proposal;
 use remnant::{GONE_WITHIN, Rewritten};
 pub(crate) use rights::removal;
+use way::Way;
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -92,9 +95,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     hub::refuse_own(&hub, &chosen.context, &facts.uid).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
-    let cluster = login::for_hub(&login.cluster, what.server.as_deref());
-    let text = |field: &str| cluster.get(field).and_then(Value::as_str);
-    let server = text("server").unwrap_or_default().to_owned();
+    let way = Way::choose(&login.cluster, what.server.as_deref(), present.secret.as_ref());
+    let server = way.server().to_owned();
     let grants = place.grants(Instant::now() + GONE_WITHIN).await?;
     let foreign = Foreign::read(&member, &facts.uid, own_id.clone(), what.take_over.is_some()).await?;
     let mut foreign = foreign.choose(what.take_over.as_ref())?;
@@ -107,8 +109,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     }
     let proposal = Proposal {
         context: &chosen.context,
-        server: &server,
-        proxy: text("proxy-url"),
+        way: &way,
         own_server: Some(own_server.as_str()).filter(|own| *own != server),
         version: &facts.version,
         hub: hub_server,
@@ -122,7 +123,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     if !what.yes {
         confirm()?;
     }
-    let (minted, rewritten) = place.attach(&cluster, &present).await?;
+    let (minted, rewritten) = place.attach(&way.cluster, &present).await?;
     surplus.learn(rewritten);
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"

@@ -130,27 +130,3 @@ async fn user(chosen: &Chosen, terminal: bool) -> anyhow::Result<Value> {
     }
     Ok(user)
 }
-
-/// The cluster as the hub is to reach it: at another address if one is given, and without a user's password for a proxy.
-pub(super) fn for_hub(cluster: &Value, server: Option<&str>) -> Value {
-    let mut cluster = cluster.clone();
-    if let Some(server) = server {
-        cluster["server"] = json!(server);
-    }
-    if let Some(proxy) = cluster.get("proxy-url").and_then(Value::as_str) {
-        cluster["proxy-url"] = json!(without_login(proxy));
-    }
-    cluster
-}
-
-/// A URL without user and password.
-pub(super) fn without_login(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
-    }
-}

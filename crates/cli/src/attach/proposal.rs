@@ -4,15 +4,14 @@ use super::foreign::Choice;
 use super::hub::{Names, Present};
 use super::rights::Grant;
 use super::surplus::Surplus;
+use super::way::{ProxyUser, Way};
 use crate::output::{Line, Table};
 
 /// Everything that is shown.
 pub(super) struct Proposal<'a> {
     pub(super) context: &'a str,
-    /// Where the hub is to reach the cluster.
-    pub(super) server: &'a str,
-    /// The proxy in between, without its user.
-    pub(super) proxy: Option<&'a str>,
+    /// How the hub is to reach the cluster.
+    pub(super) way: &'a Way,
     /// The user's own way, when it is another.
     pub(super) own_server: Option<&'a str>,
     pub(super) version: &'a str,
@@ -65,8 +64,10 @@ impl Proposal<'_> {
         let mut about = Table::default();
         let cluster = format!("context {}, Kubernetes {}", self.context, self.version);
         about.row(vec!["cluster".into(), cluster.into()]);
-        let through = self.proxy.map(|proxy| format!(", through proxy {proxy}")).unwrap_or_default();
-        about.row(vec!["reached at".into(), format!("{}{through}, by the hub", self.server).into()]);
+        about.row(vec!["reached at".into(), format!("{}, by the hub", self.way.words()).into()]);
+        if let Some(before) = &self.way.before {
+            about.row(vec!["".into(), format!("until now {before}").into()]);
+        }
         if let Some(own) = self.own_server {
             about.row(vec!["".into(), format!("{own}, by you").into()]);
         }
@@ -110,7 +111,7 @@ impl Proposal<'_> {
         table.row(vec![
             verb(present.secret.is_some()).into(),
             format!("Secret {namespace}/{}", names.secret()).into(),
-            "a kubeconfig with that token".into(),
+            self.way.secret_words().into(),
         ]);
         let from = present.attached.as_ref().map(|attached| &attached.spec.kubeconfig.name);
         let what = match from.filter(|secret| **secret != names.secret()) {
@@ -137,7 +138,11 @@ impl Proposal<'_> {
         }
 
         lines.push(Line::default());
-        lines.push("Your own credential is used now, on this machine, and is not kept.".into());
+        let own = match self.way.proxy_user {
+            ProxyUser::Own => "Your own credential of the cluster is used now, on this machine, and is not kept.",
+            ProxyUser::None | ProxyUser::Kept => "Your own credential is used now, on this machine, and is not kept.",
+        };
+        lines.push(own.into());
         lines
     }
 }

@@ -52,7 +52,7 @@ use crate::output;
 use crate::sync::FIELD_MANAGER;
 use crate::takeover;
 use foreign::Foreign;
-pub(crate) use hub::FINAL;
+pub(crate) use hub::{FINAL, refuse_going};
 use hub::{Names, Present, Unwritten};
 use kubeconfig::Files;
 use mark::{Mark, Withdrawn};

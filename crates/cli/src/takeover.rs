@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use crate::approve::wait::named;
 use crate::args::{Adopt, AdoptFleet, Asking, Common, typed};
 use crate::ask::{self, quoted};
+use crate::attach;
 use crate::connect::{self, Api, asked};
 use crate::leave::{counted, list, origin};
 use crate::output;
@@ -145,7 +146,14 @@ pub(crate) async fn take_over(
     command: &str,
 ) -> anyhow::Result<Vec<(MemberName, MemberTakeOver)>> {
     let mut wished = Vec::new();
-    let all = match ask_for(client, members, from, agreed, how, command, &mut wished).await {
+    let asked_for = async {
+        refuse_leaving(client, members.iter().map(|(_, origin)| origin)).await?;
+        let all = ask_for(client, members, from, agreed, how, command, &mut wished).await?;
+        // The answer may have taken a while.
+        refuse_leaving(client, all.iter().map(|taken| &taken.origin)).await?;
+        Ok(all)
+    };
+    let all = match asked_for.await {
         Ok(all) => all,
         Err(why) => return Err(take_back(client, &wished, why).await),
     };
@@ -199,6 +207,20 @@ pub(crate) async fn take_over(
     }
 }
 
+/// Refuses members that are being detached: this hub would own what it takes over only to let it go or to delete it.
+async fn refuse_leaving(client: &Client, members: impl Iterator<Item = &Origin>) -> anyhow::Result<()> {
+    for origin in members {
+        attach::refuse_going(&read_attached(client, origin).await?)?;
+    }
+    Ok(())
+}
+
+async fn read_attached(client: &Client, origin: &Origin) -> anyhow::Result<AttachedCluster> {
+    let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
+    let what = format!("cannot read AttachedCluster {}/{}", origin.namespace, origin.name);
+    api.get(&origin.name).await.map_err(asked(&what))
+}
+
 /// An AttachedCluster on which the other hub was named, and what it said before.
 type Wished = (Origin, Option<TakeOverFrom>);
 
@@ -213,9 +235,7 @@ async fn ask_for(
     wished: &mut Vec<Wished>,
 ) -> anyhow::Result<Vec<Taken>> {
     for (_, origin) in &members {
-        let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
-        let what = format!("cannot read AttachedCluster {}/{}", origin.namespace, origin.name);
-        let before = api.get(&origin.name).await.map_err(asked(&what))?.spec.take_over;
+        let before = read_attached(client, origin).await?.spec.take_over;
         write(client, origin, &json!({"spec": {"takeOver": {"hub": from}}})).await?;
         wished.push((origin.clone(), before));
     }
@@ -254,10 +274,7 @@ async fn take_back(client: &Client, wished: &[Wished], why: anyhow::Error) -> an
 
 /// Says the AttachedCluster that what the other hub had is this hub's, and nothing more is wished?
 async fn is_taken(client: &Client, origin: &Origin, from: &HubId) -> anyhow::Result<bool> {
-    let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
-    let what = format!("cannot read AttachedCluster {}/{}", origin.namespace, origin.name);
-    let found = api.get(&origin.name).await.map_err(asked(&what))?;
-    Ok(has_taken(&found, from))
+    Ok(has_taken(&read_attached(client, origin).await?, from))
 }
 
 fn has_taken(attached: &AttachedCluster, from: &HubId) -> bool {

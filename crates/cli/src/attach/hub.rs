@@ -73,6 +73,23 @@ pub(super) fn of_hub(what: &str) -> impl FnOnce(client::Error) -> anyhow::Error 
     }
 }
 
+/// Refuses an attached cluster that is being detached: what came to the member now would be taken for what is to leave it.
+///
+/// # Errors
+/// It is.
+pub(crate) fn refuse_going(attached: &AttachedCluster) -> anyhow::Result<()> {
+    let is_told = attached.annotations().get(ON_DETACH).is_some_and(|how| how == REMOVE);
+    if attached.metadata.deletion_timestamp.is_none() && !is_told {
+        return Ok(());
+    }
+    let (namespace, name) = (attached.namespace().unwrap_or_default(), attached.name_any());
+    let member = attached.spec.member_name.as_ref().unwrap_or(&name);
+    bail!(
+        "AttachedCluster {namespace}/{name} is on its way out, as after `kurator detach`, and nothing was changed: attach again \
+         when it is gone; `kurator detach {member} --keep` lets it go as it is"
+    )
+}
+
 /// Reads what there is under these names.
 ///
 /// # Errors
@@ -81,16 +98,8 @@ pub(super) async fn look_up(hub: &Api, names: &Names) -> anyhow::Result<Present>
     let Names { namespace, name, fleet, .. } = names;
     let attached =
         hub.typed::<AttachedCluster>().get(namespace, name).await.map_err(of_hub("cannot read attached clusters"))?;
-    let is_going = |attached: &&AttachedCluster| {
-        let is_told = attached.annotations().get(ON_DETACH).is_some_and(|how| how == REMOVE);
-        attached.metadata.deletion_timestamp.is_some() || is_told
-    };
-    if let Some(attached) = attached.as_ref().filter(is_going) {
-        let member = attached.spec.member_name.as_ref().unwrap_or(name);
-        bail!(
-            "AttachedCluster {namespace}/{name} is on its way out, as after `kurator detach`, and nothing was changed: attach again \
-             when it is gone; `kurator detach {member} --keep` lets it go as it is"
-        );
+    if let Some(attached) = &attached {
+        refuse_going(attached)?;
     }
     let secret = hub.typed::<Secret>().get(namespace, &names.secret()).await.map_err(of_hub("cannot read Secrets"))?;
     if let Some(secret) = &secret

@@ -133,3 +133,63 @@ fn what_has_only_the_label_of_a_hub_is_named_with_what_takes_it_off() {
     let left = labelled(&hub("lost"), &[report]);
     insta::assert_snapshot!("unlabel", unlabel_words(&name("m1"), &hub("lost"), &left).join("\n"));
 }
+
+#[tokio::test]
+async fn nothing_is_taken_over_into_a_member_that_is_being_detached() {
+    let attached = |metadata: serde_json::Value| {
+        let mut attached = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": "paris", "namespace": "default"}, "spec": {"kubeconfig": {"name": "k", "key": "value"}}});
+        metadata.as_object().unwrap().iter().for_each(|(field, value)| attached["metadata"][field] = value.clone());
+        attached
+    };
+    let members = ["oslo", "paris"]
+        .map(|member| (name(member), Origin::new("cluster.kurator.dev", "AttachedCluster", "default", member)));
+    let how = Asking { yes: true, wait: crate::args::Waiting { no_wait: true, timeout: Duration::from_secs(1) } };
+    for going in [
+        json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+        json!({"annotations": {"kurator.dev/on-detach": "remove"}}),
+    ] {
+        let hub = crate::approve::tests::Hub::new([(200, attached(json!({"name": "oslo"}))), (200, attached(going))]);
+        let done =
+            take_over(&hub.client(), members.to_vec(), &self::hub("lost"), None, &how, "kurator hub adopt").await;
+        let said = done.err().map(|why| why.to_string()).unwrap_or_default();
+        assert!(
+            said.starts_with(
+                "AttachedCluster default/paris is on its way out, as after `kurator detach`, and nothing was changed"
+            ),
+            "{said}"
+        );
+        let asked: Vec<String> = hub.asked.lock().unwrap().iter().map(|(what, _)| what.clone()).collect();
+        assert!(asked.iter().all(|what| what.starts_with("GET ")), "nothing is written: {asked:?}");
+    }
+}
+
+/// The detach began while the list was being read.
+#[tokio::test]
+async fn a_detach_that_begins_before_the_answer_ends_a_take_over_that_is_not_approved() {
+    let attached = |annotations: serde_json::Value| {
+        json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": "paris", "namespace": "default", "annotations": annotations},
+            "spec": {"kubeconfig": {"name": "k", "key": "value"}}})
+    };
+    let status = json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "MemberStatus", "metadata": {"name": "paris-0"},
+        "spec": {"member": "paris", "slice": 0}, "status": {"units": {}, "moving": {"takeOver": {"from": "lost", "state": "Held",
+            "digest": model::Digest::of(b"x"), "units": 1, "objects": 2, "list": [], "message": ""}}}});
+    let still = || (200, attached(json!({})));
+    let hub = crate::approve::tests::Hub::new([
+        still(),
+        still(),
+        still(),
+        (200, status),
+        (200, attached(json!({"kurator.dev/on-detach": "remove"}))),
+        still(),
+    ]);
+    let members = vec![(name("paris"), Origin::new("cluster.kurator.dev", "AttachedCluster", "default", "paris"))];
+    let how = Asking { yes: true, wait: crate::args::Waiting { no_wait: true, timeout: Duration::from_secs(1) } };
+    let done = take_over(&hub.client(), members, &self::hub("lost"), None, &how, "kurator hub adopt").await;
+    let said = done.err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(said.contains("is on its way out"), "{said}");
+    let asked = hub.asked.lock().unwrap();
+    let written: Vec<_> = asked.iter().filter(|(what, _)| !what.starts_with("GET ")).map(|(_, body)| body).collect();
+    assert_eq!(written, [&json!({"spec": {"takeOver": {"hub": "lost"}}}), &json!({"spec": {"takeOver": null}})]);
+}

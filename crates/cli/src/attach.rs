@@ -121,7 +121,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     };
     proposal.lines().into_iter().for_each(|line| output::print_stderr(output::text(&[line]).trim_end()));
     if !what.yes {
-        confirm()?;
+        let command = again(common, what, &chosen.context, &names) + " --yes";
+        ask::confirm("Attach it so?", "nothing was changed", &command)?;
     }
     let (minted, rewritten) = place.attach(&way.cluster, &present).await?;
     surplus.learn(rewritten);
@@ -227,17 +228,6 @@ fn name_of_context(context: &str) -> String {
     let last = context.rsplit(['/', '@']).next().unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     last.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
-}
-
-/// Asks whether what is shown is meant.
-fn confirm() -> anyhow::Result<()> {
-    let Some(answer) = output::prompt("Attach it so? [y/N]")? else {
-        bail!("nothing was changed: there is no terminal to ask at; read what is shown, then say --yes");
-    };
-    if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        bail!("nothing was changed");
-    }
-    Ok(())
 }
 
 /// What is known of the cluster.
@@ -424,10 +414,14 @@ fn again(common: &Common, what: &Attach, context: &str, names: &Names) -> String
     // It is not said twice which hub is meant.
     let dir = common.dir.clone().filter(|_| what.hub_kubeconfig.is_none());
     let hub = Common { kubeconfig: None, context: None, dir, ..common.clone() };
-    let limit = names.namespaces.join(",");
+    // Those that are added take nothing away, also where the account has more.
+    let (option, limit) = match what.add_namespaces.as_slice() {
+        [] => ("--namespaces", names.namespaces.join(",")),
+        added => ("--add-namespaces", added.join(",")),
+    };
     let mut words = vec!["attach", context, "--name", names.name.as_str()];
     if !limit.is_empty() {
-        words.extend(["--namespaces", limit.as_str()]);
+        words.extend([option, limit.as_str()]);
     }
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let options = [

@@ -636,6 +636,16 @@ fn the_command_that_goes_on_does_all_that_was_asked_for() {
     }
 }
 
+/// With `--namespaces` and the sum of both, rights would go that are left where namespaces are added.
+#[test]
+fn the_command_that_adds_namespaces_is_said_as_it_was() {
+    let (common, what) = attach("attach kind-paris --add-namespaces b,c");
+    let mut names = names(None);
+    names.namespaces = list(&["a", "b", "c"]);
+    let said = again(&common, &what, "kind-paris", &names);
+    assert_eq!(said, "kurator attach kind-paris --name paris --add-namespaces b,c");
+}
+
 #[test]
 fn namespaces_are_added_to_those_that_there_are() {
     let (before, more) = (list(&["b", "a"]), list(&["c", "a"]));

@@ -42,10 +42,9 @@ async fn a_cluster_is_attached_shown_before_and_again_without_harm() {
     // Nobody can be asked: nothing happens.
     let refused = tokio::task::block_in_place(|| place.fails(&attach("paris")));
     assert!(refused.contains("create  ClusterRole kurator "), "{refused}");
-    assert!(
-        refused.ends_with("nothing was changed: there is no terminal to ask at; read what is shown, then say --yes\n"),
-        "{refused}"
-    );
+    let command = format!("kurator attach paris --name paris --kubeconfig {file} --yes");
+    let asked = "nothing was changed: there is no terminal to ask at; read the list, then do it with";
+    assert!(refused.ends_with(&format!("{asked} `{command}`\n")), "{refused}");
     let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(member.client());
     assert!(namespaces.get_opt("kurator-system").await.unwrap().is_none());
     let unknown = tokio::task::block_in_place(|| place.fails(&attach("berlin")));

@@ -42,6 +42,12 @@ pub(crate) fn pause(look: Duration, shortest: Duration) -> Duration {
     look.saturating_mul(PAUSE_TIMES).clamp(shortest, PAUSE_MAX)
 }
 
+/// Why a member does nothing more for a unit until a person acts, as the applier reports it: no time ends that.
+const FENCED: &str = "Fenced";
+
+/// A report of that counts after this time: one from before the hub was started again is replaced by then.
+const FENCED_FOR: Duration = Duration::from_secs(3);
+
 /// Decisions in one answer: one is below 80 kB, mostly far below.
 const PAGE: u32 = 100;
 
@@ -72,6 +78,8 @@ enum Seen {
         members: BTreeSet<MemberName>,
         /// Members that do not answer.
         away: BTreeSet<MemberName>,
+        /// Of the members that answer, those that go on only when a person acts, and why, in words.
+        fenced: BTreeMap<MemberName, String>,
     },
 }
 
@@ -128,6 +136,7 @@ impl Place<'_> {
         // How long it was looked for: less than the time that was given when looking ends earlier.
         let waited = || tenths(told.elapsed());
         let mut released = vec![None; lists.len()];
+        let mut fenced_since = None;
         // What is said when the time is up.
         let mut late = "the hub does not say whether it is done".to_owned();
         loop {
@@ -136,10 +145,16 @@ impl Place<'_> {
                 bail!("app/{name}: approved, and after {} {late}; it goes on without this command, {see}", waited());
             };
             late = match seen {
-                Ok(Seen::Left { members, away }) if members.is_empty() => return Ok(End::Done(away)),
-                Ok(Seen::Left { members, .. }) => {
-                    let members = named(&members);
-                    format!("it is not done in {members}")
+                Ok(Seen::Left { members, away, .. }) if members.is_empty() => return Ok(End::Done(away)),
+                Ok(Seen::Left { members, fenced, .. }) => {
+                    let is_fenced = members.iter().all(|member| fenced.contains_key(member));
+                    let since = *fenced_since.get_or_insert_with(Instant::now);
+                    fenced_since = is_fenced.then_some(since);
+                    let late = not_done(&members, &fenced);
+                    if is_fenced && since.elapsed() >= FENCED_FOR {
+                        bail!("app/{name}: approved, and {late}; it does not go on before that, {see}");
+                    }
+                    late
                 }
                 Ok(Seen::Unheard) => "the hub has not taken it up".to_owned(),
                 Ok(Seen::Changed(how)) => bail!("app/{name}: {how}; look again: {see}"),
@@ -201,6 +216,12 @@ impl Place<'_> {
             let edits = lists.iter().map(Approved::list).filter(|list| held::is_edit(list));
             edits.filter_map(|list| report?.status_of(&list.policy)).any(asks_about_more)
         };
+        let fenced = |member: &MemberName| {
+            let report = reports.get(member).or_else(|| more.get(member));
+            let mut units = lists.iter().filter_map(|list| report?.status_of(&list.list().policy));
+            Some((member.clone(), units.find(|status| status.reason == FENCED)?.message.clone()))
+        };
+        let fenced = members.iter().filter_map(fenced).collect();
         // What was released elsewhere goes first.
         let asking: BTreeSet<MemberName> = match members.iter().all(asks) {
             true => members.clone(),
@@ -212,7 +233,7 @@ impl Place<'_> {
                 "what was shown goes, and more is there in {}, which waits for an approval of its own",
                 named(&asking)
             ))),
-            _ => Ok(Seen::Left { members, away }),
+            _ => Ok(Seen::Left { members, away, fenced }),
         }
     }
 
@@ -353,6 +374,15 @@ where
     let reads = names.into_iter().map(|name| async move { api.get_opt(&name).await.map_err(Unread::of(what)) });
     let found: Vec<Option<K>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// In which members it is not done, and why as far as only a person can help.
+fn not_done(members: &BTreeSet<MemberName>, fenced: &BTreeMap<MemberName, String>) -> String {
+    let why = fenced.iter().next().map(|(member, why)| match members.len() {
+        1 => format!(": {why}"),
+        _ => format!(": in {member}, {why}"),
+    });
+    format!("it is not done in {}{}", named(members), why.unwrap_or_default())
 }
 
 /// How a list has changed that was approved.

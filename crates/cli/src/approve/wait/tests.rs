@@ -166,3 +166,39 @@ async fn a_member_that_has_more_than_was_shown_is_not_waited_for_and_is_named() 
     let error = end.unwrap_err().to_string();
     assert!(error.contains("more is there in a, which waits for an approval of its own"), "{error}");
 }
+
+/// No time ends a fence: the words are there long before the time is up.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_only_a_person_can_bring_on_is_not_waited_for_and_says_why() {
+    let names = ["a-0", "b-c-0"].map(
+        |name| json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": name}}),
+    );
+    let names =
+        || json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": names});
+    let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 1});
+    let fenced = |member: &str| {
+        let mut report = report(member, "Connected");
+        report["status"]["units"] = json!({"apps.kurator.dev/Application/default/shop/p": {"revision": "r", "epoch": 1,
+            "phase": "Failed", "health": "Healthy", "objects": counts, "since": "2026-01-01T00:00:00Z",
+            "reason": "Fenced", "message": "another applier wrote the inventory at epoch 4; stop one"}});
+        report
+    };
+    let gone = || entry("Prune", Some(DIGEST));
+    let look = |a: Value| {
+        let both = decisions(json!({"a": gone(), "b-c": gone()}));
+        let reads = [shop("1", "", &[]), both, names(), a, fenced("b-c"), record("a"), record("b-c")];
+        reads.map(|read| (200, read))
+    };
+    // What is not fenced is waited for.
+    let looks = (0..20).flat_map(|_| look(report("a", "Connected"))).chain((0..200).flat_map(|_| look(fenced("a"))));
+    let began = Instant::now();
+    let (end, asked) = wait(looks).await;
+    let waited = began.elapsed();
+    assert_eq!(
+        end.unwrap_err().to_string(),
+        "app/shop: approved, and it is not done in a, b-c: in a, another applier wrote the inventory at epoch 4; stop one; it \
+         does not go on before that, see `kurator status app/shop`"
+    );
+    assert!(waited >= FENCED_FOR && waited < Duration::from_secs(30), "{waited:?}");
+    assert!(asked.len() > 20 * 7, "{}", asked.len());
+}

@@ -65,6 +65,9 @@ impl Proposal<'_> {
         let cluster = format!("context {}, Kubernetes {}", self.context, self.version);
         about.row(vec!["cluster".into(), cluster.into()]);
         about.row(vec!["reached at".into(), format!("{}, by the hub", self.way.words()).into()]);
+        if self.way.keeps_proxy {
+            about.row(vec!["".into(), "the proxy is that of the hub until now; your kubeconfig names none".into()]);
+        }
         if let Some(before) = &self.way.before {
             about.row(vec!["".into(), format!("until now {before}").into()]);
         }

@@ -14,7 +14,7 @@ pub(super) enum ProxyUser {
     None,
     /// The user's kubeconfig has them.
     Own,
-    /// The hub's Secret has them already, and the user's kubeconfig has none for the same proxy.
+    /// The hub's Secret has them already, and the user's kubeconfig has none for that proxy.
     Kept,
 }
 
@@ -23,6 +23,8 @@ pub(super) struct Way {
     /// The cluster of the kubeconfig for the hub.
     pub(super) cluster: Value,
     pub(super) proxy_user: ProxyUser,
+    /// Does the hub go through a proxy by its Secret alone? The user's kubeconfig names none.
+    pub(super) keeps_proxy: bool,
     /// How the hub has reached it until now, in words, if it is another way.
     pub(super) before: Option<String>,
 }
@@ -35,22 +37,24 @@ impl Way {
             cluster["server"] = json!(server);
         }
         let before = secret.and_then(cluster_of);
-        let proxy_user = match proxy(&cluster).map(|url| (has_login(url), without_login(url))) {
-            None => ProxyUser::None,
-            Some((true, _)) => ProxyUser::Own,
-            Some((false, plain)) => {
-                let known = before.as_ref().and_then(proxy).filter(|known| has_login(known));
-                match known.filter(|known| without_login(known).trim_end_matches('/') == plain.trim_end_matches('/')) {
-                    None => ProxyUser::None,
-                    Some(known) => {
-                        cluster["proxy-url"] = json!(known);
-                        ProxyUser::Kept
-                    }
-                }
-            }
+        let own_proxy = proxy(&cluster).map(str::to_owned);
+        let known = before.as_ref().and_then(proxy).filter(|known| match &own_proxy {
+            Some(own) => !has_login(own) && has_login(known) && is_same_proxy(own, known),
+            // To the same address: the hub may need a proxy where the user needs none, and a Secret that works is not replaced by one
+            // that cannot.
+            None => before.as_ref().and_then(|before| text(before, "server")) == text(&cluster, "server"),
+        });
+        if let Some(known) = known {
+            cluster["proxy-url"] = json!(known);
+        }
+        let proxy_user = match (known, &own_proxy) {
+            (Some(known), _) if has_login(known) => ProxyUser::Kept,
+            (None, Some(own)) if has_login(own) => ProxyUser::Own,
+            _ => ProxyUser::None,
         };
+        let keeps_proxy = known.is_some() && own_proxy.is_none();
         let before = before.map(|before| words(&before)).filter(|before| *before != words(&cluster));
-        Self { cluster, proxy_user, before }
+        Self { cluster, proxy_user, keeps_proxy, before }
     }
 
     /// The address.
@@ -102,6 +106,10 @@ fn cluster_of(secret: &Secret) -> Option<Value> {
     };
     let context = find("contexts", config.get("current-context")?)?;
     Some(find("clusters", context.pointer("/context/cluster")?)?.get("cluster")?.clone())
+}
+
+fn is_same_proxy(one: &str, other: &str) -> bool {
+    without_login(one).trim_end_matches('/') == without_login(other).trim_end_matches('/')
 }
 
 fn has_login(url: &str) -> bool {

@@ -38,10 +38,13 @@ fn the_hub_gets_a_user_for_the_proxy_and_no_line_shows_it() {
         (Some(plain), Some(known), Some(known), ProxyUser::Kept),
         (Some(plain), Some(plain), Some(plain), ProxyUser::None),
         (Some(plain), Some(elsewhere), Some(plain), ProxyUser::None),
-        (None, Some(known), None, ProxyUser::None),
+        // The hub may need one where the user does not.
+        (None, Some(known), Some(known), ProxyUser::Kept),
+        (None, Some(plain), Some(plain), ProxyUser::None),
     ] {
         let secret = before.map(|before| secret(&cluster(Some(before))));
         let way = Way::choose(&cluster(given), None, secret.as_ref());
+        assert_eq!(way.keeps_proxy, given.is_none() && before.is_some());
         assert_eq!((way.cluster.get("proxy-url").and_then(Value::as_str), way.proxy_user), (expect, user), "{given:?}");
         let said = format!("{} {} {:?}", way.words(), way.secret_words(), way.before);
         assert!(!said.contains('@') && !said.contains("hunter"), "{said}");
@@ -57,7 +60,8 @@ fn another_way_than_before_is_said() {
     let through = cluster(Some("http://hub:hunter3@proxy.example:3128"));
     assert_eq!(before(None, None, &cluster(None)), None);
     assert_eq!(before(Some("http://me:hunter2@proxy.example:3128"), None, &through), None);
-    let said = before(None, None, &through);
+    assert_eq!(before(None, None, &through), None);
+    let said = before(None, Some("https://192.0.2.7"), &through);
     assert_eq!(said.as_deref(), Some("https://paris.example.com:6443, through proxy http://proxy.example:3128"));
     assert_eq!(before(None, Some("https://192.0.2.7"), &cluster(None)).as_deref(), Some(SERVER));
     // What cannot be read says nothing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::delivery::{ApplierCount, DriftRecord, UnitStatus};
 use api::feed::{ObjectReport, UnitReport};
 use client::Backoff;
-use model::{Digest, KeyMap, KeySet, ObjectKey, Timestamp, words};
+use model::{Digest, KeyMap, KeySet, ObjectKey, Timestamp, Uid, words};
 use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
 use plan::ownership::NotOurs;
@@ -55,6 +55,8 @@ pub(crate) struct Past {
     pub(crate) not_ours: Option<(u64, Waits)>,
     /// Fields that the adoption of objects changed, as far as this process adopted them.
     pub(crate) adoptions: KeyMap<Vec<String>>,
+    /// Objects that ran to their end, and that a read has shown to be gone, by UID.
+    pub(crate) gone: KeyMap<Uid>,
     /// Objects that another unit delivers, and whether they are as this one has them.
     pub(crate) shared: KeyMap<Shared>,
     /// Since when the unit is on its way out.

@@ -20,7 +20,7 @@ use std::time::Duration;
 use api::delivery::{Deletions, ShortId, UnitId, label};
 use api::feed::{UnitEntry, UnitReport};
 use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
-use plan::apply::{self as decision, Step};
+use plan::apply::{self as decision, Step, Why};
 use plan::instruction::Asked;
 use plan::inventory::{Inventory, Recollection};
 use plan::prepare::{self, Bundle, Prepared};
@@ -298,6 +298,7 @@ impl Pass {
         }
         self.unit.past.accepted.retain(|key, _| inventory.get(key).is_some());
         self.unit.past.adoptions.retain(|key, _| inventory.get(key).is_some());
+        self.unit.past.gone.retain(|key, _| inventory.get(key).is_some());
         self.unit.past.shared.retain(|key, _| bundle.get(key).is_some());
         self.doubt(bundle.objects());
         self.admit(bundle.objects()).await?;
@@ -349,7 +350,7 @@ impl Pass {
             let is_recorded = self.unit.inventory.get(&object.key).is_some_and(|entry| entry.uid.is_some());
             is_recorded
                 && view.observations.get(&object.key).is_none()
-                && matches!(self.step_in(&view, object), Step::Send(_))
+                && matches!(self.step_in(&view, object), Step::Send(why) if why != Why::Confirm)
         };
         let is_any = objects.any(|object| is_lost(&object));
         drop(view);
@@ -515,7 +516,8 @@ impl Pass {
         if observation.is_none() && view.hidden(&object.key, Instant::now()).is_some() {
             return decision::step_unseen(object.wanted(), entry, accepted);
         }
-        decision::step(object.wanted(), entry, accepted, observation.map(|l| &l.seen))
+        let gone = self.unit.past.gone.get(&object.key);
+        decision::step(object.wanted(), entry, accepted, observation.map(|l| &l.seen), gone)
     }
 
     fn is_settled(&self, object: &Prepared) -> bool {

@@ -129,6 +129,9 @@ pub enum Why {
     Revert,
     /// It ran to its end and is gone, and the payload has it otherwise since.
     Rerun,
+    /// It ran to its end and is seen no longer. A watch shows what bears our label, so that this does not say whether it is gone: it is
+    /// read once. Where it is gone, that is all; else it is put back as what somebody changed.
+    Confirm,
 }
 
 /// How one object compares with what was applied.
@@ -323,8 +326,15 @@ pub struct Wanted {
     pub asked: Option<Asked>,
 }
 
-/// Compares one object with what was applied. `seen` is `None` when the member was listed and does not have it.
-pub fn step(wanted: Wanted, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>) -> Step {
+/// Compares one object with what was applied. `seen` is `None` when the member was listed and shows none with our label. `gone`: the
+/// UID of the object that ran to its end, and that a read has shown to be gone.
+pub fn step(
+    wanted: Wanted,
+    entry: Option<&Entry>,
+    accepted: Option<&Accepted>,
+    seen: Option<&Seen>,
+    gone: Option<&Uid>,
+) -> Step {
     let Wanted { digest, asked } = wanted;
     if let Some(asked) = instruction::stronger(asked, seen.and_then(|seen| seen.state.asked)) {
         let is_there = seen.is_some_and(|seen| !seen.state.deleting);
@@ -338,9 +348,10 @@ pub fn step(wanted: Wanted, entry: Option<&Entry>, accepted: Option<&Accepted>, 
     match (&entry.uid, accepted, seen) {
         (_, _, Some(seen)) if seen.state.deleting => Step::Wait,
         (None, _, _) => Step::Send(Why::New),
-        (Some(_), _, None) => match entry.ended.as_deref() {
+        (Some(uid), _, None) => match entry.ended.as_deref() {
             None => Step::Send(Why::Recreate),
-            Some(Ended { digest: of, .. }) if *of == digest => Step::Skip,
+            Some(Ended { digest: of, .. }) if *of == digest && gone == Some(uid) => Step::Skip,
+            Some(Ended { digest: of, .. }) if *of == digest => Step::Send(Why::Confirm),
             Some(_) => Step::Send(Why::Rerun),
         },
         (Some(_), None, Some(_)) => Step::Recall,
@@ -415,7 +426,7 @@ mod tests {
         let sent = Digest::of(b"sent");
         let (ok, is_ours) = (accepted(), entry());
         let check = |digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>, expect| {
-            assert_eq!(step(wanted(digest), entry, accepted, seen), expect);
+            assert_eq!(step(wanted(digest), entry, accepted, seen, None), expect);
         };
         check(sent, Some(&is_ours), Some(&ok), Some(&seen_with(b"ok")), Step::Skip);
         check(sent, Some(&is_ours), Some(&ok), Some(&seen_with(b"no")), Step::Send(Why::Revert));
@@ -442,20 +453,23 @@ mod tests {
         let (sent, other) = (Digest::of(b"sent"), Digest::of(b"other"));
         let (gone, known) = (None, accepted());
         let ran = |digest| Entry { ended: Some(Ended { digest, failed: false }.into()), ..entry() };
-        let check = |digest, entry: &Entry, expect| {
-            assert_eq!(step(wanted(digest), Some(entry), Some(&known), gone), expect);
+        let (uid, another) = (Uid::from("u"), Uid::from("another"));
+        let check = |digest, entry: &Entry, read: Option<&Uid>, expect| {
+            assert_eq!(step(wanted(digest), Some(entry), Some(&known), gone, read), expect);
             // Also by a process that knows nothing of the last apply.
-            assert_eq!(step(wanted(digest), Some(entry), None, gone), expect);
+            assert_eq!(step(wanted(digest), Some(entry), None, gone, read), expect);
         };
-        check(sent, &ran(sent), Step::Skip);
-        check(other, &ran(sent), Step::Send(Why::Rerun));
-        check(sent, &entry(), Step::Send(Why::Recreate));
+        check(sent, &ran(sent), Some(&uid), Step::Skip);
+        // That nobody sees it says nothing before it was read.
+        check(sent, &ran(sent), None, Step::Send(Why::Confirm));
+        check(sent, &ran(sent), Some(&another), Step::Send(Why::Confirm));
+        check(other, &ran(sent), Some(&uid), Step::Send(Why::Rerun));
+        check(sent, &entry(), Some(&uid), Step::Send(Why::Recreate));
         // While it is there it is compared as any other.
         assert_eq!(
-            step(wanted(sent), Some(&ran(sent)), Some(&known), Some(&seen_with(b"no"))),
+            step(wanted(sent), Some(&ran(sent)), Some(&known), Some(&seen_with(b"no")), Some(&uid)),
             Step::Send(Why::Revert)
         );
-        let (uid, another) = (Uid::from("u"), Uid::from("another"));
         for (entry, accepted, seen, expect) in [
             (entry(), Some(&known), Some((&uid, true)), Some(Ended { digest: sent, failed: true })),
             (ran(sent), Some(&known), Some((&uid, false)), None),
@@ -492,7 +506,7 @@ mod tests {
         ] {
             let entry = recorded.then_some(&entry);
             assert_eq!(
-                step(Wanted { digest, asked }, entry, Some(&accepted), seen.as_ref()),
+                step(Wanted { digest, asked }, entry, Some(&accepted), seen.as_ref(), None),
                 expect,
                 "{asked:?} {seen:?}"
             );

@@ -214,6 +214,8 @@ fn sync(facts: &Facts<'_>) -> SyncState {
         Standing::Wanted(Step::Wait) => SyncState::Deleting,
         Standing::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
         Standing::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
+        // It was read, and is there.
+        Standing::Wanted(Step::Send(Why::Confirm)) => SyncState::Drifted,
         Standing::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
     }
 }

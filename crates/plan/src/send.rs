@@ -2,8 +2,8 @@
 //!
 //! | state | answer | next |
 //! |---|---|---|
-//! | begun | | `Read` when somebody changed it, its replicas may be an autoscaler's, or it has placeholders, else `Apply` |
-//! | `Read` | being deleted, another hub's, gone | done: `Leaving`, `Foreign`, `Vanished` |
+//! | begun | | `Read` when somebody changed it, nobody sees it, its replicas may be an autoscaler's, or it has placeholders, else `Apply` |
+//! | `Read` | being deleted, another hub's, gone | done: `Leaving`, `Foreign`, `Vanished` (`Ended`: it ran to its end) |
 //! | `Read` | replicas differ | `AskAutoscalers` |
 //! | `Read`, `AskAutoscalers` | as it was accepted after all | done: `AsIs` |
 //! | | changed again and again | done: `Contested` |
@@ -132,6 +132,8 @@ pub enum Sent {
     Leaving,
     /// It was seen a moment ago and is gone: it is made again after its record says so.
     Vanished,
+    /// It ran to its end, and is gone.
+    Ended,
     /// An immutable field changed, and it may not be made again.
     Refused(Keeps),
     /// We deleted it, to make it again; perhaps it is gone already.
@@ -197,7 +199,9 @@ impl<'a> Send<'a> {
         let send = Self { job, terms, state: State::Reading };
         let divided = send.wanted_replicas().is_some();
         let is_shared = divided && (job.why == Why::Changed || job.entry.adopted);
-        if !send.is_lost() && !is_shared && !job.object.has_placeholders {
+        // What nobody sees may bear another hub's label by now.
+        let is_unseen = job.why == Why::Rerun;
+        if !send.is_lost() && !is_unseen && !is_shared && !job.object.has_placeholders {
             return send.apply(None, false, None);
         }
         match &job.live {
@@ -237,7 +241,7 @@ impl<'a> Send<'a> {
 
     /// Did somebody change or delete what was applied?
     fn is_lost(&self) -> bool {
-        matches!(self.job.why, Why::Revert | Why::Recreate)
+        matches!(self.job.why, Why::Revert | Why::Recreate | Why::Confirm)
     }
 
     fn wanted_replicas(&self) -> Option<&'a Value> {
@@ -250,10 +254,10 @@ impl<'a> Send<'a> {
 
     fn read(self, live: Option<Value>, now: Timestamp) -> (Self, Next) {
         let Some(live) = live else {
-            return if self.job.why == Why::Revert {
-                self.done(Sent::Vanished)
-            } else {
-                self.compare(None, false, now)
+            return match self.job.why {
+                Why::Revert => self.done(Sent::Vanished),
+                Why::Confirm => self.done(Sent::Ended),
+                _ => self.compare(None, false, now),
             };
         };
         if model::object::is_deleting(&live) {

@@ -171,6 +171,7 @@ impl Pass {
                 self.hold(object, WaitingOn::OtherHub(hub), message);
             }
             Sent::Leaving => self.hold_until_gone(object),
+            Sent::Ended => self.note_gone(key),
             // Sends that are refused are errors.
             Sent::Vanished | Sent::Refused(_) => {
                 self.connection.view().observations.remove(key);
@@ -188,6 +189,15 @@ impl Pass {
                     self.hold_until_gone(object);
                 }
             }
+        }
+    }
+
+    /// What ran to its end was read, and is gone: it is not read again.
+    fn note_gone(&mut self, key: &Arc<HashedKey>) {
+        let uid = self.unit.inventory.get(key).and_then(|entry| entry.uid.clone());
+        self.unit.past.gone.extend(uid.map(|uid| (Arc::clone(key), uid)));
+        if let Some(memory) = self.unit.past.memory.get_mut(key) {
+            (memory.failure, memory.contested, memory.noticed) = (None, None, None);
         }
     }
 
@@ -225,7 +235,7 @@ impl Pass {
             if self.outside.contains_key(&object.key) {
                 continue;
             }
-            let lost = matches!(self.step(object), Step::Send(Why::Revert | Why::Recreate));
+            let lost = matches!(self.step(object), Step::Send(Why::Revert | Why::Recreate | Why::Confirm));
             let state: Option<Digest> =
                 self.connection.view().observations.get(&object.key).map(|l| l.seen.state.projection);
             if !lost {
@@ -241,6 +251,7 @@ impl Pass {
             memory.noticed = Some(state);
             let accepted = self.unit.past.accepted.get(&object.key).cloned().unwrap_or_default();
             match self.connection.read(object).await {
+                Ok(None) if self.step(object) == Step::Send(Why::Confirm) => self.note_gone(&object.key),
                 Ok(live) => {
                     let changed = |live| {
                         let changed = drift::changed(&object.object, live, &accepted.admission, accepted.scaled);

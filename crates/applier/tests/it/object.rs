@@ -24,13 +24,18 @@ fn annotated(mut object: Value, name: &str, value: &str) -> Value {
 }
 
 impl World {
-    /// A Job ends, and is removed at once, as the controller for finished ones does.
-    async fn end(&self, name: &str, condition: &str) {
-        let path = format!("{JOBS}/{name}");
+    /// A Job ends, and stays.
+    async fn finish(&self, name: &str, condition: &str) {
         let now = "2026-11-27T03:00:00Z";
         let status = json!({"status": {"startTime": now, "conditions": [
             {"type": condition, "status": "True", "lastTransitionTime": now, "lastProbeTime": now}]}});
-        self.edit(&format!("{path}/status"), "kube-controller-manager", status).await;
+        self.edit(&format!("{JOBS}/{name}/status"), "kube-controller-manager", status).await;
+    }
+
+    /// A Job ends, and is removed at once, as the controller for finished ones does.
+    async fn end(&self, name: &str, condition: &str) {
+        let path = format!("{JOBS}/{name}");
+        self.finish(name, condition).await;
         self.send_request("DELETE", &format!("{path}?propagationPolicy=Background"), "application/json", None).await;
         assert!(self.get(&path).await.is_none());
     }
@@ -70,6 +75,95 @@ async fn a_job_that_removes_itself_runs_once_for_each_content() {
     world.send_request("DELETE", &format!("{JOBS}/once?propagationPolicy=Background"), "application/json", None).await;
     world.until(&unit, "made again", |r| r.reverted() == 1 && r.objects.applied == 2).await;
     assert!(world.get(&format!("{JOBS}/once")).await.is_some());
+}
+
+/// A watch shows what bears this hub's label: what it shows no longer may be there.
+#[tokio::test(start_paused = true)]
+async fn a_finished_job_without_our_label_was_not_removed() {
+    let path = format!("{JOBS}/once");
+    let labelled = |hub: Value| json!({"metadata": {"labels": {label::HUB: hub}}});
+    for is_restarted in [false, true] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 1, vec![job("once", "a"), config_map("c", "1")]);
+        world.applied(&unit).await;
+        world.finish("once", "Complete").await;
+        world.until(&unit, "finished", |r| detail(r, "once").health == Health::Healthy).await;
+        world.quiet().await;
+        // Somebody takes the label off: it is put back, as on other kinds.
+        if is_restarted {
+            world.stop();
+        }
+        world.edit(&path, "kubectl", labelled(Value::Null)).await;
+        if is_restarted {
+            world.restart();
+        }
+        let ours = Some(world.hub.to_string());
+        let hub = async || model::object::label(&world.get(&path).await.unwrap(), label::HUB).map(str::to_owned);
+        world.eventually("label", async || hub().await == ours).await;
+        let report = world.until(&unit, "put back", |r| r.objects.applied == 2).await;
+        assert_eq!((report.phase, report.reverted()), (UnitPhase::Applied, 1));
+        assert_eq!(report.last_drift.as_ref().unwrap().fields[0].path, "metadata.labels[kurator.dev/hub]");
+        // Another hub takes it over.
+        if is_restarted {
+            world.stop();
+        }
+        world.edit(&path, "otherhub", labelled("otherhub".into())).await;
+        if is_restarted {
+            world.restart();
+        }
+        let is_theirs = |r: &api::feed::UnitReport| {
+            let row = detail(r, "once");
+            (row.sync, row.reason.as_str()) == (SyncState::Failed, "ForeignHub")
+        };
+        let report = world.until(&unit, "foreign", is_theirs).await;
+        assert_eq!((report.phase, report.objects.applied), (UnitPhase::Failed, 1));
+        let leaving = plan::departure::Objects::of_report(&report, Removal::Prune).unwrap();
+        let said = leaving.stays.iter().map(|(key, why)| format!("{key}: {}", why.in_words()));
+        assert_eq!(said.collect::<Vec<_>>(), ["Job.batch shop/once: hub otherhub delivers it"]);
+        assert_eq!(leaving.goes.len(), 1, "c");
+        // Also another content of it is not sent to that hub's object.
+        let before = world.get(&path).await;
+        let changed = annotated(job("once", "a"), "note", "2");
+        world.set("a", 2, vec![changed, config_map("c", "2")]);
+        world.until(&unit, "still foreign", |r| r.epoch == 2 && r.objects.applied == 1 && is_theirs(r)).await;
+        world.a_while().await;
+        assert_eq!(world.get(&path).await, before);
+        // And it goes with nothing of ours.
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        world.eventually("gone", async || world.report(&unit).is_none()).await;
+        assert_eq!(world.get(&path).await, before);
+    }
+}
+
+/// Also where another hub had it in between.
+#[tokio::test(start_paused = true)]
+async fn a_finished_job_that_is_gone_is_read_once() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![job("once", "a"), config_map("c", "1")]);
+    world.applied(&unit).await;
+    world.finish("once", "Complete").await;
+    world.until(&unit, "finished", |r| detail(r, "once").health == Health::Healthy).await;
+    let path = format!("{JOBS}/once");
+    world.edit(&path, "otherhub", json!({"metadata": {"labels": {label::HUB: "otherhub"}}})).await;
+    world.until(&unit, "foreign", |r| detail(r, "once").reason == "ForeignHub").await;
+    world.delete(&path).await;
+    let is_removed = |r: &api::feed::UnitReport| detail(r, "once").message.contains("was removed");
+    let report = world.until(&unit, "removed", is_removed).await;
+    assert_eq!((report.phase, report.objects.applied, report.reverted()), (UnitPhase::Applied, 2, 0));
+    world.quiet().await;
+    // A unit that is only observed says the same after a restart.
+    world.change(&unit, |entry| entry.suspend = true);
+    world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended && is_removed(r)).await;
+    world.restart();
+    world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended && is_removed(r)).await;
+    // Nobody asks for it again.
+    world.faults.add(Method::GET, &path, usize::MAX, Act::Refuse(500));
+    world.change(&unit, |entry| entry.suspend = false);
+    world.until(&unit, "resumed", |r| r.phase == UnitPhase::Applied).await;
+    world.edit(&config_map_path("c"), "vandal", json!({"data": {"a": "x"}})).await;
+    let report = world.until(&unit, "reverted", |r| r.reverted() == 1 && r.objects.applied == 2).await;
+    assert!(is_removed(&report), "{report:#?}");
+    assert!(world.get(&path).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,7 +34,8 @@ impl How {
     /// The same by what is to be done with it; `None` when that is nothing.
     pub fn of(step: Step) -> Option<Self> {
         Some(match step {
-            Step::Skip | Step::LeftAlone(_) => return None,
+            // What ran to its end may be gone, as it should be.
+            Step::Skip | Step::LeftAlone(_) | Step::Send(Why::Confirm) => return None,
             Step::Send(Why::Recreate) | Step::Wait => Self::Gone,
             Step::Send(Why::Revert) => Self::Changed,
             Step::Send(Why::New | Why::Changed | Why::Rerun) => Self::Unsent,

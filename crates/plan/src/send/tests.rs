@@ -124,6 +124,22 @@ fn a_reading_may_end_it() {
 }
 
 #[test]
+fn what_ran_to_its_end_and_is_not_seen_is_read_and_only_put_back_where_it_is() {
+    let play_one = |why, live: Option<Value>| play(&job(why), &terms(false, false), vec![Answer::Live(live)]);
+    let foreign = |why| live(&job(why), |live| live["metadata"]["labels"][label::HUB] = json!("other"));
+    let (said, next) = play_one(Why::Confirm, None);
+    assert!(said == ["read", "done"] && matches!(next, Next::Done(Sent::Ended)), "{next:?}");
+    for why in [Why::Confirm, Why::Rerun] {
+        let (_, next) = play_one(why, Some(foreign(why)));
+        assert!(matches!(&next, Next::Done(Sent::Foreign(hub)) if hub == "other"), "{why:?} {next:?}");
+        let (_, next) = play_one(why, Some(live(&job(why), paused)));
+        assert!(matches!(next, Next::Apply(_)), "{why:?} {next:?}");
+    }
+    let (_, next) = play_one(Why::Rerun, None);
+    assert!(matches!(next, Next::Apply(_)), "another content runs: {next:?}");
+}
+
+#[test]
 fn three_reverts_against_one_manager_are_a_contest() {
     let history = (0..3).map(|i| Revert { at: at(i - 10), manager: None }).collect();
     let job = Job { history, ..job(Why::Revert) };

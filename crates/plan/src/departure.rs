@@ -20,7 +20,7 @@ use crate::adopt;
 use crate::difference::{going, whole};
 use crate::inhabitant::is_within;
 use crate::prepare::Bundle;
-use crate::report::{INHABITED, RECORD_LOST, is_of_another};
+use crate::report::{IN_USE, INHABITED, RECORD_LOST, is_of_another};
 use crate::rights::{Lack, OUTSIDE_RIGHTS, Rights};
 use crate::{phase, prune};
 
@@ -54,7 +54,7 @@ pub enum Stays {
     Holds,
     /// A Namespace or definition of which the member said, in these words, who has something in it, or of it.
     Inhabited(String),
-    /// A Namespace in which another unit has something: `policy web`, or `app/web`.
+    /// A Namespace or definition in which another unit has something, or of it: `policy web`, or `app/web`.
     Occupied(String),
     /// Another unit has it too, and takes it over: `policy web`, or `app/web`.
     TakenOver(String),
@@ -137,7 +137,7 @@ impl Objects {
         });
         let of_row = |(_, row): (usize, &'_ Arc<ObjectReport>)| Row {
             lack: row.outside.then(|| Lack::of(&row.key)),
-            stays: why_it_stays(row),
+            stays: why_it_stays_alone(row),
             key: Arc::clone(&row.key),
         };
         Some(Self::of(rows.map(of_row), removal))
@@ -304,10 +304,10 @@ impl Objects {
         }
     }
 
-    /// Another unit has something in this Namespace, and stays.
-    pub fn spare_occupied(&mut self, namespace: &ObjectKey, whose: &str) {
-        if self.goes.remove(namespace) {
-            self.stays.insert(namespace.clone(), Stays::Occupied(whose.to_owned()));
+    /// Another unit has something in this Namespace, or of this definition, and stays.
+    pub fn spare_occupied(&mut self, container: &ObjectKey, whose: &str) {
+        if self.goes.remove(container) {
+            self.stays.insert(container.clone(), Stays::Occupied(whose.to_owned()));
         }
     }
 
@@ -387,9 +387,17 @@ pub fn why_it_stays(row: &ObjectReport) -> Option<Stays> {
         None if row.adopted => Some(Stays::Adopted),
         None if row.kept => Some(Stays::Asks),
         None if row.replaced => Some(Stays::OtherObject),
-        None if row.reason == INHABITED && phase::is_container(&row.key) => Some(Stays::Inhabited(row.message.clone())),
+        None if [INHABITED, IN_USE].contains(&row.reason.as_str()) && phase::is_container(&row.key) => {
+            Some(Stays::Inhabited(row.message.clone()))
+        }
         None => None,
     }
+}
+
+/// The same, whatever becomes of other units: what such a one has in a container may leave by the same act, and the member does not know
+/// that yet. Who stays keeps the container there ([`occupants`]).
+fn why_it_stays_alone(row: &ObjectReport) -> Option<Stays> {
+    why_it_stays(row).filter(|why| !(matches!(why, Stays::Inhabited(_)) && row.reason == IN_USE))
 }
 
 /// Does a unit no longer want the object, and it is not deleted yet?
@@ -462,7 +470,7 @@ pub fn goes_along<'a>(
 
 /// What a unit that leaves takes along as far as others let it go: all that it has but for what it gives back.
 pub fn going_keys(report: &UnitReport) -> impl Iterator<Item = &ObjectKey> {
-    let rows = report.details.iter().filter(|row| is_there(row) && !row.outside && why_it_stays(row).is_none());
+    let rows = report.details.iter().filter(|row| is_there(row) && !row.outside && why_it_stays_alone(row).is_none());
     rows.map(|row| &**row.key)
 }
 
@@ -471,13 +479,13 @@ pub fn is_kept_by(key: &ObjectKey, awaited: &BTreeSet<&ObjectKey>, has: &BTreeSe
     awaited.contains(key) || phase::is_container(key) && has.iter().any(|inside| is_within(key, inside))
 }
 
-/// In which Namespaces of a unit other units of the member have something that is not on its way out: they stay, as
+/// In which Namespaces of a unit, or of which definitions, other units of the member have something that is not on its way out: they stay, as
 /// [`Claims::occupied`](crate::handover::Claims::occupied) has it. What only may go one day keeps them as what is wanted does.
 pub fn occupants<'a>(
     unit: &UnitReport,
     others: impl IntoIterator<Item = &'a UnitReport>,
 ) -> BTreeMap<ObjectKey, BTreeSet<UnitId>> {
-    let own = unit.details.iter().map(|row| &row.key).filter(|key| phase::is_namespace(key));
+    let own = unit.details.iter().map(|row| &row.key).filter(|key| phase::is_container(key));
     let mut out: BTreeMap<ObjectKey, BTreeSet<UnitId>> =
         own.map(|key| (ObjectKey::clone(key), BTreeSet::new())).collect();
     if out.is_empty() {
@@ -489,9 +497,11 @@ pub fn occupants<'a>(
         let wanted = usize::try_from(other.objects.desired).unwrap_or(usize::MAX);
         let rows = other.details.iter().enumerate();
         let stay = rows.filter(|(index, row)| *index < wanted || row.sync != SyncState::Deleting);
-        let namespaces: BTreeSet<&str> = stay.map(|(_, row)| row.key.namespace.as_str()).collect();
+        // One object tells for all of its namespace and group.
+        let places: BTreeMap<(&str, &str), &ObjectKey> =
+            stay.map(|(_, row)| ((row.key.namespace.as_str(), row.key.group.as_str()), &**row.key)).collect();
         for (key, units) in &mut out {
-            if namespaces.contains(key.name.as_str()) {
+            if places.values().any(|inside| is_within(key, inside)) {
                 units.insert(other.unit.clone());
             }
         }

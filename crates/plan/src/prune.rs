@@ -18,7 +18,7 @@ use crate::inhabitant::{self, Inhabitants};
 use crate::inventory::{Entry, Inventory, Released};
 use crate::ownership::NotOurs;
 use crate::phase;
-use crate::report::{INHABITED, NEEDED, NOT_VISIBLE};
+use crate::report::{IN_USE, INHABITED, NEEDED, NOT_VISIBLE};
 use crate::rights::{Lack, Rights};
 
 /// What the decision is made from.
@@ -94,6 +94,9 @@ pub enum WaitingOn {
     Occupied(Vec<Arc<HashedKey>>),
     /// These stay, since others have something in them, or of them, with these words. They are released.
     Inhabited(Vec<(Arc<HashedKey>, String)>),
+    /// These stay, since another unit has something in them, or of them, and keeps it, with these words. They are released, unless that one
+    /// leaves first.
+    InUse(Vec<(Arc<HashedKey>, String)>),
     /// These stay and stay recorded, since the unit itself wants something in them, with these words. They go with that, or when the unit
     /// leaves.
     Needed(Vec<(Arc<HashedKey>, String)>),
@@ -121,6 +124,7 @@ impl WaitingOn {
         match self {
             Self::Unseen(containers) => Some((NOT_VISIBLE, find(containers)?)),
             Self::Inhabited(containers) => Some((INHABITED, NotOurs::Inhabited(find(containers)?).to_string())),
+            Self::InUse(containers) => Some((IN_USE, NotOurs::Inhabited(find(containers)?).to_string())),
             Self::Needed(containers) => Some((NEEDED, NotOurs::Inhabited(find(containers)?).to_string())),
             _ => None,
         }
@@ -128,7 +132,7 @@ impl WaitingOn {
 
     /// May this end by what another unit does? Another unit may also take over what waits for the hub: then it is in no list.
     pub fn may_end_by_others(&self) -> bool {
-        matches!(self, Self::Handover(_) | Self::Occupied(_) | Self::Guard)
+        matches!(self, Self::Handover(_) | Self::Occupied(_) | Self::InUse(_) | Self::Guard)
     }
 
     /// Are these in no list while they wait, though they may be deleted without a person's word later? A container never is, nor what
@@ -150,9 +154,10 @@ impl WaitingOn {
             Self::NotAsked(_) | Self::Suspended(_) | Self::Frozen { .. } | Self::Apply(_) | Self::Guard => Vec::new(),
             Self::Handover(moving) => moving.iter().map(|(key, _)| key).collect(),
             Self::Occupied(containers) => containers.iter().collect(),
-            Self::Inhabited(containers) | Self::Needed(containers) | Self::Unseen(containers) => {
-                containers.iter().map(|(key, _)| key).collect()
-            }
+            Self::Inhabited(containers)
+            | Self::InUse(containers)
+            | Self::Needed(containers)
+            | Self::Unseen(containers) => containers.iter().map(|(key, _)| key).collect(),
             Self::OutsideRights { objects, .. } | Self::LeftOutside(objects) => {
                 objects.iter().map(|(key, _)| key).collect()
             }
@@ -273,7 +278,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         // The hub may already weigh the list.
     }
     let (mut release, mut delete, mut occupied) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut inhabited, mut needed, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut inhabited, mut in_use, mut needed, mut unseen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for key in candidates {
         if inventory.get(&key).is_some_and(Entry::is_only_released) {
             release.push(key);
@@ -302,7 +307,7 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
             (Occupied::Stays | Occupied::Undecided, _) => {
                 let other = claims.occupant(&entry.unit, &key, rights);
                 let who = other.map(|(inside, other)| format!("{inside}, which app/{} has,", other.name));
-                inhabited.push((key, who.unwrap_or_default()));
+                in_use.push((key, who.unwrap_or_default()));
             }
             (Occupied::Leaving, _) => occupied.push(key),
             (Occupied::No, None) => plan.look_into.push(key),
@@ -317,11 +322,12 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
         return (Plan { look_into: plan.look_into, ..Plan::default() }, Report::default());
     }
     // Given back with the list that it would have been in: a mistake that is taken back loses nothing. So is what nobody took over.
-    let given_back: Vec<Arc<HashedKey>> = inhabited.iter().map(|(key, _)| Arc::clone(key)).collect();
+    let given_back: Vec<Arc<HashedKey>> = inhabited.iter().chain(&in_use).map(|(key, _)| Arc::clone(key)).collect();
     asked_all &= occupied.is_empty() && unseen.is_empty() && needed.is_empty();
     let waits = [
         (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
         (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),
+        (!in_use.is_empty()).then_some(WaitingOn::InUse(in_use)),
         (!needed.is_empty()).then_some(WaitingOn::Needed(needed)),
         (!unseen.is_empty()).then_some(WaitingOn::Unseen(unseen)),
     ];

@@ -44,6 +44,9 @@ pub const NOT_VISIBLE: &str = "NotVisible";
 /// Reason of a Namespace or definition that stays, since something is in it, or of it, that the unit does not delete.
 pub const INHABITED: &str = "Inhabited";
 
+/// Reason of a Namespace or definition that stays, since another unit has something in it, or of it. Where that one leaves too, it goes.
+pub const IN_USE: &str = "InUse";
+
 /// Reason of a Namespace or definition that the source lost, and that stays recorded since the source has something in it still. Of a unit
 /// that leaves it says nothing: what is in it goes along.
 pub const NEEDED: &str = "Needed";
@@ -564,7 +567,7 @@ fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
             let whom: Vec<String> = whom.into_iter().map(named).collect();
             format!("; {} objects are being handed over to {}", moving.len(), whom.join(", "))
         }
-        WaitingOn::Inhabited(containers) | WaitingOn::Needed(containers) => {
+        WaitingOn::Inhabited(containers) | WaitingOn::InUse(containers) | WaitingOn::Needed(containers) => {
             containers.first().map_or_else(String::new, |(key, who)| format!("; {key} stays, since it has {who} in it"))
         }
         WaitingOn::Unseen(containers) => containers.first().map_or_else(String::new, |(key, why)| {

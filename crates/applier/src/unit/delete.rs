@@ -385,7 +385,7 @@ impl Pass {
     /// Who has something in a container, in the words of the plan, if that is why it is given back.
     fn who_is_in(&self, container: &Arc<HashedKey>) -> Option<String> {
         let lists = self.kept.iter().filter_map(|waiting| match waiting {
-            WaitingOn::Inhabited(containers) => Some(containers),
+            WaitingOn::Inhabited(containers) | WaitingOn::InUse(containers) => Some(containers),
             _ => None,
         });
         lists.flatten().find(|(key, _)| key == container).map(|(_, who)| who.clone())

@@ -4,7 +4,7 @@ use api::delivery::{ObjectSet, Removal, UnitPhase, WaitingCause, label};
 use api::feed::UnitReport;
 use http::Method;
 use model::ObjectKey;
-use plan::departure::{Objects, Stays};
+use plan::departure::{Objects, Stays, occupants};
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -226,6 +226,51 @@ async fn what_is_let_go_as_not_ours_does_not_go_with_its_namespace() {
     world.until(&unit, "done", |r| r.objects.inventory == 0).await;
     assert!(world.get(&format!("{MAPS}/theirs")).await.is_some());
     assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
+}
+
+/// The member does not know who leaves by the act that a list is made for.
+#[tokio::test(start_paused = true)]
+async fn a_list_says_that_a_namespace_stays_for_another_unit_only_if_that_one_stays() {
+    for is_both in [false, true] {
+        let mut world = World::new().await;
+        let p = world.set("p", 1, vec![namespace(), config_map("lost", "1"), config_map("kept", "1")]);
+        world.applied(&p).await;
+        let q = world.set("q", 1, vec![map("theirs")]);
+        world.applied(&q).await;
+        world.set("p", 2, vec![config_map("kept", "1")]);
+        let report = world.until(&p, "held", |r| r.deletions.as_ref().is_some_and(|list| list.count == 1)).await;
+        // The list that waits is weighed with what there is now.
+        let words = |objects: &Objects| -> Vec<String> {
+            let goes = objects.goes.iter().map(|key| format!("- {key}"));
+            let stays = objects.stays.iter().map(|(key, why)| format!("= {key}: {}", why.in_words()));
+            goes.chain(stays).collect()
+        };
+        let waits = Objects::of_list(&report.going.as_ref().unwrap().objects).with_report(Some(&report));
+        let in_it = "= Namespace lived-in: it has ConfigMap lived-in/theirs, which app/q has, in it";
+        assert_eq!(words(&waits), ["- ConfigMap shop/lost", in_it]);
+        // Of those that leave it is asked who stays.
+        let mut leaves = Objects::of_report(&report, Removal::Prune).unwrap();
+        let others = world.report(&q).unwrap();
+        for (container, units) in occupants(&report, [&*report, &*others]) {
+            assert_eq!(units.iter().collect::<Vec<_>>(), [&q]);
+            if !is_both {
+                leaves.spare_occupied(&container, "app/q");
+            }
+        }
+        let is_said = |objects: &Objects| objects.goes.iter().any(|key| key.kind == "Namespace");
+        assert_eq!(is_said(&leaves), is_both, "{:?}", words(&leaves));
+        world.change(&p, |entry| entry.removal = Removal::Prune);
+        if is_both {
+            world.change(&q, |entry| entry.removal = Removal::Prune);
+        }
+        let is_going = async || world.get(NAMESPACE).await.is_none_or(|live| model::object::is_deleting(&live));
+        if is_both {
+            world.eventually("deleted", || async { is_going().await }).await;
+        } else {
+            world.eventually("left", || async { world.report(&p).is_none() }).await;
+            assert!(!is_going().await);
+        }
+    }
 }
 
 /// Somebody deletes an object of ours and makes it again, as with `kubectl replace --force`: the labels are copied, the UID is not.

@@ -42,6 +42,12 @@ impl World {
         mine.flat_map(|placed| placed.decision.spec.members.iter().map(move |(member, entry)| (placed, member, entry)))
     }
 
+    /// Does a unit of the Application stay in a member, also when the edit that waits is approved?
+    fn stays(&self, unit: &UnitId, member: &MemberName) -> bool {
+        let mut entries = self.entries(unit).filter(|(_, of, _)| *of == member);
+        entries.any(|(_, _, entry)| entry.removal.is_none() && entry.kept().is_none())
+    }
+
     fn report(&self, unit: &UnitId, member: &MemberName) -> Option<&Arc<UnitReport>> {
         self.reports.get(&(unit.clone(), member.clone()))
     }
@@ -188,7 +194,8 @@ impl Inspector {
                 for Heir { name, bundle } in self.heirs(world, unit, member).await {
                     objects.hand_over(|key| has(&bundle, key), &name);
                 }
-                report.into_iter().for_each(|report| self.spare_occupied(report, &others, objects));
+                let stays = |other: &UnitId| world.stays(other, member);
+                report.into_iter().for_each(|report| self.spare_occupied(report, &others, objects, stays));
             }
             let uids = report.map(|report| uids(report)).unwrap_or_default();
             out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
@@ -212,11 +219,20 @@ impl Inspector {
         Some(objects)
     }
 
-    /// A Namespace stays in which another Application has something. What another policy has in it may leave by the same edit.
-    pub(super) fn spare_occupied(&self, report: &UnitReport, others: &[Arc<UnitReport>], objects: &mut Objects) {
-        for (namespace, units) in self.occupants_of(report, others) {
-            if let Some(other) = units.iter().find(|other| other.owner() != report.unit.owner()) {
-                objects.spare_occupied(&namespace, &format!("app/{}", other.name));
+    /// A Namespace or definition stays in which another Application has something, or of it. What another policy has in it may leave by
+    /// the same edit: `stays` says of which it does not.
+    pub(super) fn spare_occupied(
+        &self,
+        report: &UnitReport,
+        others: &[Arc<UnitReport>],
+        objects: &mut Objects,
+        stays: impl Fn(&UnitId) -> bool,
+    ) {
+        let is_other = |other: &&UnitId| other.owner() != report.unit.owner();
+        for (container, units) in self.occupants_of(report, others) {
+            let policy = || units.iter().find(|other| stays(other));
+            if let Some(other) = units.iter().find(is_other).or_else(policy) {
+                objects.spare_occupied(&container, &called(other, &report.unit));
             }
         }
     }

@@ -509,7 +509,7 @@ impl Preview<'_> {
         if set_off.prunes {
             self.hand_over(unit, member, &mut unwanted).await;
             let others = self.inspector.feed.reports_in(member);
-            self.inspector.spare_occupied(&report, &others, &mut unwanted);
+            self.inspector.spare_occupied(&report, &others, &mut unwanted, |other| self.stays(other, member));
             for (key, units) in self.inspector.heirs_of(&report, &others) {
                 let heir = units.first().map(|heir| format!("app/{}", heir.name)).unwrap_or_default();
                 unwanted.hand_over(|other| *other == key, &heir);
@@ -593,11 +593,23 @@ impl Preview<'_> {
         bundle: &Bundle,
         removal: Removal,
     ) -> Vec<ObjectDifference> {
-        let reported = self.report(unit, member).and_then(|report| Objects::of_report(&report, removal));
+        let report = self.report(unit, member);
+        let reported = report.as_ref().and_then(|report| Objects::of_report(report, removal));
         let rights = self.inspector.rights(member);
         let mut objects = reported.unwrap_or_else(|| Objects::of_bundle(bundle, removal, &rights));
         self.hand_over(unit, member, &mut objects).await;
+        if let Some(report) = report {
+            let others = self.inspector.feed.reports_in(member);
+            self.inspector.spare_occupied(&report, &others, &mut objects, |other| self.stays(other, member));
+        }
         objects.differences()
+    }
+
+    /// Does a policy of the Application stay in a member?
+    fn stays(&self, unit: &UnitId, member: &MemberName) -> bool {
+        let mine = self.decided.values().filter(|decision| decision.unit == *unit);
+        let mut entries = mine.filter_map(|decision| decision.members.get(member));
+        entries.any(|entry| entry.removal.is_none() && entry.kept().is_none())
     }
 
     /// What another policy of the Application has in the member too is not deleted.

@@ -101,6 +101,22 @@ fn what_somebody_made_in_the_place_of_an_object_stays_with_its_namespace_as_what
     // A list that the member made has no container that stays.
     let listed = report.details.iter().map(|row| &row.key).filter(|key| key.name != "busy");
     assert_eq!(words(&Objects::of_list(listed).with_report(Some(&report))), expect);
+    // What another unit has in it may leave by the same act: who stays keeps it. A list of a unit that stays has the words.
+    let used = row(
+        "Namespace",
+        "",
+        "used",
+        json!({"reason": "InUse", "message": "it has ConfigMap used/d, which app/nm has, in it"}),
+    );
+    let one = api::delivery::UnitCounts { inventory: 1, ..Default::default() };
+    let in_use = UnitReport { details: vec![serde_json::from_value(used).unwrap()], objects: one, ..report.clone() };
+    let mut leaves = Objects::of_report(&in_use, Removal::Prune).unwrap();
+    assert_eq!(words(&leaves), ["- Namespace used"]);
+    assert_eq!(going_keys(&in_use).count(), 1, "another unit's list may have it");
+    leaves.spare_occupied(&key("Namespace", "", "used"), "policy q");
+    assert_eq!(words(&leaves), ["= Namespace used: policy q has something in it"]);
+    let lost = Objects::of_list([]).with_report(Some(&in_use));
+    assert_eq!(words(&lost), ["= Namespace used: it has ConfigMap used/d, which app/nm has, in it"]);
     // What is in it goes along with a unit that leaves.
     let needed =
         row("Namespace", "", "needed", json!({"reason": "Needed", "message": "it has ConfigMap needed/x in it"}));
@@ -357,6 +373,16 @@ fn others_that_stay_in_a_namespace_keep_it() {
         let expect = BTreeSet::from([other.unit.clone()]);
         let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
         assert_eq!(found, keeps.then_some((namespace, expect)).into_iter().collect(), "{other:?}");
+    }
+    let of_group = |group: &str, kind: &str, namespace: &str, name: &str| {
+        json!({"key": {"group": group, "kind": kind, "namespace": namespace, "name": name}, "version": "v1",
+            "sync": "Synced", "health": "Healthy"})
+    };
+    let definition = of_group("apiextensions.k8s.io", "CustomResourceDefinition", "", "gadgets.example.com");
+    let maker = unit("maker", "Applied", &[definition]);
+    for (group, count) in [("example.com", 1), ("example.org", 0)] {
+        let other = unit("other", "Applied", &[of_group(group, "Gadget", "shop", "g")]);
+        assert_eq!(occupants(&maker, [&maker, &other]).len(), count, "{group}");
     }
 }
 

@@ -330,7 +330,7 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace.clone()]));
     let who = "ConfigMap shop/theirs, which app/b has,".to_owned();
-    assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace, who)])]);
+    assert_eq!(report.waiting, [WaitingOn::InUse(vec![(namespace, who)])]);
 }
 
 #[test]
@@ -347,8 +347,7 @@ fn a_unit_that_leaves_does_not_wait_for_ever_for_what_another_one_has_lost() {
         world
     };
     let waits = || vec![WaitingOn::Occupied(vec![namespace.clone()])];
-    let stays =
-        || vec![WaitingOn::Inhabited(vec![(namespace.clone(), "ConfigMap shop/theirs, which app/b has,".into())])];
+    let stays = || vec![WaitingOn::InUse(vec![(namespace.clone(), "ConfigMap shop/theirs, which app/b has,".into())])];
     // The other one does not prune, or waits for a word or for what it has to apply first.
     for intent in [Intent::Keeps, Intent::Prunes] {
         let mut world = leaving(intent);

@@ -70,7 +70,9 @@ impl Waits {
                 prune::WaitingOn::Frozen { why, count } => self.add(WaitingCause::Frozen, why, *count, String::new()),
                 prune::WaitingOn::Apply(n) => self.add(WaitingCause::Unsettled, "", *n, String::new()),
                 prune::WaitingOn::Occupied(keys) => self.add(WaitingCause::Occupied, "", keys.len(), first(keys)),
-                prune::WaitingOn::Inhabited(containers) | prune::WaitingOn::Needed(containers) => {
+                prune::WaitingOn::Inhabited(containers)
+                | prune::WaitingOn::InUse(containers)
+                | prune::WaitingOn::Needed(containers) => {
                     for (key, who) in containers {
                         self.add(WaitingCause::Inhabited, who, 1, key.to_string());
                     }

@@ -160,6 +160,28 @@ fn a_namespace_in_which_another_application_has_something_stays_unless_that_leav
     }
 }
 
+/// The policy has lost its Namespace, and the member says that it stays for another policy.
+#[test]
+fn a_namespace_that_the_member_keeps_for_another_policy_goes_if_that_leaves_by_the_same_act() {
+    let said = json!({"sync": "PrunePending", "reason": "InUse", "message": "it has ConfigMap shop/d, which app/shop has, in it", "uid": "5"});
+    let namespace = row("Namespace", "", "shop", &said);
+    let reports = [report("p", "beijing", std::slice::from_ref(&namespace)), report("q", "beijing", &rows()[1..2])];
+    let mut occupied = namespace;
+    occupied["occupiedBy"] = json!(["apps.kurator.dev/Application/default/shop/q"]);
+    let tree = json!({"units": [
+        {"unit": "apps.kurator.dev/Application/default/shop/p", "member": "beijing", "details": [occupied]}]});
+    let (p, q) = (decision("p", true, &["beijing"]), decision("q", true, &["beijing"]));
+    for (leaving, expect) in [
+        (vec![p.clone()], "= Namespace shop stays: policy q has something in it"),
+        (vec![p, q], "- Namespace shop (stays if others have something in it)"),
+    ] {
+        let known = Known { heirs: heirs(&tree), ..known(&reports) };
+        let parts = parts(&leaving, &known, |_| true, by_prune);
+        let lines = lines(&parts, &Away::new(), false);
+        assert!(lines.iter().any(|line| line.trim() == expect), "{lines:?}");
+    }
+}
+
 #[test]
 fn what_another_application_takes_over_is_not_deleted_unless_it_leaves_too() {
     let decisions = [decision("web", true, &["beijing"])];

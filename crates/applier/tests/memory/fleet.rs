@@ -40,10 +40,10 @@ pub(crate) struct Stored {
 impl Stored {
     fn answer(&self, method: &Method, path: &str, body: &[u8]) -> (u16, Value) {
         let mut stored = self.objects.lock().unwrap();
-        let listed = |part: &str| {
+        let listed = |kind: &str, part: &str| {
             let items = stored.iter().filter(|(path, _)| self.is_whole && path.contains(part));
             let items: Vec<&Value> = items.map(|(_, object)| object).collect();
-            (200, json!({"kind": "List", "items": items, "metadata": {"resourceVersion": "9"}}))
+            (200, json!({"apiVersion": "v1", "kind": kind, "items": items, "metadata": {"resourceVersion": "9"}}))
         };
         match *method {
             Method::GET if path == "/api/v1" => (
@@ -51,8 +51,8 @@ impl Stored {
                 json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [{"name": "configmaps",
                     "kind": "ConfigMap", "namespaced": true, "verbs": ["get", "list", "watch", "patch"]}]}),
             ),
-            Method::GET if path.ends_with("/configmaps") => listed("/configmaps/"),
-            Method::GET if path.ends_with("/secrets") => listed("/secrets/"),
+            Method::GET if path.ends_with("/configmaps") => listed("ConfigMapList", "/configmaps/"),
+            Method::GET if path.ends_with("/secrets") => listed("SecretList", "/secrets/"),
             Method::GET => stored.get(path).map_or_else(|| (404, missing(path)), |object| (200, object.clone())),
             Method::POST | Method::PUT | Method::PATCH => {
                 let mut object: Value = serde_json::from_slice(body).unwrap();

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use api::delivery::{Deletions, ShortId, UnitId, label};
 use api::feed::{UnitEntry, UnitReport};
+use client::Class;
 use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
 use plan::apply::{self as decision, Step, Why};
 use plan::instruction::Asked;
@@ -421,12 +422,17 @@ impl Pass {
         recorded.any(|(_, memory)| is_others(memory)) && !self.has_any_labelled()
     }
 
-    /// Do objects of the inventory bear another hub's label in the member by now, and none ours? The first one that bears ours answers.
+    /// Do objects of the inventory bear another hub's label in the member by now, and none ours? The first one that bears ours answers. One
+    /// that cannot be read says nothing.
     async fn have_become_others(&self) -> Result<bool, Error> {
         let connection = &self.connection;
         let mut is_any = false;
-        for (key, entry) in self.unit.inventory.entries() {
-            let live = connection.read_recorded(key, &entry.version).await?;
+        let entries = self.unit.inventory.entries().iter();
+        for (key, entry) in entries.filter(|(key, _)| !self.outside.contains_key(*key)) {
+            let live = match connection.read_recorded(key, &entry.version).await {
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                live => live.unwrap_or_default(),
+            };
             match live.as_ref().and_then(|(_, live)| model::object::label(live, label::HUB)) {
                 Some(hub) if hub == connection.ctx.hub.as_str() => return Ok(false),
                 Some(_) => is_any = true,

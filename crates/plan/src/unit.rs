@@ -8,7 +8,7 @@
 //! | observed | decided |
 //! |---|---|
 //! | inputs unknown, list of members missing, render failed, more than the namespace may deliver | decisions stay as they are, deletions frozen |
-//! | nothing would be left of a unit, and in a member all that it has would be given back and not deleted | decisions stay as they are: no list could wait for a person |
+//! | nothing would be left of a unit, in a member nothing of it would be deleted, and no other unit grows | decisions stay as they are: no list could wait for a person |
 //! | inputs differ from the newest revision | a new revision with the next epoch |
 //! | a member is selected or given | it gets the newest revision |
 //! | an edit of a live owner takes a unit out of a member: the selector, a label, the list, the unit itself | the member keeps its entry, which says why, until a person approves (`unit::edit`) |

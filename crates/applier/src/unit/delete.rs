@@ -45,7 +45,12 @@ impl Pass {
         let mut granted = None;
         self.drop_unmade(desired).await?;
         loop {
+            let known = self.unit.past.let_go;
             self.let_go_of_others(desired).await?;
+            if self.unit.past.let_go != known {
+                self.unit.past.looks.clear();
+                looked.clear();
+            }
             self.keep_what_asks(desired);
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, leave, doom, released, asked_all, delete, finish } = &plan;

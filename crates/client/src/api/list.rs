@@ -312,7 +312,12 @@ impl Api {
                 limited(&format!("metadata.{field}"), text, bytes_max)
             };
             let next = text("continue", limit::TOKEN_BYTES_MAX)?;
-            if next.is_empty() && page.metadata.get("remainingItemCount").is_some_and(|left| left.as_u64() != Some(0)) {
+            if next.is_empty()
+                && page
+                    .metadata
+                    .get("remainingItemCount")
+                    .is_some_and(|left| !left.is_null() && left.as_u64() != Some(0))
+            {
                 // What is not there in such a list may be there all the same.
                 return Err(Error::Malformed("the list says that more is left, and not where".to_owned()));
             }

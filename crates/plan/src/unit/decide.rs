@@ -127,13 +127,32 @@ fn in_words(missing: Missing) -> &'static str {
 
 /// What is said of a unit of which nothing would be left, and of which nothing would be deleted either. A mistyped path must not end that
 /// everything is looked after, and there is no list of deletions that could wait for a person.
-pub(super) const ALL_GIVEN_BACK: &str = "nothing would be left of it, and what it has was there before it or asks to stay, so that all of it would be given \
-                              back; to give it back, remove it";
+pub(super) const NOTHING_LEFT: &str = "nothing would be left of it, and no list of deletions would wait for you: what it has was there before it or asks \
+                              to stay, or it does not prune; to give it back, remove it";
 
-/// Is there a member in which a unit has objects, of which none would be deleted?
-fn gives_all_back(observed: &Observed<'_>, unit: &UnitId) -> bool {
-    let mut counts = observed.statuses.iter().filter(|((of, _), _)| of == unit).map(|(_, status)| status.objects);
-    counts.any(|counts| counts.inventory > 0 && counts.spared == counts.inventory)
+/// Would a unit that is emptied end that objects are looked after, without a deletion that could be held? So it is in members in which it is
+/// to stay, and has nothing that would be deleted. Where another unit of the owner grows, its objects may have moved there: that one takes
+/// them over.
+fn ends_unseen(observed: &Observed<'_>, unit: &UnitSpec) -> bool {
+    let stays = |entry: &&MemberDecision| entry.removal.is_none() && entry.kept().is_none();
+    let entries = observed.slices(&unit.id).flat_map(|(_, decision)| &decision.members);
+    let mut members = entries.filter(|(_, entry)| stays(entry)).map(|(member, _)| member);
+    let is_unseen = members.any(|member| {
+        let status = observed.statuses.get(&(unit.id.clone(), member.clone()));
+        status.is_some_and(|status| {
+            let counts = status.objects;
+            counts.inventory > 0 && (!unit.prune || counts.spared == counts.inventory)
+        })
+    });
+    is_unseen && !observed.units.iter().any(|other| other.id != unit.id && grows(observed, other))
+}
+
+/// Has a unit more objects now than any member was to have of it?
+fn grows(observed: &Observed<'_>, unit: &UnitSpec) -> bool {
+    let Some(Rendered::Payload { objects, .. }) = observed.rendered.get(&unit.id) else { return false };
+    let of_unit = observed.statuses.iter().filter(|((of, _), _)| *of == unit.id);
+    let before = of_unit.map(|(_, status)| status.objects.desired).max().unwrap_or_default();
+    *objects > before as usize
 }
 
 fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> DecidedUnit {
@@ -178,8 +197,8 @@ fn one_unit(
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
         None => return unfetched(),
     };
-    if want.is_new && unit.prune && objects == 0 && gives_all_back(observed, &unit.id) {
-        return stays(WaitingOn::new(Missing::Render, ALL_GIVEN_BACK));
+    if want.is_new && objects == 0 && ends_unseen(observed, unit) {
+        return stays(WaitingOn::new(Missing::Render, NOTHING_LEFT));
     }
     if want.is_new {
         let mut revision = want.revision.clone();

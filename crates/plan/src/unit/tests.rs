@@ -70,8 +70,8 @@ struct World {
     on_the_way: Vec<UnitId>,
     /// Inputs that were not rendered before cannot be.
     is_broken: bool,
-    /// Nothing is in what is rendered.
-    is_emptied: bool,
+    /// Nothing is in what is rendered of this unit.
+    emptied: Option<UnitId>,
     /// What units use of other machines.
     uses: Vec<&'static str>,
     /// The same inputs are the same payload, whatever the unit.
@@ -136,7 +136,7 @@ impl World {
             renderer: "1",
             on_the_way: Vec::new(),
             is_broken: false,
-            is_emptied: false,
+            emptied: None,
             uses: Vec::new(),
             by_inputs: false,
             lost: BTreeMap::new(),
@@ -176,7 +176,7 @@ impl World {
             let remotes = remotes_of(&want.revision.inputs, &self.uses);
             let inputs = format!("{:?}", want.revision.inputs);
             let what = if self.by_inputs { inputs.as_bytes() } else { want.name.as_bytes() };
-            let objects = if self.is_emptied { 0 } else { 1 };
+            let objects = usize::from(self.emptied.as_ref() != Some(&want.revision.unit));
             let payload = Rendered::Payload { digest: Digest::of(what), objects, remotes };
             let waits = self.on_the_way.contains(&want.revision.unit);
             let payload = match () {

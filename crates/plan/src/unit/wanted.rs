@@ -16,8 +16,7 @@ pub struct Wanted {
     pub revision: RevisionSpec,
     /// Whether it is to be created.
     pub is_new: bool,
-    /// Whether a directory that the artifact does not have stands for no objects: what it had waits for an approval then. Of a unit that
-    /// does not prune nothing would wait for anything, so that it cannot be rendered.
+    /// Whether a directory that the artifact does not have stands for no objects.
     pub missing_is_empty: bool,
 }
 
@@ -33,7 +32,7 @@ pub fn wanted(observed: &Observed<'_>, now: Timestamp) -> Vec<Wanted> {
                 name: name.to_owned(),
                 revision: revision.clone(),
                 is_new: false,
-                missing_is_empty: unit.prune,
+                missing_is_empty: true,
             };
             match (&unit.inputs, newest) {
                 (None, newest) => newest.map(kept),
@@ -42,8 +41,7 @@ pub fn wanted(observed: &Observed<'_>, now: Timestamp) -> Vec<Wanted> {
                 }
                 (Some(inputs), newest) => {
                     let inputs = with_known_remotes(inputs, newest.map(|(_, revision)| &revision.inputs));
-                    let wanted = new(observed, &unit.id, &inputs, now);
-                    Some(Wanted { missing_is_empty: wanted.missing_is_empty && unit.prune, ..wanted })
+                    Some(new(observed, &unit.id, &inputs, now))
                 }
             }
         })

@@ -234,12 +234,15 @@ async fn ask_for(
     command: &str,
     wished: &mut Vec<Wished>,
 ) -> anyhow::Result<Vec<Taken>> {
-    for (_, origin) in &members {
+    let deadline = Instant::now() + how.wait.timeout;
+    for (member, origin) in &members {
         let before = read_attached(client, origin).await?.spec.take_over;
+        if before.as_ref().is_some_and(|before| before.hub == from.as_str()) {
+            begin_again(client, member, origin, from, deadline).await?;
+        }
         write(client, origin, &json!({"spec": {"takeOver": {"hub": from}}})).await?;
         wished.push((origin.clone(), before));
     }
-    let deadline = Instant::now() + how.wait.timeout;
     let mut all = Vec::new();
     for (member, origin) in members {
         let list = listed(client, &member, &origin, from, deadline, how.wait.timeout).await?;
@@ -259,6 +262,28 @@ async fn ask_for(
         ask::confirm(&format!("Take over exactly these in {members}?"), "nothing was taken over", command)?;
     }
     Ok(all)
+}
+
+/// Takes a wish back that is stuck, and waits until the member says nothing of it: said once more, it is tried once more.
+async fn begin_again(
+    client: &Client,
+    member: &MemberName,
+    origin: &Origin,
+    from: &HubId,
+    deadline: Instant,
+) -> anyhow::Result<()> {
+    let is_stuck = async || -> anyhow::Result<bool> {
+        let said = read_take_over(client, member, from).await?;
+        Ok(said.is_some_and(|said| said.state == TakeOverState::Stuck))
+    };
+    if !is_stuck().await? {
+        return Ok(());
+    }
+    write(client, origin, &json!({"spec": {"takeOver": null}})).await?;
+    while is_stuck().await? && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Lets the AttachedClusters say what they said before, after a refusal: returns it.

@@ -193,3 +193,48 @@ async fn a_detach_that_begins_before_the_answer_ends_a_take_over_that_is_not_app
     let written: Vec<_> = asked.iter().filter(|(what, _)| !what.starts_with("GET ")).map(|(_, body)| body).collect();
     assert_eq!(written, [&json!({"spec": {"takeOver": {"hub": "lost"}}}), &json!({"spec": {"takeOver": null}})]);
 }
+
+/// What kept it back may be over: the member is asked once more, and the answer of before is no answer.
+#[tokio::test]
+async fn a_take_over_that_is_stuck_is_begun_again_when_it_is_said_again() {
+    let attached = |wish: serde_json::Value| {
+        json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": "paris", "namespace": "default"},
+            "spec": {"kubeconfig": {"name": "k", "key": "value"}, "takeOver": wish}})
+    };
+    let status = |moving: serde_json::Value| {
+        json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "MemberStatus", "metadata": {"name": "paris-0"},
+            "spec": {"member": "paris", "slice": 0}, "status": {"units": {}, "moving": moving}})
+    };
+    let from = self::hub("lost");
+    let says = |state: &str| {
+        status(
+            json!({"takeOver": {"from": from, "state": state, "digest": model::Digest::of(b"x"), "units": 1, "objects": 2,
+            "list": [], "message": "refused"}}),
+        )
+    };
+    let wish = json!({"hub": from});
+    let hub = crate::approve::tests::Hub::new([
+        // It is not on its way out.
+        (200, attached(wish.clone())),
+        (200, attached(wish.clone())),
+        (200, says("Stuck")),
+        (200, attached(serde_json::Value::Null)),
+        (200, says("Stuck")),
+        (200, status(json!({}))),
+        (200, attached(wish)),
+        (200, says("Done")),
+        (200, attached(serde_json::Value::Null)),
+    ]);
+    let members = vec![(name("paris"), Origin::new("cluster.kurator.dev", "AttachedCluster", "default", "paris"))];
+    let how = Asking { yes: true, wait: crate::args::Waiting { no_wait: true, timeout: Duration::from_secs(5) } };
+    let done = take_over(&hub.client(), members, &from, None, &how, "kurator hub adopt").await.unwrap();
+    assert_eq!(done[0].1.state, TakeOverState::Done);
+    let asked = hub.asked.lock().unwrap();
+    let wishes: Vec<_> = asked
+        .iter()
+        .filter(|(what, _)| what.starts_with("PATCH "))
+        .map(|(_, body)| &body["spec"]["takeOver"])
+        .collect();
+    assert_eq!(wishes, [&serde_json::Value::Null, &json!({"hub": from})]);
+}

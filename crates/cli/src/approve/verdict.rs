@@ -219,7 +219,8 @@ fn is_overtaken(status: &UnitStatus, granted: Digest) -> bool {
 fn is_going(status: &UnitStatus, granted: Digest) -> bool {
     status.held.as_ref().is_some_and(|held| match held.state {
         DeletionState::Waiting => held.count > 0 && held.digest == granted,
-        DeletionState::Released => status.objects.inventory > status.objects.desired,
+        // The inventory may have more: what the unit is handing over to another one.
+        DeletionState::Released => held.left > 0,
     })
 }
 

@@ -152,11 +152,11 @@ fn deletions_of_a_source_are_done_when_each_member_that_was_granted_its_list_has
     let approved = Approved::new(list(SOURCE, THIS), &before);
     let (this, other, none) = ([list(SOURCE, THIS)], [list(SOURCE, OTHER)], []);
     let status = |epoch: u64, state: &str, own: u8, inventory: u32| -> UnitStatus {
-        let count = if state == "Waiting" { 2 } else { 0 };
+        let (count, left) = if state == "Waiting" { (2, 0) } else { (0, inventory - 3) };
         serde_json::from_value(json!({
             "revision": "r", "epoch": epoch, "phase": "Applied", "health": "Healthy", "since": "2026-01-01T00:00:00Z",
             "objects": {"desired": 3, "applied": 3, "healthy": 3, "failed": 0, "inventory": inventory},
-            "held": {"digest": digest(own), "count": count, "state": state},
+            "held": {"digest": digest(own), "count": count, "state": state, "left": left},
         }))
         .unwrap()
     };
@@ -180,6 +180,11 @@ fn deletions_of_a_source_are_done_when_each_member_that_was_granted_its_list_has
         slice(json!({"slice": 1}), json!({"b": entry(8, None)})),
     ];
     let gone = status(7, "Released", a, 3);
+    let hands_over = || {
+        let mut status = status(7, "Released", a, 5);
+        status.held.as_mut().unwrap().left = 0;
+        status
+    };
     let waits = |own| status(7, "Waiting", own, 5);
     let another_waits = || {
         let mut status = waits(6);
@@ -194,6 +199,7 @@ fn deletions_of_a_source_are_done_when_each_member_that_was_granted_its_list_has
         ("one does not answer", &this, granted(yes()), gone.clone(), waits(b), "b"),
         ("released and not gone", &none, granted(json!({})), status(7, "Released", a, 5), gone.clone(), "a"),
         ("released and gone", &none, granted(json!({})), gone.clone(), gone.clone(), ""),
+        ("the rest is being handed over", &none, granted(json!({})), hands_over(), gone.clone(), ""),
         ("away since an earlier commit", &none, granted(json!({})), gone.clone(), status(6, "Released", 9, 3), "b"),
         ("another list of a member waits", &other, granted(json!({})), another_waits(), gone.clone(), ""),
         ("a member's list changed before it began", &other, granted(json!({})), waits(6), waits(b), "b a:changed"),

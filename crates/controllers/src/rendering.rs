@@ -17,7 +17,7 @@ use api::kurator::apps::v1alpha1::KustomizeInputs;
 use client::contain::caught;
 use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
-use model::Digest;
+use model::{Digest, ObjectKey};
 use plan::application;
 use plan::team::Refusals;
 use render::{Remote, RenderError};
@@ -33,6 +33,9 @@ use kept::Kept;
 
 /// Renders at once: CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 2;
+
+/// Most misspelt requests of objects that are named of one rendering: enough to see what is wrong, as of other mistakes in a source.
+const MISSPELT_MAX: usize = 20;
 
 /// Rendered objects of one revision.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ pub struct Summary {
     pub remotes: Arc<[Remote]>,
     /// What is likely to be a mistake.
     pub warnings: Arc<[String]>,
+    /// What objects ask for in words that mean nothing.
+    pub misspelt: Arc<[String]>,
 }
 
 /// What a rendering needs of other machines before it can go on.
@@ -353,13 +358,22 @@ impl Work {
 /// What is delivered of what a tree rendered to, with what is likely to be a mistake in it.
 fn of_tree(rendered: render::Rendered, policy: &KustomizeInputs) -> Result<Rendering, Failure> {
     let objects = named_as_they_may_be(rendered.objects)?;
+    let misspelt = objects.iter().flat_map(misspelt).take(MISSPELT_MAX).collect();
     let mut rendering = in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))?;
     let mut warnings = rendered.warnings;
     if rendering.summary.objects == 0 {
         warnings.push(application::held::without_objects(policy.path.as_deref().unwrap_or_default()));
     }
     (rendering.summary.remotes, rendering.summary.warnings) = (rendered.remotes.into(), warnings.into());
+    rendering.summary.misspelt = misspelt;
     Ok(rendering)
+}
+
+/// What an object asks for in words that mean nothing, such as to stay: a person finds that out when it goes.
+fn misspelt(object: &Value) -> impl Iterator<Item = String> {
+    let why =
+        |why: String| format!("{}: {why}", ObjectKey::of(object)).replace(application::held::BETWEEN_SENTENCES, ", ");
+    plan::instruction::misspelt(object).into_iter().map(why)
 }
 
 /// Objects without the places where they were written: only here it is known where a wrong name comes from.
@@ -390,7 +404,14 @@ fn in_phases(objects: Vec<Value>, timeout: Option<Duration>) -> Result<Rendering
         return Err(Failure::Manifests(list.join("; ")));
     }
     let (digest, objects, refusals) = (payload.digest(), payload.objects().count(), plan::team::refusals(&payload));
-    let summary = Summary { digest, objects, refusals, remotes: Arc::default(), warnings: Arc::default() };
+    let summary = Summary {
+        digest,
+        objects,
+        refusals,
+        remotes: Arc::default(),
+        warnings: Arc::default(),
+        misspelt: Arc::default(),
+    };
     let bytes = payload.objects().map(|object| kept::memory(object)).sum();
     Ok(Rendering { payload: Arc::new(payload), summary, bytes })
 }

@@ -252,6 +252,8 @@ pub(super) struct Noted {
     pub(super) waits: bool,
     /// Of each unit that was rendered, what is likely to be a mistake.
     warnings: BTreeMap<UnitId, Arc<[String]>>,
+    /// And what its objects ask for in words that mean nothing.
+    misspelt: BTreeMap<UnitId, Arc<[String]>>,
 }
 
 impl Noted {
@@ -262,7 +264,8 @@ impl Noted {
             warnings.iter().map(|warning| format!("policy {policy}: {warning}")).collect()
         };
         let is_known = self.nothing || self.all && !self.warnings.is_empty();
-        is_known.then(|| self.warnings.iter().flat_map(of_unit).collect())
+        // Only the first are shown: what is missing is worse than what is misspelt.
+        is_known.then(|| self.warnings.iter().chain(&self.misspelt).flat_map(of_unit).collect())
     }
 
     fn add(&mut self, remotes: &[Remote]) {
@@ -470,6 +473,7 @@ async fn render(
         Ok(summary) => {
             named.add(&summary.remotes);
             named.warnings.insert(want.revision.unit.clone(), summary.warnings.clone());
+            named.misspelt.insert(want.revision.unit.clone(), summary.misspelt.clone());
         }
         // What it would name besides is not known.
         Err(failure) => {

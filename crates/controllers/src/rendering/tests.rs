@@ -11,7 +11,7 @@ use super::*;
 
 fn rendering(bytes: usize) -> Arc<Rendering> {
     let (digest, refusals, remotes) = (Digest::of(&bytes.to_le_bytes()), Refusals::default(), Arc::default());
-    let summary = Summary { digest, objects: 1, refusals, remotes, warnings: Arc::default() };
+    let summary = Summary { digest, objects: 1, refusals, remotes, warnings: Arc::default(), misspelt: Arc::default() };
     Arc::new(Rendering { payload: Arc::default(), summary, bytes })
 }
 
@@ -314,4 +314,27 @@ fn a_name_that_no_server_takes_is_said_with_its_file() {
     let Err(Failure::Manifests(why)) = named else { panic!("{named:?}") };
     assert!(why.starts_with("app/a.yaml document 1: metadata.name \"nnn"), "{why}");
     assert!(why.ends_with("has 300 bytes, and Kubernetes takes 253; give it another one"), "{why}");
+}
+
+#[test]
+fn what_an_object_asks_for_in_words_that_mean_nothing_is_likely_to_be_a_mistake() {
+    let object = |name: &str, annotations: Value| render::Object {
+        value: json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "shop", "annotations": annotations}}),
+        location: render::Location::default(),
+    };
+    let warnings = |objects: Vec<render::Object>| {
+        let rendered = render::Rendered { objects, remotes: Vec::new(), warnings: vec!["known".to_owned()] };
+        let summary = of_tree(rendered, &KustomizeInputs::default()).unwrap().summary;
+        assert_eq!(*summary.warnings, ["known".to_owned()], "they do not take the place of what is worse");
+        summary.misspelt
+    };
+    let said = warnings(vec![
+        object("a", json!({"kurator.dev/on-delete": "orphn"})),
+        object("b", json!({"kurator.dev/on-delete": "orphan"})),
+    ]);
+    let expect = "ConfigMap shop/a: kurator.dev/on-delete is \"orphn\": known are \"orphan\", \"prune\"";
+    assert_eq!(*said, [expect.to_owned()]);
+    let many = (0..100).map(|n| object(&n.to_string(), json!({"kurator.dev/on-delte": "orphan"}))).collect();
+    assert_eq!(warnings(many).len(), MISSPELT_MAX);
 }

@@ -33,7 +33,7 @@ const CAUSES_SHOWN: usize = 20;
 const CAUSES_SAID: usize = 3;
 
 /// Stands between what is said to be a mistake in the sources of an Application.
-const BETWEEN_SENTENCES: &str = "; ";
+pub const BETWEEN_SENTENCES: &str = "; ";
 
 /// Ends what is said of a policy whose directory is not in the source.
 const WITHOUT_DIRECTORY: &str = ", so that it has no objects";

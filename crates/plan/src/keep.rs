@@ -1,4 +1,5 @@
-//! Objects that ask not to be deleted: by our annotation, or by those of tools that people come from.
+//! Objects that ask not to be deleted: by our annotation, or by those of tools that people come from. A label of that name counts as well,
+//! as with Flux.
 //!
 //! One that asks to be left alone is not deleted either.
 //!
@@ -25,9 +26,9 @@ pub(crate) const ORPHAN: &str = "orphan";
 /// Does an object ask to stay?
 pub fn asks_to_stay(object: &Value) -> bool {
     // Upper and lower case are the same, as for the tools that these come from.
-    let says = |name: &str, value: &str| {
-        object::annotation(object, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value))
-    };
+    let of = |text: Option<&str>, value: &str| text.is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
+    let says =
+        |name: &str, value: &str| of(object::annotation(object, name), value) || of(object::label(object, name), value);
     let options = object::annotation(object, ARGO).unwrap_or_default();
     says(ON_DELETE, ORPHAN)
         || says(HELM.0, HELM.1)
@@ -62,6 +63,9 @@ mod tests {
         ] {
             let object = json!({"metadata": {"annotations": {name: value}}});
             assert_eq!(asks_to_stay(&object), stays, "{name}: {value}");
+            // A list with commas is no value of a label.
+            let labelled = json!({"metadata": {"labels": {name: value}}});
+            assert_eq!(asks_to_stay(&labelled), stays && name != ARGO, "label {name}: {value}");
         }
         assert!(!asks_to_stay(&json!({})));
     }

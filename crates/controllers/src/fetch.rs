@@ -17,6 +17,7 @@ use plan::application::SourceFacts;
 use render::Remote;
 use source::{Class, GitSource, GitSpec};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::{Artifacts, text};
@@ -65,11 +66,18 @@ impl Follow {
     }
 }
 
-#[derive(Default)]
 struct State {
     facts: SourceFacts,
     /// The newest text of the sync annotation; a fetch that starts after it was seen handles it.
     asked_sync: Option<String>,
+    /// When what the artifact is was answered first.
+    found: Instant,
+    /// When the attempt began that found it.
+    began: Instant,
+    /// When the last attempt began, if only a person can mend what it said.
+    refused: Option<Instant>,
+    /// When it was last asked out of turn because of another source like it.
+    asked: Option<Instant>,
 }
 
 struct Task {
@@ -154,7 +162,14 @@ impl Fetcher {
             .get(key)
             .filter(|t| t.follow.same_content(&follow))
             .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone());
-        let state = State { facts: known.unwrap_or_default(), asked_sync: sync.map(str::to_owned) };
+        let state = State {
+            facts: known.unwrap_or_default(),
+            asked_sync: sync.map(str::to_owned),
+            found: Instant::now(),
+            began: Instant::now(),
+            refused: None,
+            asked: None,
+        };
         let facts = state.facts.clone();
         let state = Arc::new(Mutex::new(state));
         let poke = Arc::new(Notify::new());
@@ -193,6 +208,43 @@ impl Fetcher {
             self.remotes.add_to(key, &mut facts);
             facts
         })
+    }
+
+    /// When the artifact of a source was found that is its newest; `None` when this process does not follow it.
+    pub(crate) fn found(&self, key: &NamespacedName) -> Option<Instant> {
+        self.with_state(key, |state| state.found)
+    }
+
+    /// The commit of the newest artifact of a source, and when the attempt began that found it.
+    pub(crate) fn newest(&self, key: &NamespacedName) -> Option<(String, Instant)> {
+        self.with_state(key, |state| Some((state.facts.artifact.as_ref()?.revision.clone(), state.began))).flatten()
+    }
+
+    /// When the last attempt to ask a source began, if only a person can mend what it said.
+    pub(crate) fn refused(&self, key: &NamespacedName) -> Option<Instant> {
+        self.with_state(key, |state| state.refused).flatten()
+    }
+
+    /// When a source was last asked out of turn because of another one like it.
+    pub(crate) fn asked(&self, key: &NamespacedName) -> Option<Instant> {
+        self.with_state(key, |state| state.asked).flatten()
+    }
+
+    /// Asks a source after this time, because another one like it has a commit that this one may not have.
+    pub(crate) fn ask_out_of_turn(&self, key: &NamespacedName, after: Duration) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(task) = tasks.get(key) else { return };
+        task.state.lock().unwrap_or_else(PoisonError::into_inner).asked = Some(Instant::now() + after);
+        let poke = task.poke.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            poke.notify_one();
+        });
+    }
+
+    fn with_state<T>(&self, key: &NamespacedName, read: impl FnOnce(&State) -> T) -> Option<T> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.get(key).map(|task| read(&task.state.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Follows what renderings of a source name on other machines; when these are `all`, nothing else. Says whether the
@@ -271,14 +323,17 @@ impl Runner {
     }
 
     async fn once(&self, asked: Option<String>) -> Option<Class> {
+        let began = Instant::now();
         let result = self.fetch().await;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = state.facts.clone();
+        state.refused = matches!(&result, Err(error) if error.class() == Class::AwaitChange).then_some(began);
         let class = match result {
             Ok(found) => {
                 if let Some((artifact, since)) = found {
                     state.facts.artifact = Some(artifact);
                     state.facts.since = Some(since);
+                    (state.found, state.began) = (Instant::now(), began);
                 }
                 state.facts.error = None;
                 None

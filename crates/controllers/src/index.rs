@@ -9,6 +9,8 @@ use client::{Index, NamespacedName};
 
 /// Applications by their Fleet, as `NAMESPACE/NAME`.
 pub(crate) const FLEET: &str = "fleet";
+/// Applications by the repository that they follow ([`repository`]).
+pub(crate) const SOURCE: &str = "source";
 /// Fleets by an object that they list, as `NAMESPACE/NAME`.
 pub(crate) const ENTRY: &str = "entry";
 /// AttachedClusters by the member name that they want.
@@ -35,7 +37,26 @@ pub(crate) fn applications() -> Vec<Index<Application>> {
         let secret = git.and_then(|g| g.secret_ref.as_ref());
         secret.map(|s| NamespacedName::of(a).beside(&s.name).to_string()).into_iter().collect()
     };
-    vec![Index { name: FLEET, terms: fleets }, Index { name: SECRET, terms: secrets }]
+    let sources = |a: &Application| -> Vec<String> {
+        let git = a.spec.source.git_repository.as_ref();
+        git.map(|git| repository(&git.url)).into_iter().collect()
+    };
+    vec![
+        Index { name: FLEET, terms: fleets },
+        Index { name: SECRET, terms: secrets },
+        Index { name: SOURCE, terms: sources },
+    ]
+}
+
+/// The repository of a URL, as far as two URLs that are written otherwise can be told to be of the same: without user information,
+/// and without `.git` at its end.
+pub(crate) fn repository(url: &str) -> String {
+    let url = url.trim().trim_end_matches('/');
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{}://{}/{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
 }
 
 /// Of Fleets.
@@ -74,4 +95,18 @@ pub(crate) fn clusters() -> Vec<Index<Cluster>> {
             },
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_repository_is_known_again() {
+        for url in ["https://git.example/a/b", "HTTPS://Git.Example/a/b.git", "https://u:p@git.example/a/b/"] {
+            assert_eq!(repository(url), "https://git.example/a/b", "{url}");
+        }
+        assert_eq!(repository("git@git.example:a/b.git"), "git@git.example:a/b");
+        assert_ne!(repository("https://git.example/a/B"), repository("https://git.example/a/b"));
+    }
 }

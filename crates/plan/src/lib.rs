@@ -44,6 +44,7 @@ pub mod retry;
 pub mod rights;
 pub mod send;
 pub mod serverside;
+pub mod sibling;
 pub mod state;
 pub mod takeover;
 pub mod team;

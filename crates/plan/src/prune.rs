@@ -192,10 +192,12 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
 
 /// How many of those whose deletion was released at this epoch, or is with this plan, are still there.
 fn left(observed: &Observed<'_>, plan: &Plan) -> u32 {
-    let Observed { entry, inventory, desired, .. } = *observed;
+    let Observed { entry, inventory, desired, claims, .. } = *observed;
     let leaving = entry.removal != Removal::None;
     let stale = inventory.entries().keys().filter(|key| leaving || !desired.contains(*key));
-    let doomed = stale.filter(|key| inventory.is_doomed(key, entry.epoch)).count();
+    // What another unit wants by now is not deleted any more.
+    let is_awaited = |key: &&Arc<HashedKey>| matches!(claims.succession(&entry.unit, key), Succession::Awaited(_));
+    let doomed = stale.filter(|key| inventory.is_doomed(key, entry.epoch) && !is_awaited(key)).count();
     u32::try_from(doomed + plan.doom.len()).unwrap_or(u32::MAX)
 }
 

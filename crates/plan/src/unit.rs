@@ -18,6 +18,7 @@
 //! | the same name may stand for another part of the owner since an edit | what it no longer has waits for an approval, however little |
 //! | a unit leaves a member before it took over what another one has there for it | the other one waits for an approval, however little it is (`unit::untaken`) |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
+//! | owners that follow the same source have not taken up its commit | what the guard grants waits for them: they may want the objects |
 //! | a member does not answer | what it is known to lose is weighed with them |
 //! | an edit is taken back | the member that kept the unit has it as before; another unit that was given the member leaves it, once it is known to have nothing there |
 //! | a policy is renamed | the one of the new name takes over what the old one has; nothing is held |
@@ -45,7 +46,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::delivery::{
-    DecisionSpec, HubId, Inputs, Owner, RemoteInput, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn,
+    Artifact, DecisionSpec, HubId, Inputs, Owner, RemoteInput, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn,
 };
 use api::kurator::consent::{Consent, ShownList};
 use model::{Digest, HashedKey, MemberName, Timestamp};
@@ -183,11 +184,44 @@ pub struct Observed<'a> {
     pub rendered: BTreeMap<UnitId, Rendered>,
     /// What members that do not answer had and are to have no longer, as far as it is known ([`unanswered()`]).
     pub lost: BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>>,
+    /// Owners that may want what the source takes out of these units.
+    pub awaited: Awaited,
     /// Version of the renderer.
     pub renderer: &'a str,
 }
 
+/// Owners that may want what the source takes out of units, and of which that is not known yet ([`crate::sibling`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Awaited {
+    /// Their names, for people.
+    pub names: Vec<String>,
+    /// Whether also what a person has approved waits for them: they looked at a list in which what moves is not known.
+    pub by_approved: bool,
+}
+
 impl Observed<'_> {
+    /// May deletions that the source causes go ahead, or wait for a word? Of most looks it is known that they do not.
+    pub fn may_delete(&self) -> bool {
+        let is_listed = self.statuses.values().any(|status| held::waiting(status).is_some());
+        is_listed || self.decisions.values().flat_map(|d| d.members.values()).any(|entry| entry.expected.is_some())
+    }
+
+    /// The newest commit that is stored, but for this one.
+    pub fn commit_before(&self, commit: &str) -> Option<&str> {
+        let others = self.revisions.values().filter(|revision| revision.inputs.source_revision() != commit);
+        let newest = others.max_by_key(|revision| (revision.time, revision.epoch))?;
+        Some(newest.inputs.source_revision()).filter(|commit| !commit.is_empty())
+    }
+
+    /// What the newest revision was rendered from, if that was fetched.
+    pub fn newest_artifact(&self) -> Option<&Artifact> {
+        let newest = self.revisions.values().max_by_key(|revision| (revision.time, revision.epoch))?;
+        match &newest.inputs {
+            Inputs::Artifact(inputs) => Some(&inputs.artifact),
+            Inputs::Objects(_) | Inputs::Chart(_) => None,
+        }
+    }
+
     /// The newest revision of a unit, with its name.
     pub(crate) fn newest(&self, unit: &UnitId) -> Option<(&str, &RevisionSpec)> {
         let mine = self.revisions.iter().filter(|(_, spec)| spec.unit == *unit);
@@ -243,6 +277,8 @@ pub struct DecidedUnit {
 pub struct Report {
     /// The units.
     pub units: Vec<DecidedUnit>,
+    /// Deletions could go ahead, and wait for the siblings.
+    pub waits_for_siblings: bool,
 }
 
 /// Decides. Call it with everything listed and every wanted input rendered, or known to be impossible.

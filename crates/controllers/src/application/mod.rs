@@ -7,6 +7,7 @@
 //! | step | what |
 //! |---|---|
 //! | `observe` | the fleet, the source, stored revisions and decisions, members' reports; renders what is wanted |
+//! | `siblings` | which Applications of the same source have not taken up its commit |
 //! | [`plan::application`] | its units |
 //! | [`plan::unit`] | new revisions, who gets which, tombstones, approvals and grants, why |
 //! | `apply` | revisions before the decisions that name them |
@@ -19,6 +20,7 @@ mod apply;
 mod definition;
 mod observe;
 mod orphan;
+mod siblings;
 mod status;
 mod watch;
 mod without_status;
@@ -47,6 +49,7 @@ use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 
 use orphan::Orphans;
+use siblings::Siblings;
 use without_status::WithoutStatus;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
@@ -73,6 +76,7 @@ struct Ctx {
     renderings: Arc<Renderings>,
     throttle: Throttle,
     orphans: Arc<Orphans>,
+    siblings: Siblings,
     /// Since when the source's news waits for `Ready`.
     behind: Patience,
     metrics: Metrics,
@@ -98,6 +102,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         renderings: deps.renderings.clone(),
         throttle: Throttle::default(),
         orphans: Arc::default(),
+        siblings: Siblings::default(),
         behind: Patience::default(),
         metrics: deps.metrics.clone(),
         events: deps.events.clone(),
@@ -125,14 +130,18 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     }
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let mut source = world.source.clone();
-    let (observed, again, noted) = world.observe(ctx, now).await; // renderer
+    let (mut observed, again, noted) = world.observe(ctx, now).await; // renderer
+    let behind = ctx.siblings.behind(ctx, key, application.as_deref(), &source, &observed);
+    observed.awaited = behind.awaited(key);
     source.waits_for_remotes |= noted.waits;
     source.warnings = noted.warnings();
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
+    let waits = report.waits_for_siblings.then(|| ctx.siblings.wait(ctx, key, &behind)).flatten();
+    ctx.siblings.note_decided(ctx, key, application.as_deref(), &source, &observed.rendered);
     let next = status::write(ctx, key, &source, generation, now).await?; // client
-    Ok(next.or_after(again))
+    Ok(next.or_after(again).or_after(waits))
 }
 
 /// The Applications that have something in a member, or are about to.

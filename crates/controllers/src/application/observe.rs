@@ -24,7 +24,7 @@ use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
 use plan::rights::Rights;
 use plan::unit::{
-    Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, stays_there, unanswered, wanted,
+    Awaited, Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, stays_there, unanswered, wanted,
     wanted_there,
 };
 use render::Remote;
@@ -209,6 +209,7 @@ impl World {
             members: std::mem::take(&mut self.members),
             rendered: BTreeMap::new(),
             lost: BTreeMap::new(),
+            awaited: Awaited::default(),
             renderer: render::VERSION,
         }
     }
@@ -340,7 +341,7 @@ fn unsupported(git: &GitRepository) -> Option<String> {
 }
 
 /// Flux' order: commit, name, semver, tag, branch.
-fn reference(git: &GitRepository) -> GitReference {
+pub(super) fn reference(git: &GitRepository) -> GitReference {
     let given = git.reference.clone().unwrap_or_default();
     let set = |field: Option<String>| field.filter(|text| !text.is_empty());
     if let Some(commit) = set(given.commit) {

@@ -110,6 +110,9 @@ impl Inspector {
         let live = live::read(&ask, wanted, &part_of, &rights).await.map_err(|error| model::cause::chain(&error))?;
         let objects = objects(bundle.as_deref(), report, &live, &rights, &self.hub, hider);
         let waits = report.deletions.as_ref().is_some_and(|d| d.state == DeletionState::Waiting && d.count > 0);
+        let siblings =
+            plan::state::Pair::decided(Some(entry), placed.decision.spec.explanation.as_ref(), "", None, None);
+        let siblings = siblings.awaits_siblings();
         let deletes = objects.iter().any(|object| object.change == ObjectChange::Delete);
         Ok(group::MemberDifference {
             member: member.clone(),
@@ -117,10 +120,10 @@ impl Inspector {
             policy: placed.policy(),
             from: String::new(),
             to: self.source_revision(&placed.decision, entry),
-            held: if waits && deletes {
-                format!("it waits for `kurator approve app/{} -n {}`", key.name, key.namespace)
-            } else {
-                String::new()
+            held: match siblings {
+                _ if !waits || !deletes => String::new(),
+                Some(siblings) => format!("it waits until it is known whether the objects move to {siblings}"),
+                None => format!("it waits for `kurator approve app/{} -n {}`", key.name, key.namespace),
             },
             objects: Arc::new(objects),
         })

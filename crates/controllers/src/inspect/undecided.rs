@@ -29,6 +29,8 @@ pub(super) fn collect_notes<'a>(
             // Why there is no source is said above.
             let missing = explanation.waiting_on.iter();
             let missing = missing.filter(|missing| missing.what != Missing::Source || failed.is_none());
+            // What is to be there is decided; what is to go is said with what goes.
+            let missing = missing.filter(|missing| !missing.is_for_siblings());
             out.extend(missing.map(|missing| format!("{} waits for {missing}", of_policy(name, &decision.unit))));
         }
         let members = decision.members.iter().filter(|(member, _)| only.is_none_or(|only| only == *member));

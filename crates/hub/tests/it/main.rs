@@ -19,6 +19,7 @@ mod orphan;
 mod person;
 mod restored;
 mod settled;
+mod sibling;
 mod source;
 mod split;
 mod stage;

@@ -161,6 +161,12 @@ impl Stage {
         self.repository.commit();
     }
 
+    /// Moves a directory, and commits.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        self.repository.git(&["mv", from, to]);
+        self.repository.commit();
+    }
+
     /// The same on a branch of its own; the main branch stays.
     pub(crate) fn commit_on(&self, branch: &str, files: &[(&str, Option<&str>)]) -> String {
         self.repository.git(&["checkout", "-q", "-b", branch]);

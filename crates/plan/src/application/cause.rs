@@ -79,7 +79,8 @@ pub(super) fn waiting_in_words(
             "no fleet is named: delivery to the hub itself is not implemented; set spec.destination.fleet".to_owned(),
         ),
         Missing::Member => (reason::NO_MEMBER_SELECTED, none_selected(policy, explanation)),
-        Missing::Support => return None,
+        // Whatever else is wrong comes first.
+        Missing::Support | Missing::Siblings | Missing::StuckSiblings => return None,
     })
 }
 

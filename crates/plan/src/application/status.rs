@@ -116,7 +116,7 @@ impl FoldFacts<'_> {
         self.decisions.values().filter(move |decision| decision.unit == *unit)
     }
 
-    fn explanation(&self, unit: &UnitId) -> Option<&Explanation> {
+    pub(super) fn explanation(&self, unit: &UnitId) -> Option<&Explanation> {
         self.slices(unit).find_map(|decision| decision.explanation.as_ref())
     }
 }
@@ -299,6 +299,9 @@ fn ready(
         let message = format!("nothing is known of {}; {ready_count}", some(unknown.into_iter(), ", "));
         return statement(reason::MEMBER_UNKNOWN, message);
     }
+    if let Some(said) = waits_for_siblings(facts, units) {
+        return statement(reason::PROGRESSING, format!("{said}; {ready_count}"));
+    }
     if let Some(said) = [State::Terminating, State::Held, State::Progressing].into_iter().find_map(first_in) {
         return said;
     }
@@ -312,6 +315,15 @@ fn ready(
     }
     let leaving = leaves_later(facts).map(|said| format!("; {said}")).unwrap_or_default();
     statement(reason::RECONCILIATION_SUCCEEDED, format!("{ready_count}{leaving}"))
+}
+
+/// That what a commit deletes waits for other Applications of the same source.
+fn waits_for_siblings(facts: &FoldFacts<'_>, units: &[UnitId]) -> Option<String> {
+    let waiting = units.iter().filter_map(|unit| facts.explanation(unit)).flat_map(|said| &said.waiting_on);
+    let mut siblings = waiting.filter(|waiting| waiting.is_for_siblings());
+    siblings.next().map(|waiting| {
+        format!("what the commit deletes waits until it is known whether it moves to {}", waiting.detail)
+    })
 }
 
 /// What is to leave members that do not answer. That was agreed to, so that it is no fault, and it is not done.

@@ -10,12 +10,13 @@ use serde_json::json;
 
 use super::*;
 use crate::reach::{MemberFacts, Reach};
-use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
+use crate::unit::{Awaited, Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
 
 mod held;
 mod news;
 mod pair;
 mod place;
+mod sibling;
 mod source;
 mod state;
 
@@ -79,6 +80,8 @@ struct World {
     statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
     members: BTreeMap<MemberName, MemberFacts>,
     rendered: Option<Rendered>,
+    siblings: Vec<String>,
+    approved_waits: bool,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -95,6 +98,8 @@ impl World {
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2, remotes: BTreeMap::new() }),
+            siblings: Vec::new(),
+            approved_waits: true,
             now: reported(),
         }
     }
@@ -116,6 +121,7 @@ impl World {
             members: members.clone(),
             rendered: BTreeMap::new(),
             lost: BTreeMap::new(),
+            awaited: Awaited { names: self.siblings.clone(), by_approved: self.approved_waits },
             renderer: "1",
         };
         for want in wanted(&observed, self.now) {

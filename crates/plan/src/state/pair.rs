@@ -58,7 +58,9 @@ pub struct Pair<'a> {
     pub payload: Option<Digest>,
     /// Why an edit would take the unit out of the member, which keeps it until a person agrees.
     pub kept: Option<&'a Leaving>,
-    /// What is missing for the newest revision to be sent.
+    /// Deletions are held: a person has to agree.
+    pub is_withheld: bool,
+    /// What is missing for the newest revision to be sent, or for what it deletes to go ahead.
     pub missing: &'a [WaitingOn],
 }
 
@@ -82,6 +84,7 @@ impl<'a> Pair<'a> {
             facts,
             payload: entry.filter(same).and_then(|entry| entry.digest),
             kept: entry.and_then(MemberDecision::kept),
+            is_withheld: entry.is_some_and(|entry| entry.withheld.is_some()),
             missing: explanation.map(|explanation| explanation.waiting_on.as_slice()).unwrap_or_default(),
         }
     }
@@ -116,6 +119,7 @@ impl<'a> Pair<'a> {
             UnitPhase::Applied | UnitPhase::Applying if status.reason == reason::CONTESTED => reason::CONTESTED,
             UnitPhase::Applying | UnitPhase::Waiting if status.reason == reason::BEING_DELETED => reason::BEING_DELETED,
             UnitPhase::Failed => reason::RECONCILIATION_FAILED,
+            UnitPhase::DeletionsHeld if self.awaits_siblings().is_some() => reason::PROGRESSING,
             UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
             UnitPhase::Removing | UnitPhase::Removed => reason::DELETING,
             UnitPhase::Unknown => reason::MEMBER_UNKNOWN,
@@ -132,6 +136,12 @@ impl<'a> Pair<'a> {
                 self.unsendable(status).map_or(reason::PROGRESSING, |(reason, _)| reason)
             }
         }
+    }
+
+    /// The Applications of which it is not known yet whether they want what would be deleted; `None` where that is not what it waits for.
+    pub fn awaits_siblings(&self) -> Option<&'a str> {
+        let siblings = self.missing.iter().find(|missing| missing.is_for_siblings());
+        siblings.filter(|_| !self.is_withheld).map(|siblings| siblings.detail.as_str())
     }
 
     /// Why what is wanted does not come before a person acts, as reason and words; `None` when it does.
@@ -164,7 +174,15 @@ impl<'a> Pair<'a> {
             }
             (Some(Standing::Current), None) => "the member has not reported yet".to_owned(),
             (Some(Standing::Current), Some(status)) => {
+                let siblings = self.awaits_siblings().filter(|_| status.phase == UnitPhase::DeletionsHeld);
                 let message = match &status.waiting_on {
+                    None if siblings.is_some() => {
+                        let count = status.held.as_ref().map_or(0, |held| held.count);
+                        format!(
+                            "{count} deletions wait until it is known whether the objects move to {}",
+                            siblings.unwrap_or_default()
+                        )
+                    }
                     // The cause; the applier sees only that a payload does not come.
                     Some(waiting_on) => format!("waits for {waiting_on}"),
                     None if status.message.is_empty() => format!("{}, {}", status.phase, status.health),

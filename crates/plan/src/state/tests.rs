@@ -141,7 +141,9 @@ fn a_unit_is_ready_only_where_its_member_is_known_to_have_what_is_wanted_in_heal
                 let status = status(phase, health);
                 let (kept, missing) = (None, &[][..]);
                 let facts = facts.as_ref();
-                let pair = Pair { wanted, member: "m", status: Some(&status), facts, payload, kept, missing };
+                let is_withheld = false;
+                let pair =
+                    Pair { wanted, member: "m", status: Some(&status), facts, payload, kept, is_withheld, missing };
                 let statement = pair.ready(&BTreeMap::new());
                 assert_eq!(pair.state().status(), statement.status);
                 let is_reached = facts.is_some_and(|facts| {

@@ -59,7 +59,7 @@ pub(super) fn decide(
             report.units.push(said);
         }
     }
-    slice::write(observed, stored, &wishes, &mut plan, now);
+    report.waits_for_siblings = slice::write(observed, stored, &wishes, &mut plan, now);
     slice::place_before_removing(observed, &mut plan);
     revision::retire(observed, &mut plan);
     plan.finalizer = slice::finalizer(observed, &plan);
@@ -122,6 +122,7 @@ fn in_words(missing: Missing) -> &'static str {
         Missing::HubDelivery => "no list of members is named",
         Missing::Support => "nothing of it is delivered so far",
         Missing::Rights => "its namespace may not deliver what is in it",
+        Missing::Siblings | Missing::StuckSiblings => "others that follow the same source have not taken up its commit",
     }
 }
 

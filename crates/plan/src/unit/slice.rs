@@ -3,24 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, MemberDecision, Removal, UnitId, UnitPhase, UnitStatus, Withheld,
+    DecisionSpec, DeletionState, Deletions, Explanation, MemberDecision, Missing, Removal, UnitId, UnitPhase,
+    UnitStatus, WaitingOn, Withheld,
 };
 use model::{MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
 use super::held::report_at;
-use super::{Observed, OwnerState, Plan, cluster, consent, trigger, untaken};
+use super::{Awaited, Observed, OwnerState, Plan, cluster, consent, trigger, untaken};
 use crate::guard::{self, Cause, Held, MemberScope};
 
-/// `stored`: the slices as they are stored, also with what is of other clusters.
+/// Siblings that an explanation names: which ones to look at.
+const SIBLINGS_NAMED: usize = 3;
+
+/// `stored`: the slices as they are stored, also with what is of other clusters. Says whether deletions wait for siblings.
 pub(super) fn write(
     observed: &Observed<'_>,
     stored: &BTreeMap<String, DecisionSpec>,
     wishes: &BTreeMap<UnitId, Wish>,
     plan: &mut Plan,
     now: Timestamp,
-) {
+) -> bool {
     let edits = edits(observed, wishes, now);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
     let mut all: BTreeMap<&UnitId, BTreeMap<u32, DecisionSpec>> = BTreeMap::new();
@@ -48,9 +52,13 @@ pub(super) fn write(
         all.insert(unit, after);
     }
     untaken::hold(observed, &plan.create_revisions, &mut all);
+    let mut waits_for_siblings = false;
     for (unit, mut after) in all {
         let wish = wishes.get(unit);
-        grant(observed, unit, &mut after);
+        let waits = grant(observed, unit, &mut after);
+        waits_for_siblings |= waits;
+        let before = observed.slices(unit).find_map(|(_, decision)| decision.explanation.as_ref());
+        explain_siblings(observed, waits, before, &mut after);
         for (slice, mut decision) in after {
             let name = DecisionSpec::object_name(&unit.short(observed.hub), slice);
             let known = stored.get(&name);
@@ -71,6 +79,7 @@ pub(super) fn write(
     // What is held because a unit leaves is written before it leaves.
     let is_left = |name: &String, is: &DecisionSpec| stored.get(name).is_some_and(|was| trigger::left(was, is));
     plan.write_decisions.sort_by_key(|(name, decision)| is_left(name, decision));
+    waits_for_siblings
 }
 
 /// The slices with their members as they should be; members stay in the slice that they are in.
@@ -207,7 +216,9 @@ fn is_promised(entry: &MemberDecision) -> bool {
 /// Puts what a person approved and what the guard lets go into the slices. A grant is bound to the digest of exactly one
 /// member's list and stays for its epoch; what leaves may need one as well. Once the owner is gone, the last approval
 /// stays.
-fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) {
+///
+/// What no person has approved waits while siblings may want it. Says whether it does.
+fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) -> bool {
     end_grants(observed, unit, slices);
     let scopes = observed.weigh(unit, slices.values());
     if observed.facts.state != OwnerState::Gone {
@@ -217,8 +228,11 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
         slices.values_mut().for_each(|decision| decision.approved = approved);
     }
     let approved = slices.values().find_map(|decision| decision.approved);
-    let (plan, report) = guard::plan(&scopes, approved);
-    note_held(&scopes, (&plan, &report), slices);
+    let (mut plan, report) = guard::plan(&scopes, approved);
+    let waits = waits_for_siblings(observed, &scopes, slices, &mut plan);
+    if !waits || !observed.awaited.by_approved {
+        note_held(&scopes, (&plan, &report), slices);
+    }
     for (member, digest) in plan.grants {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&member));
         let Some(entry) = entry else { continue };
@@ -233,6 +247,57 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
             expected.approval = expected.approval.or(approved);
             expected.going = entry.granted_shown.as_deref().cloned();
         }
+    }
+    waits
+}
+
+/// Takes grants back that wait until it is known whether siblings want what would be deleted. Says whether any list waits for that, also
+/// one that a person has to approve: what moves is no part of it. A list that is granted already stays so.
+fn waits_for_siblings(
+    observed: &Observed<'_>,
+    scopes: &[MemberScope],
+    slices: &BTreeMap<u32, DecisionSpec>,
+    plan: &mut guard::Plan,
+) -> bool {
+    let Awaited { names, by_approved } = &observed.awaited;
+    if names.is_empty() {
+        return false;
+    }
+    let granted = |member: &MemberName| slices.values().find_map(|decision| decision.members.get(member)?.granted);
+    let waits = |scope: &&MemberScope| {
+        let list = scope.report.as_ref().and_then(Option::as_ref);
+        let list = list.filter(|list| list.state == DeletionState::Waiting && list.count > 0);
+        list.is_some_and(|list| granted(&scope.member) != Some(list.digest))
+    };
+    let of_source = scopes.iter().filter(|scope| !scope.leaving).filter(waits);
+    let members: BTreeSet<&MemberName> = of_source.map(|scope| &scope.member).collect();
+    let by_approval = &plan.by_approval;
+    plan.grants.retain(|(member, _)| !members.contains(member) || (!by_approved && by_approval.contains(member)));
+    !members.iter().all(|member| plan.grants.iter().any(|(granted, _)| granted == *member))
+}
+
+/// Says in the unit's explanation that deletions wait for siblings, and no longer when they do not.
+fn explain_siblings(
+    observed: &Observed<'_>,
+    waits: bool,
+    before: Option<&Explanation>,
+    slices: &mut BTreeMap<u32, DecisionSpec>,
+) {
+    let explanation = slices.get_mut(&0).and_then(|decision| decision.explanation.as_mut());
+    let Some(explanation) = explanation else { return };
+    let before = before.into_iter().flat_map(|before| &before.waiting_on);
+    let what = if observed.awaited.by_approved { Missing::Siblings } else { Missing::StuckSiblings };
+    let mut known = before.filter(|waiting| waiting.what == what);
+    explanation.waiting_on.retain(|waiting| !waiting.is_for_siblings());
+    if waits {
+        let names = &observed.awaited.names;
+        // It is written once as long as it is true of any of them: a thousand may take the commit up one after the other.
+        let is_true =
+            |waiting: &WaitingOn| names.iter().any(|name| waiting.detail.split(", ").any(|said| said == name));
+        let more = if names.len() > SIBLINGS_NAMED { ", and others" } else { "" };
+        let said = || format!("{}{more}", names.iter().take(SIBLINGS_NAMED).cloned().collect::<Vec<_>>().join(", "));
+        let new = || WaitingOn::new(what, said());
+        explanation.waiting_on.push(known.find(|waiting| is_true(waiting)).cloned().unwrap_or_else(new));
     }
 }
 

@@ -27,6 +27,7 @@ mod overdue;
 mod place;
 mod question;
 mod remote;
+mod sibling;
 mod undecided;
 mod untaken;
 
@@ -78,6 +79,12 @@ struct World {
     by_inputs: bool,
     /// What members that do not answer are known to lose.
     lost: BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>>,
+    /// Owners of the same source that have not taken up its commit.
+    siblings: Vec<String>,
+    /// Also what is approved waits for them.
+    approved_waits: bool,
+    /// The last plan waits for them.
+    waits_for_siblings: bool,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -140,6 +147,9 @@ impl World {
             uses: Vec::new(),
             by_inputs: false,
             lost: BTreeMap::new(),
+            siblings: Vec::new(),
+            approved_waits: true,
+            waits_for_siblings: false,
             now: now(),
         };
         world.place(members);
@@ -170,6 +180,7 @@ impl World {
             members: self.members.clone(),
             rendered: BTreeMap::new(),
             lost: self.lost.clone(),
+            awaited: Awaited { names: self.siblings.clone(), by_approved: self.approved_waits },
             renderer: self.renderer,
         };
         for want in wanted(&observed, self.now) {
@@ -187,7 +198,8 @@ impl World {
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
         let asked = unanswered(&observed);
-        let (plan, _) = plan(&observed, self.now);
+        let (plan, report) = plan(&observed, self.now);
+        self.waits_for_siblings = report.waits_for_siblings;
         self.revisions.extend(plan.create_revisions.clone());
         self.decisions.extend(plan.write_decisions.clone());
         plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));

@@ -47,9 +47,12 @@ pub(super) fn trigger(
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
 }
 
-/// Is all that is new that lists are held, or were carried out, or to what a person agreed? What made the decision is what it was.
+/// Is all that is new that lists are held, wait for others or were carried out, or to what a person agreed? What made the decision is what it was.
 fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
-    let mut noted = after.clone();
+    let (mut noted, mut before) = (after.clone(), before.clone());
+    for explanation in [&mut noted, &mut before].into_iter().filter_map(|decision| decision.explanation.as_mut()) {
+        explanation.waiting_on.retain(|waiting| !waiting.is_for_siblings());
+    }
     for (member, entry) in &mut noted.members {
         let Some(was) = before.members.get(member) else { return false };
         if entry.carried_out > was.carried_out {
@@ -59,7 +62,7 @@ fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
         (entry.withheld, entry.carried_out, entry.consent) = (was.withheld, was.carried_out, was.consent);
     }
     noted.trigger.clone_from(&before.trigger);
-    noted == *before
+    noted == before
 }
 
 /// Members that are other clusters than those for which it was decided before.

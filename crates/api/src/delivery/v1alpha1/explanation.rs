@@ -132,6 +132,13 @@ impl WaitingOn {
     }
 }
 
+impl WaitingOn {
+    /// Do deletions wait for owners that follow the same source?
+    pub fn is_for_siblings(&self) -> bool {
+        matches!(self.what, Missing::Siblings | Missing::StuckSiblings)
+    }
+}
+
 impl fmt::Display for WaitingOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.what {
@@ -143,6 +150,9 @@ impl fmt::Display for WaitingOn {
             Missing::HubDelivery => "delivery to the hub itself",
             Missing::Support => "support of its kind",
             Missing::Rights => "the right to deliver it",
+            Missing::Siblings | Missing::StuckSiblings => {
+                "the commit in others that follow the same source, before it deletes anything"
+            }
         })?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
     }
@@ -167,4 +177,10 @@ pub enum Missing {
     Support,
     /// Its namespace may not deliver what is in it; the detail says which objects, and who can change that.
     Rights,
+    /// What its source takes out is not deleted yet: these owners follow the same source, have not taken up its commit, and may want it. It
+    /// passes by itself, and nobody is asked before.
+    Siblings,
+    /// The same, of owners that take it up when a person has mended them, or while its own source is not read. What needs an approval may
+    /// be approved.
+    StuckSiblings,
 }

@@ -130,9 +130,9 @@ fn is_of_any(units: &BTreeSet<String>, status: &UnitStatus) -> bool {
 fn by_state(id: &UnitId, decided: &Decided<'_>, member: &str, status: &UnitStatus, said: &Said<'_>) -> Option<Finding> {
     let (object, names) = unit_in(id, member);
     let pair = decided.pair(id, member, status);
-    let is_held = status.phase == UnitPhase::DeletionsHeld
-        || status.held.as_ref().is_some_and(|held| held.state == DeletionState::Waiting)
-        || decided.is_kept(id, member);
+    let is_listed = status.phase == UnitPhase::DeletionsHeld
+        || status.held.as_ref().is_some_and(|held| held.state == DeletionState::Waiting);
+    let is_held = is_listed && pair.awaits_siblings().is_none() || decided.is_kept(id, member);
     let reason = if is_held { reason::DELETIONS_HELD } else { pair.reason() };
     match State::of_reason(reason) {
         State::Ready => Some(fine(Place::Unit, &object, status.message.clone())),

@@ -227,6 +227,9 @@ pub struct DifferenceSummary {
     pub changed: u32,
     /// Objects that would be deleted, at once or after an approval.
     pub deleted: u32,
+    /// Objects that would be deleted and made again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replaced: u32,
     /// Objects that would be let go of and stay.
     pub released: u32,
     /// Objects that are there already and would be taken over.
@@ -334,6 +337,8 @@ pub enum ObjectChange {
     Add,
     /// It would be changed.
     Change,
+    /// It would be deleted and made again: a field of it cannot change.
+    Replace,
     /// It would be deleted.
     Delete,
     /// It would be let go of: it stays, without our labels.

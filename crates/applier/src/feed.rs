@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::delivery::{MemberMove, UnitId};
 use api::feed::{Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
-use model::{Digest, MemberName};
+use model::{Digest, HashedKey, MemberName};
 use plan::prepare::Bundle;
 
 /// A feed cannot say what a unit is.
@@ -60,6 +60,17 @@ pub struct Restored {
     pub adopted: u32,
 }
 
+/// Objects were deleted to be made again: a field of each cannot change, and `force` asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// The member.
+    pub member: MemberName,
+    /// The unit.
+    pub unit: UnitId,
+    /// The objects, in the order in which they were deleted.
+    pub objects: Vec<Arc<HashedKey>>,
+}
+
 /// A report that goes from an applier through its feed to the hub.
 #[derive(Clone, Debug)]
 pub enum FeedReport {
@@ -67,6 +78,8 @@ pub enum FeedReport {
     Member(MemberReport),
     /// Of an inventory that was gone.
     Restored(Restored),
+    /// Of objects that were deleted to be made again.
+    Renewed(Renewed),
     /// Of a unit in its member; replaces the last one.
     Unit(Arc<UnitReport>),
 }

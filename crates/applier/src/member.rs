@@ -334,9 +334,13 @@ impl Applier {
 
     /// Takes what came of a pass.
     async fn finish(&mut self, session: &mut Session, outcome: Box<Outcome>) -> Result<(), Error> {
-        let Outcome { unit, report, next, waits_for_others, moved, unreachable, panicked, restored } = *outcome;
+        let Outcome { unit, report, next, waits_for_others, moved, unreachable, panicked, restored, renewed } =
+            *outcome;
         if let Some(restored) = restored {
             self.feed.report(FeedReport::Restored(restored)).await;
+        }
+        if let Some(renewed) = renewed {
+            self.feed.report(FeedReport::Renewed(renewed)).await;
         }
         if let Some(error) = unreachable {
             let id = unit.id.clone();

@@ -206,7 +206,7 @@ impl Feed for MemberFeed {
                 FeedReport::Member(said) => {
                     state.links.insert(self.member.clone(), said.clone());
                 }
-                FeedReport::Restored(_) => {}
+                FeedReport::Restored(_) | FeedReport::Renewed(_) => {}
                 FeedReport::Unit(said) => {
                     let members = state.units.entry(said.unit.clone()).or_default();
                     if said.phase == UnitPhase::Removed {

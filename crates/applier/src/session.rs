@@ -592,6 +592,7 @@ async fn contained_pass(
         unreachable: None,
         panicked: true,
         restored: None,
+        renewed: None,
     }
 }
 

@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use crate::connection::{Connection, Kind, View};
 use crate::error::Error;
-use crate::feed::{FeedError, Restored};
+use crate::feed::{FeedError, Renewed, Restored};
 use crate::limit;
 use crate::record::{Memory, Past};
 use crate::shard::{self, InventorySecrets, Seen};
@@ -124,6 +124,8 @@ pub(crate) struct Outcome {
     pub(crate) unreachable: Option<Error>,
     /// Its inventory was gone, and is written again.
     pub(crate) restored: Option<Restored>,
+    /// Objects were deleted to be made again.
+    pub(crate) renewed: Option<Renewed>,
     /// It panicked: the report says so, and nothing of the objects.
     pub(crate) panicked: bool,
 }
@@ -195,6 +197,8 @@ struct Pass {
     is_quick: bool,
     /// Its inventory was gone, and is written again.
     restored: Option<Restored>,
+    /// Objects that were deleted to be made again.
+    renewed: Vec<Arc<HashedKey>>,
     /// Since when the kind is being listed that is waited for the longest.
     listing: Option<Instant>,
 }
@@ -227,6 +231,7 @@ pub(crate) async fn pass(
         again: false,
         is_quick: false,
         restored: None,
+        renewed: Vec::new(),
         listing: None,
     };
     let before = pass.unit.inventory.mutations();

@@ -2,7 +2,8 @@
 //!
 //! Two objects as they would be sent are compared field by field ([`field::between`]); an object in a member is compared as
 //! [`crate::drift`] does, by the fields that are sent ([`field::live`]). Values of Secrets are hidden first ([`hidden`]).
-//! What would come to a member and is there already is judged as its applier will ([`arrival`]).
+//! What would come to a member and is there already is judged as its applier will ([`arrival`]), and so is whether a change can be made
+//! there ([`trial`]).
 //! Equal differences of many members become one ([`group`]), and what an edit does to members is read from the decisions
 //! before and after it ([`placing`]): those are made by [`crate::unit::plan`] alone.
 
@@ -11,6 +12,7 @@ pub mod field;
 pub mod group;
 pub mod hidden;
 pub mod placing;
+pub mod trial;
 
 #[cfg(test)]
 mod tests;

@@ -3,13 +3,15 @@
 //! A pure function of two statuses, of which the second one was just written: what did not change is not said, and a process
 //! that starts again says nothing twice. Absent on purpose: counting, merging and storing, which are the recorder's.
 
+use std::sync::Arc;
+
 use api::condition::{self, Condition};
 use api::delivery::{DriftRecord, ObjectsWaiting, UnitId, UnitPhase, UnitStatus, WaitingCause};
 use api::kurator::apps::v1alpha1::ApplicationStatus;
 use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
 use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
-use model::{MemberName, words};
+use model::{HashedKey, MemberName, words};
 
 use crate::ownership::NotOurs;
 
@@ -251,6 +253,22 @@ pub fn restored(member: &MemberName, objects: u32, own: u32, adopted: u32) -> Ev
          adopted{lost}"
     );
     Event::new(Severity::Warning, "InventoryRestored", "Record", note)
+}
+
+/// Most objects that are named of those that were deleted to be made again: they fit into a note.
+const RENEWED_NAMED: usize = 10;
+
+/// Objects of a unit were deleted in a member, to be made again: a field of each cannot change, and `force` asks for it.
+pub fn renewed(member: &MemberName, objects: &[Arc<HashedKey>]) -> Event {
+    let mut names: Vec<String> = objects.iter().take(RENEWED_NAMED).map(ToString::to_string).collect();
+    if objects.len() > RENEWED_NAMED {
+        names.push(format!("and {} more", objects.len() - RENEWED_NAMED));
+    }
+    let note = format!(
+        "{member}: deleted, to be made again, since a field cannot change and `force` asks for it: {}",
+        names.join(", ")
+    );
+    Event::new(Severity::Normal, "Renewed", "Renew", note)
 }
 
 /// Most units that are named of a member that is forgotten.

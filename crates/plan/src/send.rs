@@ -136,10 +136,12 @@ pub enum Sent {
     Ended,
     /// An immutable field changed, and it may not be made again.
     Refused(Keeps),
-    /// We deleted it, to make it again; perhaps it is gone already.
+    /// It is on its way out, and is made again; perhaps it is gone already.
     Renewed {
         /// It is gone.
         gone: bool,
+        /// We deleted it just now. Otherwise somebody else had.
+        deleted: bool,
     },
 }
 
@@ -158,6 +160,22 @@ pub enum Keeps {
     Behind,
     /// It is another object, or our labels are not on it.
     NotOurs,
+}
+
+impl Keeps {
+    /// What to do, said after the refusal.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Guarded => "; delete it by hand to have it made again",
+            Self::Stays => "; an annotation on it asks that it stays, so it is not deleted; delete it by hand",
+            Self::Adopted => "; it existed before us, so it is not deleted; delete it by hand",
+            Self::NotForced => "; set `force: true` to have it deleted and made again",
+            Self::Behind => {
+                "; the hub is behind what the member has seen, as after a restore or a take-over, so it is not deleted"
+            }
+            Self::NotOurs => "; it is not the object that was delivered, so it is not deleted",
+        }
+    }
 }
 
 /// May an object whose immutable fields changed be deleted and made again?
@@ -230,7 +248,7 @@ impl<'a> Send<'a> {
                 }
             }
             (State::ReadingToRenew, Answer::Live(live)) => self.renew(live),
-            (State::Deleting, Answer::Deleted(gone)) => self.done(Sent::Renewed { gone }),
+            (State::Deleting, Answer::Deleted(gone)) => self.done(Sent::Renewed { gone, deleted: true }),
             _ => self.done(Sent::Vanished),
         }
     }
@@ -377,10 +395,10 @@ impl<'a> Send<'a> {
         let ours = Claimant { hub: &self.terms.hub, part_of: &self.terms.part_of };
         match (ownership::may_delete(&ours, &self.job.entry, live.as_ref()), live) {
             (MayDelete::Delete, Some(live)) => (Self { state: State::Deleting, ..self }, Next::Delete(live)),
-            (MayDelete::Waiting, _) => self.done(Sent::Renewed { gone: false }),
+            (MayDelete::Waiting, _) => self.done(Sent::Renewed { gone: false, deleted: false }),
             (MayDelete::AsksToStay, _) => self.done(Sent::Refused(Keeps::Stays)),
             (MayDelete::NotOurs(_) | MayDelete::OnlyReleased, _) => self.done(Sent::Refused(Keeps::NotOurs)),
-            (MayDelete::Absent | MayDelete::Delete, _) => self.done(Sent::Renewed { gone: true }),
+            (MayDelete::Absent | MayDelete::Delete, _) => self.done(Sent::Renewed { gone: true, deleted: false }),
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::connection::View;
 use crate::error::Error;
+use crate::feed::Renewed;
 use crate::limit;
 use crate::member::is_unweighed;
 
@@ -124,8 +125,13 @@ impl Pass {
         });
         let unreachable = result.err().filter(|e| e.class() == Class::Unreachable);
         let waits_for_others = self.waits_for_others || !self.elsewhere.is_empty();
+        let renewed = (!self.renewed.is_empty()).then(|| Renewed {
+            member: self.connection.ctx.member.clone(),
+            unit: self.unit.id.clone(),
+            objects: self.renewed,
+        });
         let (unit, restored) = (self.unit, self.restored);
-        Outcome { unit, report, next, waits_for_others, moved: false, unreachable, panicked: false, restored }
+        Outcome { unit, report, next, waits_for_others, moved: false, unreachable, panicked: false, restored, renewed }
     }
 
     /// Remembers that there is nothing left to do, so that the next pass need not look at what has not changed.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use client::{Class, Document, Resource};
+use client::{Class, Document};
 use model::{Digest, HashedKey};
 use plan::apply::{Accepted, Step, WaitingOn, Why};
+use plan::difference::trial::IMMUTABLE;
 use plan::drift;
-use plan::immutable;
 use plan::inventory::{self, Entry};
 use plan::ownership;
 use plan::prepare::Prepared;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::immutable::is_change_refused;
 use crate::observation::Observation;
 use crate::record::Contest;
 
@@ -39,7 +40,7 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
             Next::AskAutoscalers => Answer::Autoscalers(connection.autoscalers(key).await?),
             Next::Apply(body) => match connection.api.apply(&target, Document::from_bytes(body)).await {
                 Ok(applied) => Answer::Applied { created: applied.created, object: applied.object },
-                Err(e) if is_change_refused(connection, &resource, job, &e).await => {
+                Err(e) if is_change_refused(&connection.api, &resource, &job.object, &e).await => {
                     refused = Some(e);
                     Answer::Immutable
                 }
@@ -56,43 +57,20 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
     }
 }
 
-/// Did the member refuse the change, and not the object? It is asked: one answer may say several things, and an object that is
-/// invalid in itself, or that a policy does not let in, could not be made again. A member that cannot tell, such as one with
-/// webhooks that have side effects, is taken at its words.
-async fn is_change_refused(connection: &Connection, resource: &Resource, job: &Job, error: &client::Error) -> bool {
-    let Some(message) = error.invalid() else { return false };
-    let object = &job.object;
-    let body = Document::from_bytes(object.body.clone());
-    match connection.api.create_dry_run(resource, &object.key.namespace, body).await {
-        Err(error) if error.is_name_taken() => true,
-        Err(error) if error.code() == Some(400) => immutable::is_named(message),
-        _ => false,
-    }
-}
-
 /// Adds what to do. `keeps` says why an object whose immutable field changed is not made again.
 fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
     match error {
         client::Error::Refused { code, reason, message, fields, missing } => {
             let lacks_namespace = missing.as_ref().is_some_and(|missing| missing.is_namespace());
             let hint = match (code, keeps) {
-                (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made again",
-                (_, Some(Keeps::Stays)) => {
-                    "; an annotation on it asks that it stays, so it is not deleted; delete it by hand"
-                }
-                (_, Some(Keeps::Adopted)) => "; it existed before us, so it is not deleted; delete it by hand",
-                (_, Some(Keeps::NotForced)) => "; set `force: true` to have it deleted and made again",
-                (_, Some(Keeps::Behind)) => {
-                    "; the hub is behind what the member has seen, as after a restore or a take-over, so it is not deleted"
-                }
-                (_, Some(Keeps::NotOurs)) => "; it is not the object that was delivered, so it is not deleted",
+                (_, Some(keeps)) => keeps.advice(),
                 // Admission answers 403 too, with words of its own.
                 (403, None) if message.contains(" cannot ") => "; give the member's credential that right",
                 (404, None) if lacks_namespace => "; deliver its namespace too, or make it",
                 (404, None) if missing.is_some() => "; deliver that too, or make it",
                 _ => "",
             };
-            let reason = if keeps.is_some() { "Immutable".to_owned() } else { reason };
+            let reason = if keeps.is_some() { IMMUTABLE.to_owned() } else { reason };
             client::Error::Refused { code, reason, message: format!("{message}{hint}"), fields, missing }.into()
         }
         other => other.into(),
@@ -177,7 +155,12 @@ impl Pass {
                 self.connection.view().observations.remove(key);
                 self.again = true;
             }
-            Sent::Renewed { gone } => {
+            Sent::Renewed { gone, deleted } => {
+                if deleted {
+                    let (member, unit) = (&self.connection.ctx.member, &self.unit.id);
+                    tracing::info!(%member, %unit, object = %key, "deleted, to be made again: a field cannot change, and `force` asks for it");
+                    self.renewed.push(Arc::clone(key));
+                }
                 self.unit.inventory.update(key, |entry| entry.uid = None);
                 self.unit.past.accepted.remove(key);
                 if gone {

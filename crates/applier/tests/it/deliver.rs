@@ -1,9 +1,11 @@
 //! What is desired arrives, once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::{Health, UnitPhase, WaitingCause, label};
 use api::feed::SyncState;
+use model::ObjectKey;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -146,6 +148,12 @@ async fn immutable_fields_are_reported_and_made_anew_only_with_force() {
     world.applied(&unit).await;
     let new = world.get(&deployment_path("web")).await.unwrap();
     assert_ne!(model::object::uid(&new), model::object::uid(&old));
+    // Who looks later is told, once.
+    world.quiet().await;
+    let renewed: Vec<_> = world.renewed().into_iter().map(|said| (said.member, said.unit, said.objects)).collect();
+    let web =
+        ObjectKey { group: "apps".into(), kind: "Deployment".into(), namespace: "shop".into(), name: "web".into() };
+    assert_eq!(renewed, [(world.member.clone(), unit, vec![Arc::new(web.into())])]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use api::delivery::{Health, HubId, MemberRelease, Removal, UnitId, UnitPhase, UnitStatus, label};
 use api::feed::{ObjectReport, Payload, Snapshot, SyncState, TakeOver, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
-use applier::{Applier, Ctx, FeedReport, Limits, PushFeed, Restored};
+use applier::{Applier, Ctx, FeedReport, Limits, PushFeed, Renewed, Restored};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
@@ -210,6 +210,8 @@ struct Heard {
     stored: BTreeMap<UnitId, UnitStatus>,
     /// Inventories that were gone and written again.
     restored: Vec<Restored>,
+    /// Objects that were deleted to be made again.
+    renewed: Vec<Renewed>,
 }
 
 type Failures = Arc<Mutex<Heard>>;
@@ -224,6 +226,10 @@ fn feed(hub: &HubId, failures: &Failures) -> Arc<PushFeed> {
                 FeedReport::Unit(report) => report,
                 FeedReport::Restored(restored) => {
                     heard.restored.push(restored);
+                    continue;
+                }
+                FeedReport::Renewed(renewed) => {
+                    heard.renewed.push(renewed);
                     continue;
                 }
                 FeedReport::Member(_) => continue,
@@ -639,6 +645,11 @@ impl World {
     pub(crate) fn restored(&self) -> Vec<(u32, u32, u32)> {
         let heard = self.failures.lock().unwrap();
         heard.restored.iter().map(|restored| (restored.objects, restored.own, restored.adopted)).collect()
+    }
+
+    /// Objects that were deleted to be made again.
+    pub(crate) fn renewed(&self) -> Vec<Renewed> {
+        self.failures.lock().unwrap().renewed.clone()
     }
 
     /// What was said last of a unit that has left.

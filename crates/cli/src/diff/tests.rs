@@ -235,3 +235,25 @@ fn what_is_there_already_is_adopted_or_left_as_it_is() {
     insta::assert_snapshot!("adopted", shown(&differences, Kind::Preview));
     assert_eq!(code(&differences), 1);
 }
+
+#[test]
+fn what_cannot_change_is_deleted_and_made_again_or_left_as_it_is() {
+    let selector = || vec![field("spec.selector.matchLabels.app", Some("\"web\""), Some("\"web2\""), None)];
+    let mut replaced = object("Deployment.apps shop/web", ObjectChange::Replace, selector());
+    replaced.note = "spec.selector cannot change, and `force` asks for it".to_owned();
+    let mut refused = object("Job.batch shop/once", ObjectChange::LeaveAlone, Vec::new());
+    refused.note = "refused: spec.template cannot change; it is not applied".to_owned();
+    let differences = Differences {
+        summary: DifferenceSummary {
+            members: 1,
+            differing: 1,
+            replaced: 1,
+            left_alone: 1,
+            ..DifferenceSummary::default()
+        },
+        groups: vec![group(&["beijing"], OLD, NEW, "", vec![replaced, refused])],
+        ..Differences::default()
+    };
+    insta::assert_snapshot!("replaced", shown(&differences, Kind::Preview));
+    assert_eq!(code(&differences), 1);
+}

@@ -49,11 +49,19 @@ fn summary(differences: &Differences, kind: Kind) -> String {
     let members = counted(summary.members, "member", "members");
     let mut parts = Vec::new();
     let verbs = match kind {
-        Kind::Live => ["missing", "differ", "too many", "to be let go of", "to be adopted", "left alone"],
-        Kind::Preview => ["added", "change", "deleted", "let go of", "adopted", "left alone"],
+        Kind::Live => [
+            "missing",
+            "differ",
+            "too many",
+            "to be deleted and made again",
+            "to be let go of",
+            "to be adopted",
+            "left alone",
+        ],
+        Kind::Preview => ["added", "change", "deleted", "deleted and made again", "let go of", "adopted", "left alone"],
     };
-    let DifferenceSummary { added, changed, deleted, released, adopted, left_alone, .. } = *summary;
-    let counts = [added, changed, deleted, released, adopted, left_alone];
+    let DifferenceSummary { added, changed, deleted, replaced, released, adopted, left_alone, .. } = *summary;
+    let counts = [added, changed, deleted, replaced, released, adopted, left_alone];
     let mut noun = true;
     for (count, verb) in counts.into_iter().zip(verbs).filter(|(count, _)| *count > 0) {
         let verb = match (verb, count) {
@@ -170,6 +178,7 @@ fn shown(object: &ObjectDifference, kind: Kind, colour: bool) -> Vec<Line> {
         ObjectChange::Add => ("+", Tone::Good),
         ObjectChange::Change => ("~", Tone::Waiting),
         ObjectChange::Delete => ("-", Tone::Bad),
+        ObjectChange::Replace => ("±", Tone::Bad),
         ObjectChange::Release => ("o", Tone::Plain),
         ObjectChange::Adopt => ("a", Tone::Waiting),
         ObjectChange::LeaveAlone => ("!", Tone::Bad),
@@ -179,6 +188,7 @@ fn shown(object: &ObjectDifference, kind: Kind, colour: bool) -> Vec<Line> {
     match (object.change, kind) {
         (ObjectChange::Add, Kind::Live) => said.push("missing"),
         (ObjectChange::Delete, Kind::Live) => said.push("should not be there"),
+        (ObjectChange::Replace, _) => said.push("deleted and made again"),
         (ObjectChange::Release, _) => said.push("is let go of and stays"),
         (ObjectChange::Adopt, _) => said.push("adopted"),
         (ObjectChange::LeaveAlone, _) => said.push("left as it is"),

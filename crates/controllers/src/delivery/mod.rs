@@ -33,7 +33,7 @@ use api::delivery::{
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
-use applier::{FeedReport, Link, MemberReport, PushFeed, Restored};
+use applier::{FeedReport, Link, MemberReport, PushFeed, Renewed, Restored};
 use client::Trust;
 use model::{Clock, MemberName, Uid};
 use tokio::sync::{mpsc, watch as channel};
@@ -214,6 +214,10 @@ async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
             Some(FeedReport::Restored(restored)) => {
                 let Restored { member, unit, objects, own, adopted } = restored;
                 let event = plan::event::restored(&member, objects, own, adopted);
+                ctx.events.record_unit(&ctx.applications, &unit, event);
+            }
+            Some(FeedReport::Renewed(Renewed { member, unit, objects })) => {
+                let event = plan::event::renewed(&member, &objects);
                 ctx.events.record_unit(&ctx.applications, &unit, event);
             }
             None => return,

@@ -12,7 +12,7 @@ use plan::rights::Rights;
 use serde_json::Value;
 
 /// Requests to one member at the same time: a quarter of those of its applier, which goes first.
-const REQUESTS_AT_ONCE: usize = 8;
+pub(super) const REQUESTS_AT_ONCE: usize = 8;
 /// Objects of a kind that are asked for one by one; of more than these, all that carry the unit's label are listed, and what is
 /// not among them is asked for.
 const ONE_BY_ONE_MAX: usize = 3;

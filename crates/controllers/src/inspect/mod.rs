@@ -9,6 +9,7 @@
 //! | what have other units to do with what one has in a member? | `beside` |
 //! | what would a commit or an edit do? | `preview`: the same steps as controller [`crate::application`], without `apply` |
 //! | is what would come to a member there already? | `arrival`, which asks the member (`live`) |
+//! | would a member carry out a change? | `trial`, which asks it by requests of which nothing is carried out |
 //!
 //! Decisions, renderings and comparisons are those of crates `plan`, `place` and `render`: there is no second way to make
 //! them. Values of Secrets are hidden before anything leaves.
@@ -24,6 +25,7 @@ mod remote;
 mod sent;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod undecided;
 
 use std::sync::Arc;

@@ -14,14 +14,17 @@ use model::{Digest, HashedKey, KeyMap, MemberName};
 use plan::application::SourceFacts;
 use plan::departure::{Objects, Stays, why_it_stays};
 use plan::difference::hidden::Hider;
-use plan::difference::{self, Loss, group, placing};
+use plan::difference::{self, Loss, group, placing, trial};
+use plan::inventory;
 use plan::prepare::Bundle;
+use plan::send::Terms;
 use plan::unit::{Observed, Rendered, wanted};
 use source::{GitReference, GitSpec};
 use tokio::time::Instant;
 
 use super::arrival::{Ask, Judged};
 use super::edit::Edits;
+use super::trial::{Attempt, TRIED_MAX};
 use super::{InspectError, Inspector, held};
 use crate::application::{Reader, World, git_spec};
 use crate::index::{ENTRY, FLEET};
@@ -34,6 +37,9 @@ pub(super) const FETCH_WITHIN: Duration = Duration::from_secs(30);
 /// Why it is not known what a policy that begins to prune, or is resumed, does in a member.
 const NOT_SAID: &str = "what it has that the source has no longer is not known: it has not said so since the hub started, or its \
                         record cannot be read";
+/// Why it is not known what a policy makes again in a member when `force` is switched on.
+const NOT_SAID_REFUSED: &str = "what it refuses now, and would have deleted and made again, is not known: it has not said so since the \
+                                hub started, or its record cannot be read";
 /// What is said of deletions that an edit causes.
 const EDIT_HELD: &str = "an edit takes it out of members; it waits for `kurator approve`";
 
@@ -324,11 +330,18 @@ struct SetOff {
     prunes: bool,
     /// What it wants is applied from now on: it was suspended.
     resumes: bool,
+    /// What is refused there, since a field cannot change, is deleted and made again from now on.
+    forces: bool,
 }
 
 impl SetOff {
     fn is_any(self) -> bool {
-        self.prunes || self.resumes
+        self.prunes || self.resumes || self.forces
+    }
+
+    /// Why it is not known what it does in a member.
+    fn why_unknown(self) -> &'static str {
+        if self.prunes || self.resumes { NOT_SAID } else { NOT_SAID_REFUSED }
     }
 }
 
@@ -395,6 +408,15 @@ impl Preview<'_> {
         let guarded = self.guarded(unit, after, &changes);
         changes.retain(|change| only.is_none_or(|only| *only == change.member));
         self.ask_members(unit, &mut changes, left).await;
+        let unasked = self.try_changes(unit, &mut changes, left).await;
+        if unasked > 0 {
+            let changes = if unasked == 1 { "1 change".to_owned() } else { format!("{unasked} changes") };
+            found.notes.push(format!(
+                "app/{} policy {policy}: whether members would refuse {changes} is not known: one is asked of {TRIED_MAX} at most, and \
+                 for a few seconds",
+                self.key.name
+            ));
+        }
         for change in changes {
             let deletes = change.objects.iter().any(|object| object.change == ObjectChange::Delete);
             let held = match (change.held, &guarded) {
@@ -468,7 +490,7 @@ impl Preview<'_> {
                 if set_off.is_any() {
                     match self.put_off(unit, member, set_off, &new).await {
                         Some(put_off) => objects = shared(joined(&objects, put_off, set_off), &mut self.set_off),
-                        None => unknown = Some(NOT_SAID),
+                        None => unknown = Some(set_off.why_unknown()),
                     }
                 }
                 let (new, both) = (Some(new.clone()), Some((old, new)));
@@ -482,11 +504,15 @@ impl Preview<'_> {
     fn set_off(&self, unit: &UnitId, member: &MemberName, is: &MemberDecision) -> SetOff {
         let slice = |decisions: &'_ BTreeMap<String, DecisionSpec>| {
             let slice = decisions.values().find(|d| d.unit == *unit && d.members.contains_key(member));
-            slice.map(|slice| (slice.weighs(), slice.suspended))
+            slice.map(|slice| (slice.weighs(), slice.suspended, slice.force))
         };
         match (slice(&self.observed.decisions), slice(self.decided)) {
-            (Some((weighed, was_suspended)), Some((weighs, is_suspended))) if is.kept().is_none() => {
-                SetOff { prunes: !weighed && weighs, resumes: was_suspended && !is_suspended }
+            (Some((weighed, was_suspended, forced)), Some((weighs, is_suspended, forces))) if is.kept().is_none() => {
+                SetOff {
+                    prunes: !weighed && weighs,
+                    resumes: was_suspended && !is_suspended,
+                    forces: !forced && forces && !is_suspended,
+                }
             }
             _ => SetOff::default(),
         }
@@ -505,6 +531,9 @@ impl Preview<'_> {
         let mut out = Vec::new();
         if set_off.resumes {
             out.extend(difference::resumed(&report, new));
+        }
+        if set_off.forces {
+            out.extend(trial::forced(&report, new));
         }
         if set_off.prunes {
             self.hand_over(unit, member, &mut unwanted).await;
@@ -536,6 +565,34 @@ impl Preview<'_> {
                 change.take_in(&judged, &mut all);
             }
         }
+    }
+
+    /// Asks members whether they would carry out what would change, for as long as is `left`. Returns of how many objects they were
+    /// not asked.
+    async fn try_changes(&self, unit: &UnitId, changes: &mut [Change], left: &mut Duration) -> usize {
+        let hub = &self.inspector.hub;
+        let part_of = inventory::applyset_id(&unit.short(hub));
+        let attempt = |change: &Change| {
+            let decision = self.decided.values().find(|d| d.unit == *unit && d.members.contains_key(&change.member));
+            let force = decision.is_some_and(|decision| decision.force);
+            let terms = Terms { hub: hub.clone(), part_of: part_of.clone(), force, behind: false };
+            let report = self.report(unit, &change.member);
+            Attempt::of(&change.member, &change.objects, change.new.as_deref()?, report.as_deref(), terms)
+        };
+        let tried = self.inspector.try_changes(changes.iter().filter_map(attempt).collect(), left).await;
+        let (mut all, mut unasked) = (Vec::new(), 0);
+        for tried in tried {
+            unasked += tried.unasked;
+            if let Some(change) = changes.iter_mut().find(|change| change.member == tried.member) {
+                let judged = |object: &ObjectDifference| {
+                    let trial = tried.trials.get(&object.object)?;
+                    Some((object.object.clone(), Some(trial::judge(object, trial))))
+                };
+                let judged = change.objects.iter().filter_map(judged).collect();
+                change.take_in(&judged, &mut all);
+            }
+        }
+        unasked
     }
 
     /// What a member is asked: whether it has what is new, or was refused until now.

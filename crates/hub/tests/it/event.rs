@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, ListParams};
 use crate::stage::{Stage, start_hub, until};
 
 /// Kind, name and reason of each Event, and how often it happened.
-async fn events(stage: &Stage) -> BTreeMap<String, i32> {
+pub(crate) async fn events(stage: &Stage) -> BTreeMap<String, i32> {
     let all: Api<Event> = Api::namespaced(stage.client(), "default");
     let listed = all.list(&ListParams::default()).await.unwrap();
     let mut out = BTreeMap::new();

@@ -42,6 +42,7 @@ fn words(differences: &Differences) -> Vec<String> {
         ObjectChange::Add => "+",
         ObjectChange::Change => "~",
         ObjectChange::Delete => "-",
+        ObjectChange::Replace => "±",
         ObjectChange::Release => "o",
         ObjectChange::Adopt => "a",
         ObjectChange::LeaveAlone => "!",
@@ -409,6 +410,123 @@ async fn a_preview_says_which_objects_are_there_already_and_what_becomes_of_them
         match notes.iter().any(|note| note.starts_with("not known whether it is there already: ")) {
             true => Ok(()),
             false => Err(format!("{notes:?}")),
+        }
+    })
+    .await;
+}
+
+/// The Deployment of the stage with another selector, which cannot change.
+fn web_of(selector: &str) -> String {
+    let labels = json!({"app": selector});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "app"}, "spec": {
+        "replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "web", "image": "example/web:1"}]}}}})
+    .to_string()
+}
+
+/// Which objects differ in all members, and what is said of the first one.
+fn only_group(differences: &Differences) -> (String, &str) {
+    let [group] = &differences.groups[..] else { panic!("{differences:?}") };
+    (words(differences).remove(0), &group.objects[0].note)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_what_is_refused_and_what_force_deletes_and_makes_again() {
+    const FIXED: &str = "spec.selector cannot change";
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let (web, settings) = (web_of("web2"), settings("two"));
+    stage.commit_on("next", &[("app/web.yaml", Some(&web)), ("app/settings.yaml", Some(&settings))]);
+    let commit = json!({"application": "app", "commit": "next"});
+    let next = preview(&stage, commit.clone()).await.unwrap();
+    let (said, note) = only_group(&next);
+    assert_eq!(said, "a b: ! Deployment.apps app/web, ~ ConfigMap app/settings", "{next:?}");
+    let advice = "set `force: true` to have it deleted and made again";
+    assert_eq!(note, format!("refused: {FIXED}; it is not applied; {advice}"));
+    assert!(!next.groups[0].objects[0].fields.is_empty(), "{next:?}");
+    assert_eq!((next.summary.left_alone, next.summary.changed, next.summary.replaced), (2, 2, 0), "{next:?}");
+
+    // Forced by the policy, and by an annotation on the object.
+    let forced = with_policy(&stage, &json!({"force": true}));
+    let both = json!({"application": "app", "commit": "next", "objects": [forced]});
+    let both = preview(&stage, both).await.unwrap();
+    let is_replaced = |differences: &Differences| {
+        let (said, note) = only_group(differences);
+        assert_eq!(said, "a b: ± Deployment.apps app/web, ~ ConfigMap app/settings", "{differences:?}");
+        assert_eq!(note, format!("{FIXED}, and `force` asks for it"));
+        assert_eq!((differences.summary.replaced, differences.summary.changed), (2, 2), "{differences:?}");
+    };
+    is_replaced(&both);
+    let mut annotated: Value = serde_json::from_str(&web).unwrap();
+    annotated["metadata"]["annotations"] = json!({"kustomize.toolkit.fluxcd.io/force": "enabled"});
+    let annotated = annotated.to_string();
+    stage.commit_on("flux", &[("app/web.yaml", Some(&annotated)), ("app/settings.yaml", Some(&settings))]);
+    is_replaced(&preview(&stage, json!({"application": "app", "commit": "flux"})).await.unwrap());
+    // Nothing was written, and nothing is refused yet.
+    let edit = json!({"objects": [forced]});
+    assert!(words(&preview(&stage, edit.clone()).await.unwrap()).is_empty());
+
+    // What is refused now, the edit has deleted and made again.
+    stage.commit(&[("app/web.yaml", Some(&web))]);
+    said_of(&stage, "web", api::feed::SyncState::Failed).await;
+    let edited = preview(&stage, edit.clone()).await.unwrap();
+    let (said, note) = only_group(&edited);
+    assert_eq!(
+        (said.as_str(), note),
+        ("a b: ± Deployment.apps app/web", &*format!("{FIXED}, and `force` asks for it"))
+    );
+    assert!(edited.summary.differs() && edited.notes.is_empty(), "{edited:?}");
+    let uid = async |member: &str| {
+        let deployments: Api<Deployment> = Api::namespaced(stage.member(member).client(), "app");
+        deployments.get("web").await.unwrap().metadata.uid
+    };
+    let before = uid("a").await;
+    stage.apply(forced).await.unwrap();
+    stage.synced().await;
+    assert_ne!(before, uid("a").await);
+    // Who looks later is told: an Event for each member.
+    until("the Events", async || {
+        let found = crate::event::events(&stage).await.get("Application app Renewed").copied();
+        if found == Some(2) { Ok(()) } else { Err(format!("{found:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_what_a_member_refuses_of_what_was_there_before_and_what_is_refused_in_a_silent_member() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let secret = |type_: &str, value: &str| {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs", "namespace": "app"},
+            "type": type_, "stringData": {"password": value}})
+    };
+    for member in ["a", "b"] {
+        crate::stage::apply(&stage.member(member).client(), secret("example.com/old", "hunter1")).await.unwrap();
+    }
+    let (theirs, web) = (secret("example.com/new", "hunter2").to_string(), web_of("web2"));
+    stage.commit_on("next", &[("app/theirs.yaml", Some(&theirs))]);
+    let forced = with_policy(&stage, &json!({"force": true}));
+    let next = json!({"application": "app", "commit": "next", "objects": [forced]});
+    let next = preview(&stage, next).await.unwrap();
+    let (said, note) = only_group(&next);
+    assert_eq!(said, "a b: ! Secret app/theirs", "{next:?}");
+    let expect =
+        "refused: type cannot change; it is not applied; it existed before us, so it is not deleted; delete it by hand";
+    assert_eq!(note, expect);
+    assert!(!format!("{next:?}").contains("hunter"), "{next:?}");
+
+    // One that does not answer has what it said last.
+    stage.commit(&[("app/web.yaml", Some(&web))]);
+    said_of(&stage, "web", api::feed::SyncState::Failed).await;
+    stage.member("b").unplug().await;
+    until("b to be lost", async || {
+        let edit = preview(&stage, json!({"objects": [forced]})).await.unwrap();
+        let notes: Vec<_> = edit.groups.iter().map(|group| group.objects[0].note.clone()).collect();
+        match words(&edit) == ["a: ± Deployment.apps app/web", "b: ± Deployment.apps app/web"] {
+            true if notes[1] == "a field cannot change, and `force` asks for it" && edit.notes.is_empty() => Ok(()),
+            _ => Err(format!("{edit:?}")),
         }
     })
     .await;

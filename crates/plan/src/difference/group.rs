@@ -140,6 +140,7 @@ fn add_counts(summary: &mut DifferenceSummary, objects: &[ObjectDifference], hel
             ObjectChange::Add => &mut summary.added,
             ObjectChange::Change => &mut summary.changed,
             ObjectChange::Delete => &mut summary.deleted,
+            ObjectChange::Replace => &mut summary.replaced,
             ObjectChange::Release => &mut summary.released,
             ObjectChange::Adopt => &mut summary.adopted,
             ObjectChange::LeaveAlone => &mut summary.left_alone,
@@ -156,12 +157,13 @@ fn add_counts(summary: &mut DifferenceSummary, objects: &[ObjectDifference], hel
 fn shorten(group: &mut DifferenceGroup, room: &mut usize) {
     let order = |change: ObjectChange| match change {
         ObjectChange::Delete => 0,
-        ObjectChange::Release => 1,
-        ObjectChange::LeaveAlone => 2,
-        ObjectChange::Adopt => 3,
-        ObjectChange::Change => 4,
-        ObjectChange::Add => 5,
-        ObjectChange::NotAsked => 6,
+        ObjectChange::Replace => 1,
+        ObjectChange::Release => 2,
+        ObjectChange::LeaveAlone => 3,
+        ObjectChange::Adopt => 4,
+        ObjectChange::Change => 5,
+        ObjectChange::Add => 6,
+        ObjectChange::NotAsked => 7,
     };
     group.objects.sort_by(|a, b| (order(a.change), &a.object).cmp(&(order(b.change), &b.object)));
     let all = group.objects.len();

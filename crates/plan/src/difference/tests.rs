@@ -489,3 +489,64 @@ fn an_object_that_asks_to_be_left_alone_is_not_said_to_be_made_or_changed() {
         assert_eq!(added.note.is_empty(), new == ObjectChange::Add, "{}", added.note);
     }
 }
+
+#[test]
+fn what_a_member_says_of_a_change_is_said_of_the_object() {
+    use super::trial::{Trial, judge};
+    use crate::send::Keeps;
+    let key = HashedKey::from(ObjectKey {
+        kind: "Job".into(),
+        namespace: "n".into(),
+        name: "j".into(),
+        ..ObjectKey::default()
+    });
+    let fields = || vec!["spec.template".to_owned()];
+    let changed = ObjectDifference { note: "before".into(), ..whole(&key, ObjectChange::Change) };
+    let replaced = ObjectDifference { note: "before".into(), ..whole(&key, ObjectChange::Replace) };
+    for (difference, trial, change, note) in [
+        (&changed, Trial::Taken, ObjectChange::Change, "before"),
+        (&replaced, Trial::Taken, ObjectChange::Change, ""),
+        (
+            &changed,
+            Trial::Renewed(fields()),
+            ObjectChange::Replace,
+            "spec.template cannot change, and `force` asks for it",
+        ),
+        (&changed, Trial::Renewed(vec![]), ObjectChange::Replace, "a field cannot change, and `force` asks for it"),
+        (
+            &changed,
+            Trial::Immutable(fields(), Keeps::NotForced),
+            ObjectChange::LeaveAlone,
+            "refused: spec.template cannot change; it is not applied; set `force: true` to have it deleted and made again",
+        ),
+        // What comes before it may have it taken.
+        (&changed, Trial::Refused("no".into()), ObjectChange::Change, "before; refused as things are there now: no"),
+        (&replaced, Trial::Refused("no".into()), ObjectChange::Change, "refused as things are there now: no"),
+    ] {
+        let judged = judge(difference, &trial);
+        assert_eq!((judged.change, judged.note.as_str()), (change, note), "{trial:?}");
+    }
+}
+
+#[test]
+fn force_makes_again_what_is_refused_now_and_is_ours() {
+    let kind = |name: &str| if name == "claim" { "PersistentVolumeClaim" } else { "ConfigMap" };
+    let object =
+        |name: &str| json!({"apiVersion": "v1", "kind": kind(name), "metadata": {"name": name, "namespace": "n"}});
+    let names = ["fixed", "invalid", "adopted", "kept", "other", "claim"];
+    let new = bundle(names.into_iter().filter(|name| *name != "other").map(object).collect());
+    let row = |name: &str| {
+        let reason = if name == "invalid" { "Invalid" } else { trial::IMMUTABLE };
+        json!({"key": {"kind": kind(name), "namespace": "n", "name": name}, "version": "v1", "sync": "Failed",
+            "health": "Healthy", "reason": reason, "adopted": name == "adopted", "kept": name == "kept"})
+    };
+    let report: UnitReport =
+        serde_json::from_value(json!({"member": "a", "unit": "apps.kurator.dev/Application/default/shop/p",
+        "revision": "r", "epoch": 1, "payload": Digest::of(b""), "phase": "Failed", "health": "Healthy",
+        "objects": {"desired": 5, "applied": 0, "healthy": 0, "failed": 6, "inventory": 6},
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(),
+        "details": names.map(row)}))
+        .unwrap();
+    let said: Vec<_> = trial::forced(&report, &new).into_iter().map(|o| (o.object, o.change)).collect();
+    assert_eq!(said, [("ConfigMap n/fixed".to_owned(), ObjectChange::Replace)]);
+}

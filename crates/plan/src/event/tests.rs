@@ -258,3 +258,22 @@ fn what_was_not_deleted_is_read_from_the_note_again() {
     assert_eq!(read, all, "{note}");
     assert_eq!(not_deleted("the hub has no record of it any more"), None);
 }
+
+#[test]
+fn objects_that_were_deleted_to_be_made_again_are_named() {
+    let member: MemberName = "beijing".parse().unwrap();
+    let all: Vec<Arc<HashedKey>> = (0..12)
+        .map(|n| model::ObjectKey {
+            kind: "Service".into(),
+            namespace: "shop".into(),
+            name: format!("s{n}"),
+            ..Default::default()
+        })
+        .map(|key| Arc::new(key.into()))
+        .collect();
+    let said = |count: usize| words(vec![renewed(&member, &all[..count])]).remove(0);
+    let begin = "Normal Renewed: beijing: deleted, to be made again, since a field cannot change and `force` asks for it: Service shop/s0";
+    assert_eq!(said(1), begin);
+    let many = said(12);
+    assert!(many.starts_with(begin) && many.ends_with(", Service shop/s9, and 2 more"), "{many}");
+}

@@ -187,7 +187,7 @@ fn an_immutable_field_makes_it_anew_only_when_forced_and_ours() {
     let answers = |live: Option<Value>| vec![Answer::Immutable, Answer::Live(live), Answer::Deleted(true)];
     let (said, next) = play(&ours, &terms_of, answers(Some(made.clone())));
     assert_eq!(said, ["apply", "read", "delete", "done"]);
-    assert!(matches!(next, Next::Done(Sent::Renewed { gone: true })));
+    assert!(matches!(next, Next::Done(Sent::Renewed { gone: true, deleted: true })));
     let refused = |job: &Job, terms: &Terms, live: Option<Value>| {
         let mut answers = answers(live);
         answers.truncate(2);

@@ -4,8 +4,11 @@
 //! writes structs that were not set, and brings quantities and times to one form. Without it an object would differ
 //! from itself after an apply (`cpu: 0.5` and `500m`), and a settled fleet would write.
 //!
-//! Not here: unknown fields (see pruning), defaults, validation. One difference from upstream: a list, map or time that
-//! Go writes as `null` when it was not set (`rules: null` of a ClusterRole) is left out.
+//! So is what Go writes as `null`: a list, map or time that is always written and was not set (`rules` of a ClusterRole,
+//! `lastTimestamp` of an Event). Clients look for such fields (`kubectl get events --sort-by=.lastTimestamp`), and managers own them.
+//!
+//! Not here: unknown fields (see pruning), defaults, validation. One difference from upstream: a pointer that Go writes as `null`
+//! (`boundObjectRef` of a TokenRequest) is left out.
 
 #[cfg(test)]
 mod tests;
@@ -79,7 +82,7 @@ fn fields(index: u16, map: &mut Map<String, Value>, at: &At<'_>, errors: &mut Ve
         let keep = match map.get_mut(field.name) {
             Some(value) if !value.is_null() => {
                 self::value(&field.word, value, &At::Field(at, field.name), errors);
-                // An empty list of a field that is always written comes back as `null` from storage, and so not at all.
+                // An empty list of a field that is always written comes back as `null` from storage.
                 let collection = matches!(field.word, Word::List(_) | Word::Map(_) | Word::Strings);
                 (field.presence != Presence::NotEmpty && !collection) || !is_empty(&field.word, value)
             }
@@ -89,10 +92,11 @@ fn fields(index: u16, map: &mut Map<String, Value>, at: &At<'_>, errors: &mut Ve
             continue;
         }
         map.remove(field.name);
-        if field.presence == Presence::Always
-            && let Some(mut zero) = zero(field)
-        {
-            self::value(&field.word, &mut zero, at, errors);
+        if field.presence == Presence::Always {
+            let mut zero = zero(field);
+            if !zero.is_null() {
+                self::value(&field.word, &mut zero, at, errors);
+            }
             map.insert(field.name.to_owned(), zero);
         }
     }
@@ -110,16 +114,16 @@ fn is_empty(word: &Word, value: &Value) -> bool {
     }
 }
 
-/// What Go writes for a field that is always written and was not set; `None` for `null`.
-fn zero(field: &Field) -> Option<Value> {
-    Some(match field.word {
+/// What Go writes for a field that is always written and was not set.
+fn zero(field: &Field) -> Value {
+    match field.word {
         Word::String | Word::Bytes => "".into(),
         Word::Bool => false.into(),
         Word::Int32 | Word::Int64 | Word::Double | Word::IntOrString => 0.into(),
         Word::Quantity => "0".into(),
         Word::Type(_) => Value::Object(Map::new()),
-        _ => return None,
-    })
+        _ => Value::Null,
+    }
 }
 
 fn value(word: &Word, value: &mut Value, at: &At<'_>, errors: &mut Vec<FieldError>) {

@@ -25,6 +25,11 @@ pub(crate) fn convert(object: &mut Value, served: &Served) {
 pub(crate) fn encode(served: &Served, object: &mut Value) -> Result<Bytes, Status> {
     if served.storage != served.api_version {
         conversion::convert(object, &served.storage, served.strategy.convert);
+        // Who reads that version gets a copy of what is stored: it has all that the version always has.
+        let kind = object::gvk(object).and_then(|gvk| kinds::find(&gvk)).filter(|_| served.builtin().is_some());
+        if let Some(kind) = kind {
+            let _ = normal::normalize(kind, object);
+        }
     }
     let bytes = stored::encode(object);
     if bytes.len() > model::limit::OBJECT_BYTES_MAX {

@@ -12,7 +12,7 @@ fn gvk(object: &Value) -> GroupVersionKind {
 }
 
 /// Minimal manifests and what kube-apiserver 1.37.2 answered to their creation (admission plugins that change objects
-/// off; without `null`, identity, and what its registry strategies add: a Service's addresses, a Job's selector, a Pod's
+/// off; without identity, and what its registry strategies add: a Service's addresses, a Job's selector, a Pod's
 /// status, a Namespace's finalizers).
 #[test]
 fn defaults_are_what_kube_apiserver_answers() {

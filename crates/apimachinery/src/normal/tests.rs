@@ -88,3 +88,72 @@ fn values_of_another_type_are_refused_with_their_path() {
     refused(json!([]), "spec: Invalid value: must be an object, found a list");
     refused(json!({"nodeSelector": {"a": 1}}), "spec.nodeSelector[a]: Invalid value: must be a string, found a number");
 }
+
+/// What kube-apiserver 1.37.2 answered for objects that were created from `given`, without `metadata`.
+#[test]
+fn what_go_writes_as_null_is_null() {
+    let regarding = json!({"kind": "Node", "name": "n"});
+    let table = [
+        (
+            "v1/Event",
+            json!({"involvedObject": regarding, "reason": "X", "type": "Normal", "message": "m"}),
+            json!({
+                "involvedObject": regarding, "reason": "X", "message": "m", "source": {}, "firstTimestamp": null,
+                "lastTimestamp": null, "type": "Normal", "eventTime": null, "reportingComponent": "",
+                "reportingInstance": "",
+            }),
+        ),
+        (
+            "events.k8s.io/v1/Event",
+            json!({"regarding": regarding, "reason": "X", "type": "Normal", "note": "m", "action": "A",
+                "eventTime": "2026-11-28T05:00:00.123456Z", "reportingController": "c", "reportingInstance": "i"}),
+            json!({
+                "eventTime": "2026-11-28T05:00:00.123456Z", "reportingController": "c", "reportingInstance": "i",
+                "action": "A", "reason": "X", "regarding": regarding, "note": "m", "type": "Normal",
+                "deprecatedSource": {}, "deprecatedFirstTimestamp": null, "deprecatedLastTimestamp": null,
+            }),
+        ),
+        ("rbac.authorization.k8s.io/v1/ClusterRole", json!({"rules": []}), json!({"rules": null})),
+        (
+            "discovery.k8s.io/v1/EndpointSlice",
+            json!({"addressType": "IPv4"}),
+            json!({"addressType": "IPv4", "endpoints": null, "ports": null}),
+        ),
+        (
+            "apps/v1/Deployment",
+            json!({"status": {"conditions": [{"type": "Available", "status": "True"}]}}),
+            json!({"spec": {"template": {"metadata": {}, "spec": {"containers": null}}, "strategy": {}}, "status": {"conditions": [
+                {"type": "Available", "status": "True", "lastUpdateTime": null, "lastTransitionTime": null},
+            ]}}),
+        ),
+        (
+            "v1/Pod",
+            json!({"spec": {"containers": [{"name": "a"}]}, "status": {
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "containerStatuses": [{"name": "a", "image": "a", "imageID": "", "ready": true, "restartCount": 0,
+                    "state": {"running": {}}}],
+            }}),
+            json!({"spec": {"containers": [{"name": "a", "resources": {}}]}, "status": {
+                "conditions": [{"type": "Ready", "status": "True", "lastProbeTime": null, "lastTransitionTime": null}],
+                "containerStatuses": [{"name": "a", "image": "a", "imageID": "", "ready": true, "restartCount": 0,
+                    "state": {"running": {"startedAt": null}}, "lastState": {}}],
+            }}),
+        ),
+        (
+            "coordination.k8s.io/v1/Lease",
+            json!({"spec": {"holderIdentity": "a"}}),
+            json!({"spec": {"holderIdentity": "a"}}),
+        ),
+    ];
+    for (of, given, answer) in table {
+        let (gv, kind_name) = of.rsplit_once('/').unwrap();
+        let (group, version) = gv.rsplit_once('/').unwrap_or(("", gv));
+        let kind = find(&GroupVersionKind::new(group, version, kind_name)).unwrap();
+        let mut object = given;
+        for _ in 0..2 {
+            normalize(kind, &mut object).unwrap();
+            object.as_object_mut().unwrap().remove("metadata");
+            assert_eq!(object, answer, "{of}");
+        }
+    }
+}

@@ -32,7 +32,7 @@ fn refused(kind: &str, message: &[u8], expect: &str) {
 }
 
 /// Bodies recorded from kubectl 1.37.1, with the object that the same command prints under `--dry-run=client -o json`
-/// (without `null`).
+/// (of pointers without `null`).
 #[test]
 fn what_kubectl_sends_reads_as_what_kubectl_prints() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("kubectl.json")).unwrap();

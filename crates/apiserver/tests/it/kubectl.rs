@@ -142,3 +142,41 @@ async fn kubectl_uses_custom_kinds() {
     k.fails("apply --server-side -f -", &four, "conflict with \"kubectl\" with subresource \"scale\"").await;
     k.ok("apply --server-side --force-conflicts -f -", &four, "widget.x.io/a serverside-applied").await;
 }
+
+const EVENTS: &str = r#"
+apiVersion: events.k8s.io/v1
+kind: Event
+metadata: {name: held, namespace: default}
+eventTime: "2026-11-28T05:00:00.123456Z"
+reportingController: kurator.dev/hub
+reportingInstance: hub
+action: Held
+reason: DeletionsHeld
+type: Warning
+note: three
+regarding: {apiVersion: v1, kind: ConfigMap, name: a, namespace: default}
+---
+apiVersion: v1
+kind: Event
+metadata: {name: started, namespace: default}
+lastTimestamp: "2026-11-28T04:00:00Z"
+reason: Started
+message: one
+involvedObject: {apiVersion: v1, kind: ConfigMap, name: a, namespace: default}
+"#;
+
+/// What Go writes as `null` is there: kubectl sorts by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_sorts_events_by_a_time_that_some_do_not_have() {
+    let Some(k) = Kubectl::start("apiserver::kubectl: sorts events").await else { return };
+    k.ok("create -f -", EVENTS, "event.events.k8s.io/held created").await;
+    for by in [".lastTimestamp", ".firstTimestamp", ".eventTime"] {
+        k.ok(&format!("get events --sort-by={by}"), "", "DeletionsHeld").await;
+    }
+    for by in [".deprecatedLastTimestamp", ".eventTime"] {
+        k.ok(&format!("get events.events.k8s.io --sort-by={by}"), "", "Started").await;
+    }
+    let times = "-o jsonpath={.firstTimestamp}/{.lastTimestamp}/{.source}/{.eventTime}";
+    k.ok(&format!("get event held {times}"), "", "null/null/{}/2026-11-28T05:00:00.123456Z").await;
+    k.ok(&format!("get event started {times}"), "", "null/2026-11-28T04:00:00Z/{}/null").await;
+}

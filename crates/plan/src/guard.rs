@@ -77,10 +77,20 @@ impl MemberScope {
     /// anything by that. Another revision of the source that has some of the objects again is weighed by itself; a list that may lack
     /// something does not say that it has.
     fn stays_held(&self, list: &Deletions) -> bool {
-        let is_held = |held: &Withheld| {
-            held.replaced || held.untaken || self.unlisted || held.epoch == self.epoch || list.count >= held.count
-        };
-        waits(list) && self.withheld.as_ref().is_some_and(is_held)
+        waits(list)
+            && self
+                .withheld
+                .is_some_and(|held| held.replaced || held.untaken || self.unlisted || self.has_all(list, held))
+    }
+
+    /// May this list have all that was held, by number? One of the same revision has, whatever was deleted by hand or is there again.
+    fn has_all(&self, list: &Deletions, held: Withheld) -> bool {
+        held.epoch == self.epoch || list.count >= held.count
+    }
+
+    /// Is this list held for the only reason that something which was held before may be missing in it?
+    fn lacks_what_was_held(&self, list: &Deletions) -> bool {
+        self.stays_held(list) && self.withheld.is_some_and(|held| !self.has_all(list, held))
     }
 }
 
@@ -106,8 +116,10 @@ pub enum Cause {
     Behind,
     /// It was not in the list that a person agreed to before the edit was made.
     Unshown,
-    /// It was held together with the lists of other members, which do not count any more.
+    /// It was held when more was to go: in other members, which do not count any more, or in these.
     StillHeld,
+    /// Something that was held may wait in these members still, and is in no list of them now.
+    Unlisted,
     /// The unit's name may stand for something else since an edit.
     Replaced,
     /// Some of it was kept for a unit that was to take it over, and that has left.
@@ -127,7 +139,12 @@ impl Cause {
                 "the hub is behind what the member has seen, as after a restore from a backup or a take-over"
             }
             Self::Unshown => "it was not in the list that was agreed to",
-            Self::StillHeld => "it was held when more members lost something, and nobody has agreed to it since",
+            Self::StillHeld => {
+                "it was held when more was to go, in more members or in the same ones, and nobody has agreed to it since"
+            }
+            Self::Unlisted => {
+                "what was held there before may be more than this list has: it waits for another policy or Application, or could not be listed"
+            }
             Self::Replaced => {
                 "an edit changed what the policy reads, and its name is that of a place in the list: it may be another policy now"
             }
@@ -267,7 +284,9 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
         held.insert(Cause::Untaken);
     }
     if held.is_empty() && stays_held(&of_source) {
-        held.insert(Cause::StillHeld);
+        let mut still = of_source.iter().filter(|(m, d)| m.stays_held(d));
+        let is_incomplete = still.all(|(m, d)| m.lacks_what_was_held(d));
+        held.insert(if is_incomplete { Cause::Unlisted } else { Cause::StillHeld });
     }
     // What members that do not answer lose waits by itself, if the lists of the others alone need no word.
     let only_away = !held.is_empty() && !stays_held(&of_answering) && causes(&answering, &of_answering).is_empty();

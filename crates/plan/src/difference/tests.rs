@@ -260,13 +260,13 @@ fn deletions_are_held_as_the_guard_says() {
     assert_eq!(held("ConfigMap", 3, 3, 0).as_deref(), Some("nothing would be left of it"));
     assert!(held("ConfigMap", 11, 20, 9).unwrap().contains("more than a quarter"));
     // What is held already stays so, however little it is by itself.
-    let before = Withheld { epoch: 1, count: 2, replaced: false, untaken: false };
+    let before = Withheld { epoch: 1, count: 2, digest: None, replaced: false, untaken: false };
     let loss = |count, withheld| {
         let deleted = (0..count).map(|n| Arc::new(named("ConfigMap", n))).collect();
         super::held(&[Loss { member: &member, inventory: 20, desired: 18, deleted, epoch: 2, withheld }])
     };
     assert_eq!((loss(1, Some(before)), loss(2, None)), (None, None));
-    assert!(loss(2, Some(before)).unwrap().starts_with("it was held when more members"));
+    assert!(loss(2, Some(before)).unwrap().starts_with("it was held when more was to go"));
     assert!(held("PersistentVolumeClaim", 1, 20, 19).unwrap().contains("PersistentVolumeClaim"));
 }
 

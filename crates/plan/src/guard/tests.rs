@@ -184,8 +184,8 @@ fn an_approval_is_for_once() {
 /// As when a policy that is suspended wants a part of it: the source has none of it again.
 #[test]
 fn a_shorter_list_stays_held_while_it_may_not_be_all() {
-    let withheld = Some(Withheld { epoch: 5, count: 12, replaced: false, untaken: false });
-    for (count, unlisted, expect) in [(8, false, vec![]), (8, true, vec![Cause::StillHeld]), (0, true, vec![])] {
+    let withheld = Some(Withheld { epoch: 5, count: 12, digest: None, replaced: false, untaken: false });
+    for (count, unlisted, expect) in [(8, false, vec![]), (8, true, vec![Cause::Unlisted]), (0, true, vec![])] {
         let scope = MemberScope { epoch: 6, unlisted, withheld, ..scope("a", 100, count) };
         assert_eq!(causes(&[scope]), expect, "{count} {unlisted}");
     }

@@ -258,7 +258,7 @@ fn withheld(observed: &Observed<'_>, unit: &UnitSpec, entry: &MemberDecision, wa
     let is_replaced = unit.by_place && had.is_none_or(|had| is_edited(&had.inputs, &want.revision.inputs));
     if entry.removal.is_none() {
         let untaken = entry.withheld.is_some_and(|held| held.untaken);
-        let replaced = Withheld { epoch, count: 0, replaced: true, untaken };
+        let replaced = Withheld { epoch, count: 0, digest: None, replaced: true, untaken };
         return is_replaced.then_some(replaced).or(entry.withheld);
     }
     entry.withheld.map(|withheld| Withheld { epoch, ..withheld })

@@ -6,7 +6,7 @@ use api::delivery::{
     DecisionSpec, DeletionState, Deletions, Explanation, MemberDecision, Missing, Removal, UnitId, UnitPhase,
     UnitStatus, WaitingOn, Withheld,
 };
-use model::{MemberName, Timestamp};
+use model::{Digest, MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
@@ -334,24 +334,34 @@ fn note_held(
             // A person agrees to what is expected of a member that does not answer, so that the next commit is another list. It may be
             // another policy's after an edit: what is in no list there, nobody has seen.
             let is_agreed = scope.supposed && plan.by_approval.contains(&scope.member);
+            // Or to all that was held, and what the list lacks was not among it.
+            let list = scope.report.as_ref().and_then(Option::as_ref).map(|list| list.digest);
+            let is_all =
+                |held: &Withheld| plan.by_approval.contains(&scope.member) && list.is_some() && held.digest == list;
             entry.withheld = match held.get(&scope.member) {
-                Some(count) => Some(withheld(scope, *count, report.held.as_ref())),
+                Some(count) => Some(withheld(scope, (*count, list), report.held.as_ref())),
                 // What is in no list now may be in one later.
-                None => entry.withheld.filter(|held| scope.unlisted && (held.replaced || held.untaken || !is_agreed)),
+                None => entry
+                    .withheld
+                    .filter(|held| scope.unlisted && (held.replaced || held.untaken || !(is_agreed || is_all(held)))),
             };
         }
     }
 }
 
 /// A list that is held. While it may lack something it is as long as it was, unless there is another reason to hold it.
-fn withheld(scope: &MemberScope, count: u32, held: Option<&Held>) -> Withheld {
+fn withheld(scope: &MemberScope, (count, digest): (u32, Option<Digest>), held: Option<&Held>) -> Withheld {
     match scope.withheld {
-        None => Withheld { epoch: scope.epoch, count, replaced: false, untaken: false },
+        None => Withheld { epoch: scope.epoch, count, digest, replaced: false, untaken: false },
         Some(before) if scope.unlisted && before.count > count => {
-            let is_still = held.is_some_and(|held| held.causes == [Cause::StillHeld]);
+            let is_still = held.is_some_and(|held| matches!(held.causes[..], [Cause::StillHeld | Cause::Unlisted]));
             Withheld { epoch: if is_still { before.epoch } else { scope.epoch }, ..before }
         }
-        Some(before) => Withheld { epoch: scope.epoch, count, ..before },
+        Some(before) => {
+            // A list that may lack something may lack some of what was held before.
+            let digest = digest.filter(|_| !scope.unlisted || before.digest == digest);
+            Withheld { epoch: scope.epoch, count, digest, ..before }
+        }
     }
 }
 

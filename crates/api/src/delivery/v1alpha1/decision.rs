@@ -107,6 +107,9 @@ pub struct Withheld {
     pub epoch: u64,
     /// How many objects it had.
     pub count: u32,
+    /// Its digest, where it is known that an approval of that list is of all that was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// An edit changed what the unit is rendered from, and another part of its owner may be behind its name since: whatever it no
     /// longer has waits for a person, at this epoch and at later ones, until the member has nothing of it left to delete.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

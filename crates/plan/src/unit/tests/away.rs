@@ -4,6 +4,7 @@ use api::delivery::ObjectSet;
 use model::{HashedKey, ObjectKey};
 
 use super::*;
+use crate::guard::Cause;
 
 pub(super) fn keys(names: &[&str]) -> Vec<Arc<HashedKey>> {
     let key = |name: &&str| ObjectKey {
@@ -106,7 +107,7 @@ fn one_approval_is_enough_and_what_goes_later_is_within_it() {
     world.report("b", UnitPhase::DeletionsHeld, Some(Deletions { unshown: true, ..lost(&["z"]).unwrap() }));
     world.step();
     let rest = held(&world).unwrap();
-    assert_eq!((rest.count, rest.away, rest.causes), (1, vec![], vec![crate::guard::Cause::Unshown]));
+    assert_eq!((rest.count, rest.away, rest.causes), (1, vec![], vec![Cause::Unshown]));
 }
 
 /// Another policy, which may be suspended, wants the rest of it.
@@ -124,7 +125,7 @@ fn what_a_member_that_is_away_is_known_to_lose_makes_no_hold_smaller() {
     let entry = world.entry("b");
     assert_eq!((entry.expected.as_ref().map(|e| e.count), entry.granted), (Some(8), None));
     assert_eq!(entry.withheld.map(|held| held.count), Some(12));
-    assert_eq!(held(&world).map(|held| held.causes), Some(vec![crate::guard::Cause::StillHeld]));
+    assert_eq!(held(&world).map(|held| held.causes), Some(vec![Cause::Unlisted]));
     assert!(world.step().is_settled());
     // It answers: the source, or a policy that delivers, has the rest again, or it waits to be taken over.
     world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
@@ -283,7 +284,7 @@ fn what_is_held_stays_held_when_members_leave_or_come() {
     world.statuses.get_mut(&(world.owner.unit(None), name("c"))).unwrap().objects.inventory = 1_000;
     world.step();
     let list = held(&world).unwrap();
-    assert_eq!((list.count, list.causes, world.entry("a").granted), (16, vec![crate::guard::Cause::StillHeld], None));
+    assert_eq!((list.count, list.causes, world.entry("a").granted), (16, vec![Cause::StillHeld], None));
 }
 
 #[test]
@@ -405,4 +406,41 @@ fn a_commit_that_is_taken_back_is_held_no_longer_where_its_member_is_away() {
     world.step();
     assert_eq!(held(&world), None);
     assert!(world.step().is_settled());
+}
+
+/// A suspended policy wants something of it, so that no report has all. What was held whole and approved whole holds nothing more; of
+/// what was approved in part the rest is still held, and the cause says so.
+#[test]
+fn a_hold_ends_with_the_approval_of_all_of_it_though_more_may_wait() {
+    for (of_list, ends) in [(12, true), (1, false)] {
+        let mut world = World::new(&["a"]);
+        world.step();
+        let next = |world: &mut World, commit: &str, names: &[&str]| {
+            world.units[0].inputs = Some(tree(commit, "./a"));
+            world.step();
+            world.report("a", UnitPhase::DeletionsHeld, lost(names));
+            world.statuses.get_mut(&(world.owner.unit(None), name("a"))).unwrap().unlisted = true;
+            world.step();
+        };
+        next(&mut world, "c2", &MANY);
+        assert_eq!(held(&world).map(|list| list.causes), Some(vec![Cause::TooMany]));
+        if !ends {
+            next(&mut world, "c3", &MANY[..of_list]);
+            assert_eq!(held(&world).map(|list| list.causes), Some(vec![Cause::Unlisted]));
+        }
+        world.facts.approved = vec![held(&world).unwrap().digest];
+        world.step();
+        let list = lost(&MANY[..of_list]).unwrap();
+        assert_eq!(world.entry("a").granted, Some(list.digest));
+        world.facts.approved.clear();
+        let released = Deletions { state: DeletionState::Released, released: list.count, count: 0, left: 0, ..list };
+        world.report("a", UnitPhase::Applied, Some(released));
+        world.statuses.get_mut(&(world.owner.unit(None), name("a"))).unwrap().unlisted = true;
+        world.step();
+        assert_eq!(world.entry("a").withheld.map(|held| held.count), (!ends).then_some(12));
+        next(&mut world, "c4", &["z"]);
+        let expect = (!ends).then(|| vec![Cause::Unlisted]);
+        assert_eq!(held(&world).map(|list| list.causes), expect, "{of_list}");
+        assert_eq!(world.entry("a").granted.is_some(), ends, "{of_list}");
+    }
 }

@@ -160,6 +160,9 @@ pub struct SentObject {
     /// Whether it asks to stay, by an annotation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// Whether it was let go of, which the member may not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_back: bool,
     /// Whether the member gives the hub no rights to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,

@@ -44,6 +44,8 @@ pub enum Stays {
     Unrecorded,
     /// An annotation on it says so.
     Asks,
+    /// The unit left the member without it before, which the member may not know.
+    GivenBack,
     /// The unit does not prune.
     NotPruned,
     /// The unit's owner asks that what it placed stays when it is deleted.
@@ -92,6 +94,7 @@ impl Stays {
                     .to_owned()
             }
             Self::Asks => "an annotation on it asks that it stays".to_owned(),
+            Self::GivenBack => "it was to stay when its policy left the member before".to_owned(),
             Self::NotPruned => "its policy does not prune".to_owned(),
             Self::OwnerAsks => format!("{ON_DELETE} of its Application asks that it stays"),
             Self::OtherObject => "another object has its name".to_owned(),
@@ -160,6 +163,7 @@ impl Objects {
             let stays = match object {
                 SentObject { adopted: true, .. } => Some(Stays::Adopted),
                 SentObject { kept: true, .. } => Some(Stays::Asks),
+                SentObject { given_back: true, .. } => Some(Stays::GivenBack),
                 SentObject { .. } => None,
             };
             Row { lack: object.outside.then(|| Lack::of(&key)), stays, key }
@@ -269,6 +273,11 @@ impl Objects {
         out
     }
 
+    /// The member is to keep all of it, and may not know that yet ([`MemberDecision::gives_back`](api::delivery::MemberDecision::gives_back)).
+    pub fn give_back(&mut self) {
+        self.stays.extend(std::mem::take(&mut self.goes).into_iter().map(|key| (key, Stays::GivenBack)));
+    }
+
     /// Another unit has these objects in the member too: they are handed over. `whose`: `policy web`, or `app/web`.
     pub fn hand_over(&mut self, is_theirs: impl Fn(&ObjectKey) -> bool, whose: &str) {
         let taken: Vec<ObjectKey> = self.goes.iter().filter(|key| is_theirs(key)).cloned().collect();
@@ -282,7 +291,7 @@ impl Objects {
     /// Another unit leaves with this object, and takes it along when this unit leaves as well: unless that lets go of all that it has,
     /// and of something in it.
     pub fn go_along(&mut self, key: ObjectKey, whose: &str) {
-        let is_let_go = |why: &Stays| matches!(why, Stays::NotPruned | Stays::OwnerAsks);
+        let is_let_go = |why: &Stays| matches!(why, Stays::NotPruned | Stays::OwnerAsks | Stays::GivenBack);
         let mut inside = self.stays.iter().filter(|(inside, _)| is_within(&key, inside));
         if inside.any(|(_, why)| is_let_go(why)) {
             return;

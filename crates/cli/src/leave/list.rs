@@ -279,7 +279,13 @@ pub(super) fn parts(
             // What leaves already is as it was agreed to.
             let removal = if entry.removal.is_none() { removal } else { entry.removal };
             let report = known.get(&(&decision.unit, member));
-            let said = report.and_then(|report| Objects::of_report(report, removal));
+            let said = report.and_then(|report| {
+                let mut objects = Objects::of_report(report, removal)?;
+                if entry.gives_back(report.asked.placed) {
+                    objects.give_back();
+                }
+                Some(objects)
+            });
             // What cannot be read in the member may be more than it was sent.
             let sent = sent.get(&(&decision.unit, member)).filter(|_| !report.is_some_and(|report| report.unreadable));
             // Where the other one is in the list too, the object is among its own.

@@ -84,12 +84,14 @@ impl Inspector {
         let reports = self.feed.reports_of(&unit);
         let said = reports.iter().find(|report| report.member == *member && says_what_is_there(report));
         if let Some(report) = said {
-            return Some(going_keys(report).cloned().collect());
+            let is_let_go = entry.gives_back(report.asked.placed);
+            return Some(going_keys(report).filter(|_| !is_let_go).cloned().collect());
         }
         let statuses = self.members.statuses_of(&unit.owner());
         let status = statuses.get(&(unit, member.clone()));
         let sent = self.sent_to(&placed, member, entry, status).await?;
-        let goes = sent.into_iter().filter(|object| !object.adopted && !object.kept && !object.outside);
+        let goes =
+            sent.into_iter().filter(|object| !object.adopted && !object.kept && !object.given_back && !object.outside);
         Some(goes.map(|object| object.key).collect())
     }
 
@@ -122,7 +124,9 @@ impl Inspector {
     fn takes_from(&self, unit: &UnitId, member: &MemberName) -> Takes {
         let decisions = self.stores.decisions_of(unit);
         let entry = decisions.iter().find_map(|decision| decision.spec.members.get(member));
-        entry.map_or(Takes::Nothing, |entry| self.takes_along(unit, entry))
+        let said = self.feed.report(unit, member);
+        let is_let_go = |entry: &&MemberDecision| said.is_some_and(|report| entry.gives_back(report.asked.placed));
+        entry.filter(|entry| !is_let_go(entry)).map_or(Takes::Nothing, |entry| self.takes_along(unit, entry))
     }
 
     /// What a unit may take along from a member that it leaves.

@@ -177,6 +177,9 @@ impl Inspector {
             let others = self.feed.reports_in(member);
             let known = match report.and_then(|report| Some((report, Objects::of_report(report, removal)?))) {
                 Some((report, mut objects)) => {
+                    if entry.gives_back(report.asked.placed) {
+                        objects.give_back();
+                    }
                     for (key, units) in self.goes_along_with(report, &others) {
                         units.first().into_iter().for_each(|other| objects.go_along(key.clone(), &called(other, unit)));
                     }

@@ -462,7 +462,9 @@ impl Preview<'_> {
                 let removal = after.map_or(Removal::None, |after| after.removal);
                 // A member whose record is gone is left as it is.
                 let leaves = match removal {
-                    Removal::Prune | Removal::Release => self.leaving(unit, member, &bundle, removal).await,
+                    Removal::Prune | Removal::Release => {
+                        self.leaving(unit, (member, after.unwrap_or(entry)), &bundle, removal).await
+                    }
                     Removal::None => Vec::new(),
                 };
                 Ok(change(from, String::new(), leaves, false))
@@ -470,7 +472,7 @@ impl Preview<'_> {
             (Some(Placing::Held), Some(entry), _) => {
                 let bundle = self.bundle(unit, entry).await?;
                 let removal = if self.prunes(unit) { Removal::Prune } else { Removal::Release };
-                Ok(change(from, String::new(), self.leaving(unit, member, &bundle, removal).await, true))
+                Ok(change(from, String::new(), self.leaving(unit, (member, entry), &bundle, removal).await, true))
             }
             (_, Some(was), Some(is)) if was.removal.is_none() && is.removal.is_none() => {
                 let set_off = self.set_off(unit, member, is);
@@ -479,7 +481,7 @@ impl Preview<'_> {
                 }
                 let (old, new) = (self.bundle(unit, was).await?, self.bundle(unit, is).await?);
                 let mut objects = self.difference(unit, &old, &new);
-                let stays = self.staying(unit, member);
+                let stays = self.staying(unit, member, is);
                 let is_spared = |object: &ObjectDifference| {
                     object.change == ObjectChange::Delete && stays.contains_key(&object.object)
                 };
@@ -646,7 +648,7 @@ impl Preview<'_> {
     async fn leaving(
         &mut self,
         unit: &UnitId,
-        member: &MemberName,
+        (member, entry): (&MemberName, &MemberDecision),
         bundle: &Bundle,
         removal: Removal,
     ) -> Vec<ObjectDifference> {
@@ -654,6 +656,9 @@ impl Preview<'_> {
         let reported = report.as_ref().and_then(|report| Objects::of_report(report, removal));
         let rights = self.inspector.rights(member);
         let mut objects = reported.unwrap_or_else(|| Objects::of_bundle(bundle, removal, &rights));
+        if self.is_let_go(unit, member, entry) {
+            objects.give_back();
+        }
         self.hand_over(unit, member, &mut objects).await;
         if let Some(report) = report {
             let others = self.inspector.feed.reports_in(member);
@@ -683,10 +688,18 @@ impl Preview<'_> {
     }
 
     /// The objects of a unit in a member that would be given back, by the words for them, as far as the member said so.
-    fn staying(&self, unit: &UnitId, member: &MemberName) -> BTreeMap<String, Stays> {
+    fn staying(&self, unit: &UnitId, member: &MemberName, is: &MemberDecision) -> BTreeMap<String, Stays> {
         let report = self.report(unit, member);
         let rows = report.iter().flat_map(|report| &report.details);
-        rows.filter_map(|row| Some((row.key.to_string(), why_it_stays(row)?))).collect()
+        let is_let_go = self.is_let_go(unit, member, is);
+        let why = |row| why_it_stays(row).or_else(|| is_let_go.then_some(Stays::GivenBack));
+        rows.filter_map(|row| Some((row.key.to_string(), why(row)?))).collect()
+    }
+
+    /// Does all that a member said that it has of a unit stay there, since that was let go of?
+    fn is_let_go(&self, unit: &UnitId, member: &MemberName, entry: &MemberDecision) -> bool {
+        let status = self.observed.statuses.get(&(unit.clone(), member.clone()));
+        status.is_some_and(|status| entry.gives_back(status.asked.placed))
     }
 
     fn difference(&mut self, unit: &UnitId, old: &Bundle, new: &Bundle) -> Arc<Vec<ObjectDifference>> {

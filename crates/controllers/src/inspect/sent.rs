@@ -126,6 +126,7 @@ impl Inspector {
         if status.is_some_and(|status| !is_all_of(&last, status, !entry.removal.is_none())) {
             return None;
         }
+        let is_let_go = status.is_some_and(|status| entry.gives_back(status.asked.placed));
         let mut all: BTreeMap<ObjectKey, SentObject> = BTreeMap::new();
         for object in [&wanted, &last].into_iter().flat_map(|bundle| bundle.objects()) {
             let is_in =
@@ -136,7 +137,8 @@ impl Inspector {
             let key = ObjectKey::clone(&object.key);
             let (adopted, kept) = (is_in(|status| &status.adopted), object.stays || is_in(|status| &status.kept));
             let outside = rights.lack(&object.key).is_some();
-            all.entry(key.clone()).or_insert(SentObject { key, adopted, kept, outside });
+            let given_back = is_let_go && last.get(&object.key).is_some();
+            all.entry(key.clone()).or_insert(SentObject { key, adopted, kept, given_back, outside });
         }
         Some(all.into_values().collect())
     }

@@ -43,7 +43,7 @@ pub fn unanswered(observed: &Observed<'_>) -> Vec<Unanswered> {
             });
             for (member, entry) in away {
                 let Some(status) = observed.statuses.get(&(unit.clone(), member.clone())) else { continue };
-                if entry.given_back.is_some() && status.asked.placed <= entry.given_back {
+                if entry.gives_back(status.asked.placed) {
                     // What it had then stays.
                     continue;
                 }

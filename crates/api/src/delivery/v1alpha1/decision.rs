@@ -140,6 +140,12 @@ impl MemberDecision {
         entry
     }
 
+    /// Does what the member has of this placement stay there, whatever becomes of the unit? It was let go of, and the member may not know
+    /// that.
+    pub fn gives_back(&self, placed: Option<Timestamp>) -> bool {
+        self.given_back.is_some_and(|last| placed.is_none_or(|placed| placed <= last))
+    }
+
     /// Does the unit leave this member by the number of members that the owner allows, without an approval?
     pub fn leaves_by_number(&self) -> bool {
         !self.removal.is_none() && self.leaving.as_ref().is_some_and(|leaving| leaving.approval.is_none())

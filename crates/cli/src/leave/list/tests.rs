@@ -263,6 +263,34 @@ fn what_an_application_that_leaves_already_has_this_one_in_is_in_the_list() {
     }
 }
 
+/// A member that is away and does not know yet that the unit left it without its objects. What it has of a later placement is deleted.
+#[test]
+fn what_a_member_that_is_away_is_to_keep_stays_by_the_list() {
+    let mut decision = decision("web", true, &["beijing", "hangzhou", "shanghai"]);
+    for entry in decision.members.values_mut() {
+        entry.placed = Some("2026-01-03T00:00:00Z".parse().unwrap());
+        entry.given_back = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    }
+    let mut reports = ["beijing", "hangzhou"].map(|member| report("web", member, &rows()[..3]));
+    for (report, placed) in reports.iter_mut().zip(["2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"]) {
+        report.asked.placed = Some(placed.parse().unwrap());
+    }
+    let mut known = known(&reports);
+    known.sent = serde_json::from_value(json!([
+        {"unit": "apps.kurator.dev/Application/default/shop/web", "member": "shanghai", "objects": [
+            {"key": {"kind": "ConfigMap", "namespace": "shop", "name": "settings"}, "givenBack": true}]}]))
+    .unwrap();
+    let parts = parts(&[decision], &known, |_| true, by_prune);
+    let of = |member: &str| parts.iter().filter(|part| part.member.as_str() == member).cloned().collect::<Vec<_>>();
+    assert_eq!(numbers(&of("beijing")).in_words(), "3 objects left there");
+    assert_eq!(numbers(&of("shanghai")).in_words(), "1 object left there");
+    // The Namespace stays for what was there before.
+    assert_eq!(numbers(&of("hangzhou")).in_words(), "1 object deleted, 2 objects left there");
+    let shown = lines(&of("beijing"), &Away::new(), false);
+    let expect = "  = ConfigMap shop/settings stays: it was to stay when its policy left the member before";
+    assert!(shown.iter().any(|line| line == expect), "{shown:?}");
+}
+
 /// After a restart of the hub a member that is away has said nothing; one of a cluster that is a member already was never sent
 /// anything.
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use api::delivery::ExpectedDeletions;
+
 /// Limits of one member's applier.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -108,7 +110,14 @@ pub(crate) const INSIDE_MAX: usize = 50_000;
 /// requests.
 pub(crate) const LOOK_KEPT: Duration = Duration::from_secs(30);
 
-/// The same, when it is deleted, within the pass that looked. In a later one, and after this, it is looked into again.
+/// How long it is believed who has an object whose deletion waits and that no watch shows. A look is one request for each.
+pub(crate) const HOLDER_KEPT: Duration = LOOK_KEPT;
+
+/// Most objects of a unit of which that is asked in one pass: the objects of a list that are named where a member is away. More are asked
+/// about in later passes.
+pub(crate) const HOLDERS_MAX: usize = ExpectedDeletions::OBJECTS_MAX;
+
+/// The same as [`LOOK_KEPT`], when it is deleted, within the pass that looked. In a later one, and after this, it is looked into again.
 pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(1);
 
 /// How long a unit that leaves waits for others to leave the Namespaces that it made. Applications that are deleted by one

@@ -63,6 +63,8 @@ pub(crate) struct Past {
     pub(crate) leaving_since: Option<Instant>,
     /// Who lives in Namespaces and definitions that would be deleted.
     pub(crate) looks: KeyMap<Look>,
+    /// Of objects whose deletion waits and that no watch shows, when that was asked and why they would not be deleted.
+    pub(crate) holders: KeyMap<(Instant, Option<NotOurs>)>,
     /// How many objects it let go of that are still there.
     pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.

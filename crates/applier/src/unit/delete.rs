@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{ObjectSet, Removal};
+use api::delivery::{DeletionState, ObjectSet, Removal};
 use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
@@ -120,6 +120,7 @@ impl Pass {
                 return Ok(true);
             }
             if !progress {
+                self.look_for_holders().await?;
                 // A unit that leaves writes its inventory too, so that what is gone is forgotten after a restart.
                 if *finish {
                     self.save().await?;
@@ -219,14 +220,7 @@ impl Pass {
         if doubtful.is_empty() {
             return Ok(());
         }
-        let pass = &*self;
-        let read = |(key, entry): (Arc<HashedKey>, Entry)| async move {
-            let found = pass.recorded(&key, &entry.version).await;
-            (key, entry, found)
-        };
-        let lanes = self.lanes(doubtful.len());
-        let reads = futures::stream::iter(doubtful.into_iter().map(read)).buffered(lanes.width);
-        let seen: Vec<_> = reads.collect().await;
+        let seen = self.read_recorded(doubtful).await;
         let part_of = inventory::applyset_id(&self.unit.short);
         let hub = self.connection.ctx.hub.clone();
         let ours = Claimant { hub: &hub, part_of: &part_of };
@@ -245,6 +239,53 @@ impl Pass {
             }
         }
         Ok(())
+    }
+
+    /// Asks who has what waits for a word and no watch shows: it may be another hub's, and then it stays. A list says so before somebody
+    /// agrees to it.
+    async fn look_for_holders(&mut self) -> Result<(), Error> {
+        let waits = self.deletions.as_ref().is_some_and(|list| list.state == DeletionState::Waiting);
+        let unseen: Vec<(Arc<HashedKey>, Entry)> = {
+            let (view, now) = (self.connection.view(), Instant::now());
+            let is_unseen =
+                |key: &Arc<HashedKey>| view.observations.get(key).is_none() && view.hidden(key, now).is_none();
+            let unseen: KeySet = self.going.iter().filter(|key| waits && is_unseen(key)).cloned().collect();
+            let holders = &mut self.unit.past.holders;
+            // What is shown again, and vanishes once more, is asked about once more.
+            holders.retain(|key, (at, _)| unseen.contains(key) && at.elapsed() < limit::HOLDER_KEPT);
+            let entries = self.unit.inventory.entries().iter();
+            let unknown = entries.filter(|(key, _)| unseen.contains(*key) && !holders.contains_key(*key));
+            unknown.map(|(key, entry)| (Arc::clone(key), entry.clone())).take(limit::HOLDERS_MAX).collect()
+        };
+        for (key, entry, found) in self.read_recorded(unseen).await {
+            let live = match found {
+                Ok(found) => found.map(|(_, live)| live),
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                // What is not known is asked about as it is.
+                Err(_) => None,
+            };
+            let part_of = inventory::applyset_id(&self.unit.short);
+            let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
+            let why = match ownership::may_delete(&ours, &entry, live.as_ref()) {
+                MayDelete::NotOurs(why) => Some(why),
+                _ => None,
+            };
+            self.unit.past.holders.insert(key, (Instant::now(), why));
+        }
+        Ok(())
+    }
+
+    /// Reads objects of the inventory, several at a time.
+    async fn read_recorded(
+        &self,
+        keys: Vec<(Arc<HashedKey>, Entry)>,
+    ) -> Vec<(Arc<HashedKey>, Entry, Result<Option<(Arc<Resource>, Value)>, Error>)> {
+        let lanes = self.lanes(keys.len());
+        let read = |(key, entry): (Arc<HashedKey>, Entry)| async move {
+            let found = self.recorded(&key, &entry.version).await;
+            (key, entry, found)
+        };
+        futures::stream::iter(keys.into_iter().map(read)).buffered(lanes.width).collect().await
     }
 
     /// How much longer a unit that leaves waits for others to leave its Namespaces too.

@@ -8,7 +8,9 @@ use api::delivery::{DeletionState, UnitId, UnitPhase};
 use api::feed::{Going, UnitReport};
 use client::{Backoff, Class};
 use model::{HashedKey, KeySet, ObjectKey, Uid};
-use plan::apply::{self as decision, Hold, Step, Why};
+use plan::adopt::foreign_words;
+use plan::apply::{self as decision, FOREIGN_HUB, Hold, Step, Why};
+use plan::ownership::NotOurs;
 use plan::prepare::Prepared;
 use plan::prune::WaitingOn;
 use plan::report::{self, Contest, Deleted, Elsewhere, Facts, PassEnd, Rows, Standing, Summary, Troubles};
@@ -294,7 +296,8 @@ impl Pass {
             adoption: self.unit.past.adoptions.get(key).map_or(&[], Vec::as_slice),
             serves_both: false,
             stays: view.observations.get(key).is_some_and(|observation| observation.seen.state.stays),
-            replaced: self.unit.inventory.get(key).is_some_and(|entry| view.is_replaced(key, entry)),
+            replaced: self.unit.inventory.get(key).is_some_and(|entry| view.is_replaced(key, entry))
+                || matches!(self.holder(view, key), Some(NotOurs::OtherObject)),
         }
     }
 
@@ -341,10 +344,23 @@ impl Pass {
             let facts = self.facts(&view, key, &entry.version, standing);
             let stays = self.kept.iter().find_map(|waiting| waiting.stays(key));
             let stays = stays.as_ref().map(|(reason, why)| (*reason, why.as_str()));
+            let theirs = match self.holder(&view, key) {
+                Some(NotOurs::OtherHub(hub)) => {
+                    Some(foreign_words(hub, "delivers it", &self.connection.ctx.member, None))
+                }
+                _ => None,
+            };
+            let theirs = theirs.as_deref().map(|words| (FOREIGN_HUB, words));
             let waiting = self.refusal(key);
-            rows.push_unwanted(&Facts { problem: facts.problem.or(stays), waiting, ..facts }, pool);
+            rows.push_unwanted(&Facts { problem: facts.problem.or(stays).or(theirs), waiting, ..facts }, pool);
         }
         rows
+    }
+
+    /// Why an object whose deletion waits, and that no watch shows, would not be deleted.
+    fn holder(&self, view: &View, key: &HashedKey) -> Option<&NotOurs> {
+        let (_, why) = self.unit.past.holders.get(key)?;
+        why.as_ref().filter(|_| view.observations.get(key).is_none())
     }
 
     /// Why the member did not delete an object that the unit has lost, or did not take our marks off it.

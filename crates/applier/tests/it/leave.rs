@@ -4,6 +4,7 @@ use api::delivery::{DeletionState, MemberRelease, ObjectSet, Removal, UnitId, Un
 use api::feed::{SyncState, UnitReport};
 use http::Method;
 use model::ObjectKey;
+use plan::departure::{Objects, Stays};
 use plan::guard::Cause;
 use serde_json::{Value, json};
 
@@ -408,4 +409,36 @@ async fn a_list_of_which_everything_was_to_stay_is_asked_about_again_when_nothin
     world.guard(&unit, Some(held.digest));
     world.until(&unit, "gone", |r| r.objects.inventory == 3).await;
     assert!(world.config_map("c0").await.is_none());
+}
+
+/// No watch shows it any more: it is asked who has it, before a person agrees to a list that says that it goes.
+#[tokio::test(start_paused = true)]
+async fn what_waits_to_be_deleted_and_another_hub_has_stays_by_the_list() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(15));
+    world.applied(&unit).await;
+    world.set("a", 2, config_maps(3));
+    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|list| list.count == 12)).await;
+    let theirs = |hub: &str| json!({"metadata": {"labels": {label::HUB: hub}}});
+    world.edit(&config_map_path("c005"), "another", theirs("foo")).await;
+    replace(&world, "c006").await;
+    world.until(&unit, "another object", |r| detail(r, "c006").replaced).await;
+    world.edit(&config_map_path("c006"), "another", theirs("foo")).await;
+    world.quiet().await;
+    let report =
+        world.until(&unit, "seen", |r| detail(r, "c005").reason == "ForeignHub" && detail(r, "c006").replaced).await;
+    assert!(detail(&report, "c005").message.starts_with("hub foo delivers it: "));
+    let going = report.going.as_ref().unwrap();
+    for listed in [
+        Objects::of_report(&report, Removal::Prune).unwrap(),
+        Objects::of_list(&going.objects).with_report(Some(&report)),
+    ] {
+        let stays: Vec<_> = listed.stays.iter().map(|(key, why)| (key.name.as_str(), why.clone())).collect();
+        assert_eq!(stays, [("c005", Stays::OtherHub("foo".to_owned())), ("c006", Stays::OtherObject)]);
+        assert!(listed.goes.iter().any(|key| key.name == "c007"));
+    }
+    let before = world.quiet().await;
+    assert_eq!(world.quiet().await, before);
+    world.edit(&config_map_path("c005"), "another", theirs(world.hub.as_str())).await;
+    world.until(&unit, "back", |r| detail(r, "c005").reason.is_empty()).await;
 }

@@ -214,7 +214,7 @@ impl Objects {
     }
 
     /// Tells what of such a list stays by what the objects say in the member and by what was adopted, and adds what the unit no
-    /// longer has either and what stays there since the member gives no rights to it, or since others have something in it.
+    /// longer has either and what stays there: it is given back with the list, or the member gives no rights to it.
     #[must_use]
     pub fn with_report(mut self, report: Option<&UnitReport>) -> Self {
         for row in report.into_iter().flat_map(|report| &report.details) {
@@ -225,7 +225,7 @@ impl Objects {
             }
         }
         for row in report.into_iter().flat_map(|report| &report.details).filter(|row| is_lost_or_held(row)) {
-            if let Some(why @ Stays::Inhabited(_)) = why_it_stays(row) {
+            if let Some(why) = why_it_stays(row) {
                 self.stays.insert(ObjectKey::clone(&row.key), why);
             }
         }

@@ -442,3 +442,23 @@ async fn what_waits_to_be_deleted_and_another_hub_has_stays_by_the_list() {
     world.edit(&config_map_path("c005"), "another", theirs(world.hub.as_str())).await;
     world.until(&unit, "back", |r| detail(r, "c005").reason.is_empty()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_a_commit_names_what_is_given_back_with_it() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("c014", "1")).await;
+    let unit = world.set("a", 1, config_maps(15));
+    world.applied(&unit).await;
+    world.set("a", 2, config_maps(3));
+    let report = world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|list| list.count == 11)).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    world.quiet().await;
+    assert!(!marks(&world.config_map("c014").await.unwrap()).is_empty(), "it waits for the list");
+    let listed = Objects::of_list(&report.going.as_ref().unwrap().objects).with_report(Some(&report));
+    let stays: Vec<_> = listed.stays.iter().map(|(key, why)| (key.name.as_str(), why.clone())).collect();
+    assert_eq!((listed.goes.len(), stays), (11, vec![("c014", Stays::Adopted)]));
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "done", |r| r.objects.inventory == 3).await;
+    assert_eq!(marks(&world.config_map("c014").await.unwrap()), Vec::<String>::new());
+    assert!(world.config_map("c013").await.is_none());
+}

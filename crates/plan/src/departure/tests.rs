@@ -594,3 +594,36 @@ fn what_another_hub_has_taken_over_stays() {
     let listed = Objects::of_list(&keys).with_report(Some(&report));
     assert_eq!((listed.goes.len(), listed.stays.len()), (2, 2));
 }
+
+/// They are in no list of deletions, and wait for it.
+#[test]
+fn a_list_of_a_commit_names_what_is_given_back_with_it() {
+    let row = |name: &str, sync: &str, extra: serde_json::Value| {
+        let mut row = serde_json::json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": name}, "version": "v1",
+            "sync": sync, "health": "Healthy"});
+        row.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+        row
+    };
+    let rows = vec![
+        row("stays-wanted", "Synced", serde_json::json!({"adopted": true})),
+        row("a", "DeletionHeld", serde_json::json!({})),
+        row("theirs", "PrunePending", serde_json::json!({"adopted": true})),
+        row("unrecorded", "PrunePending", serde_json::json!({"adopted": true, "reason": "RecordLost"})),
+        row("asks", "PrunePending", serde_json::json!({"kept": true})),
+        row("handed-over", "PrunePending", serde_json::json!({})),
+    ];
+    let counts = serde_json::json!({"desired": 1, "applied": 1, "healthy": 1, "failed": 0, "inventory": 6});
+    let report: UnitReport = serde_json::from_value(serde_json::json!({"member": "beijing",
+        "unit": "apps.kurator.dev/Application/default/shop/p", "revision": "r", "epoch": 1,
+        "payload": format!("sha256:{}", "0".repeat(64)), "phase": "DeletionsHeld", "health": "Healthy", "objects": counts,
+        "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(), "details": rows}))
+    .unwrap();
+    let listed = Objects::of_list(&[Arc::<HashedKey>::from(key("ConfigMap", "shop", "a"))]).with_report(Some(&report));
+    let expect = [
+        "- ConfigMap shop/a".to_owned(),
+        format!("= ConfigMap shop/asks: {}", Stays::Asks.in_words()),
+        format!("= ConfigMap shop/theirs: {}", Stays::Adopted.in_words()),
+        format!("= ConfigMap shop/unrecorded: {}", Stays::Unrecorded.in_words()),
+    ];
+    assert_eq!(words(&listed), expect);
+}

@@ -160,3 +160,17 @@ fn what_a_server_says_about_a_secret_is_not_repeated() {
         assert_eq!(Error::from(quoting).about_secret(not_text), format!("the server refused the Secret ({said})"));
     }
 }
+
+/// kubectl takes the namespace of its context for an object without one. A delivery has no context: where the object belongs is never
+/// guessed.
+#[test]
+fn an_object_whose_namespace_does_not_go_with_its_kind_is_refused_with_what_to_do() {
+    for (namespaced, said) in [
+        (true, "Widget.example.com is namespaced; set metadata.namespace"),
+        (false, "Widget.example.com is cluster-scoped; remove metadata.namespace"),
+    ] {
+        let error = Error::Scope { kind: "Widget.example.com".to_owned(), namespaced };
+        assert_eq!((error.to_string().as_str(), error.reason()), (said, "WrongScope"));
+        assert_eq!(error.class(), Class::AwaitChange);
+    }
+}

@@ -15,6 +15,7 @@ mod limited;
 mod member;
 mod metrics;
 mod moving;
+mod namespace;
 mod orphan;
 mod person;
 mod restored;

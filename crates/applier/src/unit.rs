@@ -453,14 +453,19 @@ impl Pass {
         }
     }
 
-    /// Writes that what the unit has counts as adopted, when it left the member without it and is given the member again. Nothing else is
-    /// written with that: until all of it is in the member, the inventory is of the placement that it was of.
+    /// Writes that what was to stay when the unit left the member counts as adopted, when the unit is given to the member again. Nothing else
+    /// is written with that: until all of it is in the member, the inventory is of the placement that it was of.
     async fn keep_what_was_to_stay(&mut self) -> Result<(), Error> {
-        if !self.unit.inventory.note_given_back(&self.entry) || !self.unit.inventory.is_changed() {
+        let was_to_stay = {
+            let view = self.connection.view();
+            let asks = |key: &HashedKey| view.observations.get(key).is_some_and(|seen| seen.seen.state.stays);
+            self.unit.inventory.note_given_back(&self.entry, asks)
+        };
+        if !was_to_stay || !self.unit.inventory.is_changed() {
             return Ok(());
         }
         let (member, unit, objects) = (&self.connection.ctx.member, &self.unit.id, self.unit.inventory.entries().len());
-        tracing::info!(%member, %unit, objects, "the unit was to leave its objects there when it was given the member again: they count as adopted");
+        tracing::info!(%member, %unit, objects, "the unit left, and was given to the member again before that: what was to stay there counts as adopted");
         self.write_inventory(Write::Save).await
     }
 

@@ -19,12 +19,14 @@ use api::feed::UnitEntry;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use indexmap::IndexMap;
-use model::{Digest, GroupKind, HashedKey, KeyState, ObjectKey, Timestamp, Uid};
+use model::{Digest, GroupKind, HashedKey, KeySet, KeyState, ObjectKey, Timestamp, Uid};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use recollection::{Found, Recollection};
 pub use shard::InventoryError;
 
+use crate::inhabitant;
+use crate::phase;
 use crate::pool::Pools;
 
 /// One object that a unit put into a member, or took over there.
@@ -287,17 +289,34 @@ impl Inventory {
         self.placed.is_some() && self.placed < known_since && is_any
     }
 
-    /// Notes that all it has counts as adopted, if it is of a placement whose objects are to stay ([`UnitEntry::gives_back`]). True if it is. This is
-    /// to be in the member before anything says there that the unit was given to it again.
-    pub fn note_given_back(&mut self, entry: &UnitEntry) -> bool {
-        if self.entries.is_empty() || !entry.gives_back(self.placed) {
+    /// Notes that all it has counts as adopted, if it is of a placement whose objects are to stay ([`UnitEntry::gives_back`]). Of a unit that left
+    /// and came back otherwise, only what asks to stay does, with the Namespaces that stay because of that. `asks`: does an object ask for it in
+    /// the member? True if anything was to stay. This is to be in the member before anything says there that the unit was given to it again.
+    pub fn note_given_back(&mut self, entry: &UnitEntry, asks: impl Fn(&HashedKey) -> bool) -> bool {
+        let (all_stay, returns) = (entry.gives_back(self.placed), entry.returns_after(self.placed));
+        if self.entries.is_empty() || !(all_stay || returns) {
             return false;
         }
-        let own: Vec<_> = self.entries.iter().filter(|(_, entry)| !entry.adopted).map(|(key, _)| key.clone()).collect();
+        let stays = |key: &HashedKey, entry: &Entry| all_stay || entry.kept || asks(key);
+        let mut any_stays = self.note_adopted(stays);
+        if returns {
+            let known = self.clone();
+            let is_inhabited = |key: &HashedKey| {
+                phase::is_container(key) && inhabitant::stays_inside(key, &known, &KeySet::default(), true).is_some()
+            };
+            any_stays |= self.note_adopted(|key, _| is_inhabited(key));
+        }
+        all_stay || any_stays
+    }
+
+    /// Notes that these count as adopted. True when one did not before.
+    fn note_adopted(&mut self, is_meant: impl Fn(&HashedKey, &Entry) -> bool) -> bool {
+        let own = self.entries.iter().filter(|(key, entry)| !entry.adopted && is_meant(key, entry));
+        let own: Vec<Arc<HashedKey>> = own.map(|(key, _)| Arc::clone(key)).collect();
         for key in &own {
             self.update(key, |entry| entry.adopted = true);
         }
-        true
+        !own.is_empty()
     }
 
     /// Was it noted that a hub is behind, and has no person said since that it may go on?

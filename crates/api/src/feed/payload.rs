@@ -119,6 +119,11 @@ impl UnitEntry {
         self.removal != Removal::Release
             && self.given_back.is_some_and(|last| placed.is_none_or(|placed| placed <= last))
     }
+
+    /// Was the unit given to the member again, after it had left what the member has of this placement?
+    pub fn returns_after(&self, placed: Option<Timestamp>) -> bool {
+        self.removal.is_none() && placed.is_some() && placed < self.placed
+    }
 }
 
 /// A unit's objects for a member, in the order in which they are applied. Shared by all members whose inputs are the

@@ -110,9 +110,7 @@ impl Pass {
             }
             return Ok(());
         };
-        if self.entry.gives_back(known.placed) {
-            entries.iter_mut().for_each(|(_, entry)| entry.adopted = true);
-        }
+        known.note_given_back(&mut entries, &found, &self.entry);
         if !entries.is_empty() {
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
             // The edit may be from a backup, and taken back since: only the inventory that is lost would tell.

@@ -3,11 +3,11 @@
 use api::delivery::{Removal, UnitId, UnitPhase, label};
 use model::Timestamp;
 use plan::guard::Cause;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::crash::{at_each_write, until_or_dead};
 use crate::proof::lose;
-use crate::world::{World, config_map, config_maps};
+use crate::world::{World, config_map, config_map_path, config_maps};
 
 fn at(second: i64) -> Option<Timestamp> {
     Some(Timestamp::from_second(second).unwrap())
@@ -141,4 +141,78 @@ async fn what_was_to_stay_survives_death_at_each_write() {
     })
     .await;
     assert!(deaths >= 14, "{deaths}");
+}
+
+/// The object with the annotation by which it stays.
+fn staying(name: &str) -> Value {
+    let mut object = config_map(name, "1");
+    object["metadata"]["annotations"] = json!({"kurator.dev/on-delete": "orphan"});
+    object
+}
+
+/// What asks to stay was listed as staying when the unit left. The member was away, and the unit comes back.
+#[tokio::test(start_paused = true)]
+async fn what_asks_to_stay_counts_as_adopted_when_the_unit_left_and_comes_back() {
+    for inventory in ["there", "lost"] {
+        let mut world = World::new().await;
+        world.recollects = true;
+        let objects = || vec![config_map("c000", "1"), config_map("c001", "1"), staying("kept")];
+        let unit = place(&mut world, 1, objects(), 100);
+        world.applied(&unit).await;
+        // A person in the member says so too.
+        let patch = json!({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}});
+        world.edit(&config_map_path("c001"), "person", patch).await;
+        world.stop();
+        if inventory == "lost" {
+            lose(&world).await;
+        }
+        place(&mut world, 1, objects(), 200);
+        world.change(&unit, |entry| entry.known_since = at(100));
+        world.restart();
+        world.applied(&unit).await;
+        world.quiet().await;
+        assert_eq!(adopted(&world).await, found(&[("c000", false), ("c001", true), ("kept", true)]), "{inventory}");
+        let before = world.quiet().await;
+        world.restart();
+        world.applied(&unit).await;
+        assert_eq!(world.quiet().await, before, "a settled member gets no write");
+        // A commit takes the annotation off, and the next one the objects.
+        let plain = || vec![config_map("c001", "2"), config_map("kept", "2")];
+        world.set_with("a", 2, plain(), |entry| (entry.placed, entry.known_since) = (at(200), at(100)));
+        world.until(&unit, "reported", |r| r.deletions.is_some()).await;
+        world.guard(&unit, None);
+        world.until(&unit, "pruned", |r| r.phase == UnitPhase::Applied && r.objects.inventory == 2).await;
+        assert!(world.config_map("c000").await.is_none());
+        let other = vec![config_map("new", "1")];
+        world.set_with("a", 3, other, |entry| (entry.placed, entry.known_since) = (at(200), at(100)));
+        world.until(&unit, "given back", |r| r.phase == UnitPhase::Applied && r.objects.inventory == 1).await;
+        assert!(are_given_back(&world, &["c001", "kept"]).await, "{inventory}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_asks_to_stay_is_the_units_own_as_long_as_the_unit_stays() {
+    let mut world = World::new().await;
+    let unit = place(&mut world, 1, vec![config_map("c000", "1"), staying("kept")], 100);
+    world.applied(&unit).await;
+    place(&mut world, 2, vec![config_map("c000", "2"), staying("kept")], 100);
+    world.applied(&unit).await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(adopted(&world).await, found(&[("c000", false), ("kept", false)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_stays_with_what_asks_for_it_counts_as_adopted_too() {
+    let mut world = World::new().await;
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "alpha"}});
+    let mut kept = staying("kept");
+    kept["metadata"]["namespace"] = json!("alpha");
+    let unit = place(&mut world, 1, vec![namespace.clone(), kept.clone()], 100);
+    world.applied(&unit).await;
+    world.stop();
+    place(&mut world, 2, vec![namespace, kept], 200);
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(adopted(&world).await, found(&[("kept", true), ("alpha", true)]));
 }

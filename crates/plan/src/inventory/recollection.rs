@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use api::delivery::{ObjectSet, UnitPhase, UnitStatus, label};
-use model::{Digest, HashedKey, Timestamp, Uid};
+use api::feed::UnitEntry;
+use model::{Digest, HashedKey, KeySet, Timestamp, Uid};
 use serde_json::Value;
 
-use super::Entry;
+use super::{Entry, Inventory};
 use crate::instruction;
+use crate::keep;
 use crate::mark;
 use crate::ownership::Claimant;
 use crate::prepare::Prepared;
@@ -70,6 +72,17 @@ impl Recollection {
             entries.push((object.key.clone(), Entry { version, uid: Some(uid), adopted, kept, ..Entry::default() }));
         }
         Some(entries)
+    }
+
+    /// Notes of such entries that what was to stay counts as adopted, as [`note_given_back`](super::Inventory::note_given_back) does.
+    pub fn note_given_back(&self, entries: &mut Vec<(Arc<HashedKey>, Entry)>, found: &[Found], unit: &UnitEntry) {
+        let mut inventory = Inventory::empty(unit.unit.clone());
+        inventory.placed = self.placed;
+        inventory.put_entries(entries.drain(..), usize::MAX);
+        let asks = found.iter().filter(|(_, live)| live.as_ref().is_some_and(keep::asks_to_stay));
+        let asks: KeySet = asks.map(|(object, _)| Arc::clone(&object.key)).collect();
+        inventory.note_given_back(unit, |key| asks.contains(key));
+        entries.extend(inventory.entries);
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Past {
     pub(crate) reverts: Option<ApplierCount>,
     /// Objects that it deleted since it has them no longer.
     pub(crate) deleted: Option<ApplierCount>,
+    /// Objects that the unit had before this process, with their versions, and that were another hub's when it began.
+    pub(crate) taken: KeyMap<Arc<str>>,
     /// The inventory as it was when the connection ended.
     pub(crate) remembered: Option<Box<Remembered>>,
 }

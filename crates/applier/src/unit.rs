@@ -12,14 +12,14 @@ mod recall;
 mod report;
 mod restore;
 mod send;
+mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Deletions, ShortId, UnitId, label};
+use api::delivery::{Deletions, ShortId, UnitId};
 use api::feed::{UnitEntry, UnitReport};
-use client::Class;
 use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
 use plan::apply::{self as decision, Step, Why};
 use plan::instruction::Asked;
@@ -199,6 +199,8 @@ struct Pass {
     restored: Option<Restored>,
     /// Objects that were deleted to be made again.
     renewed: Vec<Arc<HashedKey>>,
+    /// Whether another hub took over what the unit had, and which, once that was asked.
+    taken_by: Option<Option<String>>,
     /// Since when the kind is being listed that is waited for the longest.
     listing: Option<Instant>,
 }
@@ -232,6 +234,7 @@ pub(crate) async fn pass(
         is_quick: false,
         restored: None,
         renewed: Vec::new(),
+        taken_by: None,
         listing: None,
     };
     let before = pass.unit.inventory.mutations();
@@ -415,36 +418,6 @@ impl Pass {
     fn has_any_labelled(&self) -> bool {
         let view = self.connection.view();
         self.unit.inventory.entries().keys().any(|key| view.observations.get(key).is_some())
-    }
-
-    /// Did another hub take the inventory over? It labels all objects of the inventory as its own before that goes: as long as
-    /// one of them bears our label, nobody took it over. An object that the inventory never had says nothing of it.
-    fn is_taken_over(&self) -> bool {
-        let is_others = |memory: &Memory| {
-            memory.failure.as_ref().is_some_and(|failure| matches!(failure.waiting, decision::WaitingOn::OtherHub(_)))
-        };
-        let mut recorded = self.unit.past.memory.iter().filter(|(key, _)| self.unit.inventory.get(key).is_some());
-        recorded.any(|(_, memory)| is_others(memory)) && !self.has_any_labelled()
-    }
-
-    /// Do objects of the inventory bear another hub's label in the member by now, and none ours? The first one that bears ours answers. One
-    /// that cannot be read says nothing.
-    async fn have_become_others(&self) -> Result<bool, Error> {
-        let connection = &self.connection;
-        let mut is_any = false;
-        let entries = self.unit.inventory.entries().iter();
-        for (key, entry) in entries.filter(|(key, _)| !self.outside.contains_key(*key)) {
-            let live = match connection.read_recorded(key, &entry.version).await {
-                Err(e) if e.class() == Class::Unreachable => return Err(e),
-                live => live.unwrap_or_default(),
-            };
-            match live.as_ref().and_then(|(_, live)| model::object::label(live, label::HUB)) {
-                Some(hub) if hub == connection.ctx.hub.as_str() => return Ok(false),
-                Some(_) => is_any = true,
-                None => {}
-            }
-        }
-        Ok(is_any)
     }
 
     fn note_kept(&mut self, bundle: &Bundle) {

@@ -94,7 +94,7 @@ fn is_object(entry: &Entry, live: &Value) -> bool {
 }
 
 /// The other hub whose label an object has. The label is a member's word, and is cut to what a label may be.
-pub(crate) fn other_hub(live: &Value, ours: &HubId) -> Option<String> {
+pub fn other_hub(live: &Value, ours: &HubId) -> Option<String> {
     let hub = model::object::label(live, label::HUB).filter(|hub| *hub != ours.as_str())?;
     Some(words::bounded(hub, LABEL_MAX))
 }

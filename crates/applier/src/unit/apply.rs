@@ -82,6 +82,10 @@ impl Pass {
             }
             let scaled = self.is_scaled(&object, live.as_ref()).await?;
             let Some(plan) = self.judge(&object, live.as_ref(), Known { scaled, ..Known::default() }) else { continue };
+            if let Some(hub) = self.taken_over_by().await? {
+                self.leave_to(&object, hub);
+                continue;
+            }
             if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                 memory.failure = memory.failure.take().filter(|failure| failure.waiting != WaitingOn::Adoption);
             }
@@ -240,6 +244,12 @@ impl Pass {
         let asked: KeySet = unsure.iter().map(|object| Arc::clone(&object.key)).collect();
         let part_of = inventory::applyset_id(&self.unit.short);
         for (object, live) in self.look_at(unsure).await? {
+            if live.is_none()
+                && let Some(hub) = self.taken_over_by().await?
+            {
+                self.leave_to(&object, hub);
+                continue;
+            }
             let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
             let (mut adopted, mut unrecorded) = (entry.adopted, entry.unrecorded);
             if entry.uid.is_none() {

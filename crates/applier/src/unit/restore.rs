@@ -111,6 +111,12 @@ impl Pass {
             return Ok(());
         };
         known.note_given_back(&mut entries, &found, &self.entry);
+        if entries.is_empty() {
+            let hub = &self.connection.ctx.hub;
+            let is_others = |live: &serde_json::Value| plan::ownership::other_hub(live, hub).is_some();
+            let taken = found.iter().filter(|(_, live)| live.as_ref().is_some_and(is_others));
+            self.unit.past.taken = taken.map(|(object, _)| (object.key.clone(), object.version.clone())).collect();
+        }
         if !entries.is_empty() {
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
             // The edit may be from a backup, and taken back since: only the inventory that is lost would tell.

@@ -368,3 +368,84 @@ async fn a_hub_that_still_runs_writes_no_inventory_of_what_another_one_takes_ove
     world.applied(&unit).await;
     assert_eq!(world.inventories().await.len(), 1);
 }
+
+/// Another hub takes over what is in the member, as it does: objects first, the inventory last.
+async fn let_another_take(world: &World, names: &[&str]) {
+    for name in names {
+        let theirs = json!({"metadata": {"labels": {label::HUB: another().as_str()}}});
+        world.edit(&config_map_path(name), "another", theirs).await;
+    }
+    lose(world).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_of_what_another_hub_took_over_is_not_made() {
+    // The hub that had it sees that at once, when it reaches the member again, or when it starts.
+    for seen in ["at once", "later", "after a restart"] {
+        let mut world = World::new().await;
+        world.recollects = true;
+        let unit = world.set("a", 1, config_maps(4));
+        world.applied(&unit).await;
+        if seen != "at once" {
+            world.stop();
+        }
+        let all = ["c000", "c001", "c002", "c003"];
+        let_another_take(&world, &all).await;
+        let is_others = |r: &UnitReport| waiting(r).first().is_some_and(|(cause, ..)| *cause == WaitingCause::OtherHub);
+        if seen == "at once" {
+            world.until(&unit, "in conflict", is_others).await;
+        }
+        // A commit takes two of them out, and that hub is the first one to see it.
+        world.delete(&config_map_path("c001")).await;
+        world.delete(&config_map_path("c003")).await;
+        match seen {
+            "at once" => {}
+            "later" => world.start(),
+            _ => world.restart(),
+        }
+        world.until(&unit, "in conflict", is_others).await;
+        world.a_while().await;
+        assert!(world.config_map("c001").await.is_none(), "{seen}");
+        assert_eq!(world.inventories().await, Vec::<String>::new(), "{seen}");
+        let report = world.report(&unit).unwrap();
+        let row = detail(&report, "c003");
+        let said =
+            format!("hub {} took over what this unit had here, and what is missing of it is not made: ", another());
+        assert!(row.message.starts_with(&said), "{seen}: {}", row.message);
+        // What a later commit adds is left to that hub as well.
+        let mut more = config_maps(4);
+        more.push(config_map("new", "1"));
+        world.set("a", 2, more);
+        world.until(&unit, "in conflict", |r| r.epoch == 2 && is_others(r) && r.objects.desired == 5).await;
+        world.a_while().await;
+        assert_eq!(world.hubs().await.len(), 2, "{seen}: {:?}", world.hubs().await);
+        // That hub lets go of it.
+        for name in ["c000", "c002"] {
+            let nobodys = json!({"metadata": {"labels": {label::HUB: null}}});
+            world.edit(&config_map_path(name), "another", nobodys).await;
+        }
+        world.applied(&unit).await;
+        assert!(world.config_map("c001").await.is_some() && world.config_map("new").await.is_some(), "{seen}");
+        assert_eq!(world.inventories().await.len(), 1, "{seen}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_was_always_another_hubs_keeps_nothing_else_from_being_made() {
+    let mut world = World::new().await;
+    let mut theirs = config_map("c000", "old");
+    theirs["metadata"]["labels"] = json!({label::HUB: another().as_str()});
+    world.post("/api/v1/namespaces/shop/configmaps", theirs).await;
+    let unit = world.set("a", 1, config_maps(3));
+    let are_made = |r: &UnitReport| r.objects.applied == 2;
+    world.until(&unit, "made", are_made).await;
+    for name in ["c001", "c002"] {
+        world.delete(&config_map_path(name)).await;
+    }
+    world.eventually("made again", || async { world.hubs().await.len() == 3 }).await;
+    let mut more = config_maps(3);
+    more.push(config_map("new", "1"));
+    world.set("a", 2, more);
+    world.until(&unit, "made", |r| r.objects.applied == 3).await;
+    assert_eq!(world.hubs().await["c000"], another().to_string());
+}

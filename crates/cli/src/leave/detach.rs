@@ -3,7 +3,7 @@
 //! The hub does it: an annotation of the AttachedCluster says how, a finalizer keeps it until it is done. What is interrupted
 //! here goes on there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -360,7 +360,8 @@ impl Parting {
         // Nothing is counted of what is not known.
         let has = match (self.is_known(), self.units.len() + self.unsaid) {
             (true, units) => {
-                format!("{} of {}", counted(self.objects().count(), "object"), counted(units, "unit"))
+                let own = counted(self.own_objects().count(), "object");
+                format!("{own} of {}", counted(units - self.units_of_others(), "unit"))
             }
             (false, 0) => "the objects there, which are not known yet,".to_owned(),
             (false, units) => format!("the objects of {}, not all of which are known,", counted(units, "unit")),
@@ -371,6 +372,9 @@ impl Parting {
                 "  in the member nothing is touched".to_owned()
             }
             How::Keep if self.units.is_empty() && self.unsaid == 0 => "  in the member nothing is touched; what it has is not known".to_owned(),
+            How::Keep if self.is_known() && self.units_of_others() == self.units.len() => {
+                "  in the member nothing is touched".to_owned()
+            }
             How::Keep => format!(
                 "  in the member nothing is touched: {has} stay as they are, with their inventories, and are this hub's again when \
                  it is attached again"
@@ -385,6 +389,7 @@ impl Parting {
         });
         if how != How::Remove {
             lines.extend(self.named(all));
+            lines.extend(self.of_others());
         }
         lines.extend(self.undelivered(how));
         if self.sight == Sight::Namespace {
@@ -405,7 +410,7 @@ impl Parting {
 
     /// The objects that stay, by name.
     fn named(&self, all: bool) -> Vec<String> {
-        let keys: BTreeSet<ObjectKey> = self.objects().map(|(key, _)| key).collect();
+        let keys: BTreeSet<ObjectKey> = self.own_objects().collect();
         let shown = if all { keys.len() } else { NAMED_MAX };
         let mut lines: Vec<String> = keys.iter().take(shown).map(|key| format!("    = {key}")).collect();
         if keys.len() > shown {
@@ -419,7 +424,7 @@ impl Parting {
         if how != How::Remove && !self.is_known() {
             return None;
         }
-        let keys: BTreeSet<ObjectKey> = self.objects().filter(|_| how != How::Remove).map(|(key, _)| key).collect();
+        let keys: BTreeSet<ObjectKey> = self.own_objects().filter(|_| how != How::Remove).collect();
         let all = keys
             .iter()
             .map(|key| json!({"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}))
@@ -445,6 +450,38 @@ impl Parting {
     fn objects(&self) -> impl Iterator<Item = (ObjectKey, Stays)> {
         let known = self.units.iter().filter_map(|unit| Objects::of_report(unit, Removal::Release));
         known.flat_map(|objects| objects.stays)
+    }
+
+    /// The same without what another hub has taken over: that is not this hub's to keep, or to give back.
+    fn own_objects(&self) -> impl Iterator<Item = ObjectKey> {
+        self.objects().filter(|(_, why)| !matches!(why, Stays::OtherHub(_))).map(|(key, _)| key)
+    }
+
+    /// How many units have nothing there any more but what another hub has taken over.
+    fn units_of_others(&self) -> usize {
+        let is_others = |unit: &&UnitReport| {
+            let known = Objects::of_report(unit, Removal::Release).unwrap_or_default();
+            !known.stays.is_empty() && known.stays.values().all(|why| matches!(why, Stays::OtherHub(_)))
+        };
+        self.units.iter().filter(is_others).count()
+    }
+
+    /// The objects that another hub has taken over, in words, by hub.
+    fn of_others(&self) -> Vec<String> {
+        let mut hubs: BTreeMap<String, BTreeSet<ObjectKey>> = BTreeMap::new();
+        for (key, why) in self.objects() {
+            if let Stays::OtherHub(hub) = why {
+                hubs.entry(hub).or_default().insert(key);
+            }
+        }
+        let line = |(hub, keys): (String, BTreeSet<ObjectKey>)| {
+            let shown: Vec<String> = keys.iter().take(OUTSIDE_SHOWN).map(ToString::to_string).collect();
+            let more = keys.len() - shown.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let (objects, shown) = (counted(keys.len(), "object"), shown.join(", "));
+            format!("  hub {hub} took over {objects} that this hub had there, and keeps what it has: {shown}{more}")
+        };
+        hubs.into_iter().map(line).collect()
     }
 
     /// The objects from which our labels cannot be taken off, in words.

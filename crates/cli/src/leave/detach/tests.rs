@@ -167,6 +167,22 @@ async fn what_will_be_done_is_said_before() {
     all.push(said(&parting, How::Keep, false));
     parting.units = vec![narrowed(), report("q")];
     all.extend([How::Keep, How::Release].map(|how| said(&parting, how, false)));
+    // Another hub took over what one unit has, and one object of the other one.
+    let taken = |count: usize| {
+        let mut report = report("p");
+        for row in report.details.iter_mut().take(count) {
+            let row = std::sync::Arc::make_mut(row);
+            (row.sync, row.reason) = (api::feed::SyncState::Failed, "ForeignHub".into());
+            row.message = "hub other took it over: take over what it has".to_owned();
+        }
+        report.uids = vec![Some("u".into()); report.details.len()];
+        report
+    };
+    for units in [vec![taken(1), report("q")], vec![taken(2), report("q")], vec![taken(2)]] {
+        parting.units = units;
+        all.extend([How::Keep, How::Release].map(|how| said(&parting, how, false)));
+        assert!(parting.object_facts(How::Keep).unwrap().len() <= 3);
+    }
     insta::assert_snapshot!("lines", all.join("\n\n"));
     let mut many = report("p");
     let row = many.details[0].clone();

@@ -205,9 +205,7 @@ fn done_but_for(away: &BTreeSet<MemberName>, parts: Vec<Part>, stayed: usize) ->
     let when = if away.len() == 1 { "when it answers" } else { "when they answer" };
     let later = match list::unknown(&later).is_empty() {
         // Nothing waits there but the hub's own record.
-        true if list::numbers(&later) == Numbers::default() => {
-            "nothing, and the application stays in the hub until then or until it is detached".to_owned()
-        }
+        true if list::numbers(&later) == Numbers::default() => "nothing".to_owned(),
         true => list::numbers(&later).in_words(),
         false => "what is there, which is not known".to_owned(),
     };

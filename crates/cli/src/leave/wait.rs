@@ -66,17 +66,32 @@ struct Seen {
 }
 
 impl Seen {
-    /// What is not done, for when the time is up: in these members, and why as far as that is known.
-    fn late(&self, busy: &BTreeSet<MemberName>) -> String {
+    /// Is all done that does not wait for members which do not answer? What is to be deleted in the hub is gone by then.
+    fn is_done(&self, away: &BTreeSet<MemberName>) -> bool {
+        self.kept.is_empty() && self.apps.is_empty() && self.members.is_subset(away)
+    }
+
+    /// What is not done, for when the time is up: in which members, and why as far as that is known.
+    fn late(&self, away: &BTreeSet<MemberName>) -> String {
+        let busy: BTreeSet<MemberName> = self.members.difference(away).cloned().collect();
         if busy.is_empty() {
-            return "it is not done".to_owned();
+            let apps: Vec<String> = self.apps.iter().map(|app| format!("app/{app}")).collect();
+            let verb = if apps.len() == 1 { "is" } else { "are" };
+            let does = if away.len() == 1 { "does" } else { "do" };
+            return match (apps.is_empty(), away.is_empty()) {
+                (true, _) => "it is not done".to_owned(),
+                (false, true) => format!("{} {verb} still there", apps.join(", ")),
+                (false, false) => {
+                    format!("{} {verb} still there, and {} {does} not answer", apps.join(", "), named(away))
+                }
+            };
         }
         let why = busy.iter().find_map(|member| Some((member, self.stuck.get(member)?)));
         let why = why.map(|(member, why)| match busy.len() {
             1 => format!(": {why}"),
             _ => format!(": in {member}, {why}"),
         });
-        format!("it is not done in {}{}", named(busy), why.unwrap_or_default())
+        format!("it is not done in {}{}", named(&busy), why.unwrap_or_default())
     }
 }
 
@@ -123,12 +138,10 @@ impl Leave<'_> {
                             self.held_words(&seen.kept, "it is held, since more was edited than was agreed to")
                         );
                     }
-                    let is_left = seen.members.iter().all(|member| away.contains(member));
-                    if !is_kept && is_left && (seen.apps.is_empty() || !away.is_empty()) {
+                    if seen.is_done(&away) {
                         return Ok(End::Done(away));
                     }
-                    let busy: BTreeSet<MemberName> = seen.members.difference(&away).cloned().collect();
-                    late = seen.late(&busy);
+                    late = seen.late(&away);
                 }
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
                 Err(why) => late = format!("it cannot be seen whether it is done: {}", why.into_words()),
@@ -227,7 +240,11 @@ mod tests {
     fn what_is_not_done_in_time_is_said_with_its_cause() {
         let members = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<BTreeSet<MemberName>>();
         let why = "1 objects are left; ConfigMap shop/c: forbidden".to_owned();
-        let seen = Seen { stuck: BTreeMap::from([("oslo".parse().unwrap(), why)]), ..Seen::default() };
+        let seen = |busy| Seen {
+            stuck: BTreeMap::from([("oslo".parse().unwrap(), why.clone())]),
+            members: members(busy),
+            ..Seen::default()
+        };
         for (busy, expect) in [
             (&[][..], "it is not done"),
             (&["rome"], "it is not done in rome"),
@@ -237,7 +254,7 @@ mod tests {
                 "it is not done in oslo, rome: in oslo, 1 objects are left; ConfigMap shop/c: forbidden",
             ),
         ] {
-            assert_eq!(seen.late(&members(busy)), expect);
+            assert_eq!(seen(busy).late(&BTreeSet::new()), expect);
         }
     }
 
@@ -251,6 +268,43 @@ mod tests {
         let said = "after 10.0s it is not done in oslo: 1 objects are left; it goes on without this command, see";
         assert_eq!(words(Some(&member)), format!("{said} `kurator status member/oslo`"));
         assert_eq!(words(None), format!("{said} `kurator status app/shop -n n`"));
+    }
+
+    /// The member does not answer, so that it keeps its tombstone, and the hub has not let go of the Application yet.
+    #[tokio::test(start_paused = true)]
+    async fn an_application_is_deleted_when_it_is_gone_also_while_a_member_is_away() {
+        let list = |kind: &str, items: serde_json::Value| {
+            (200, json!({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}))
+        };
+        let missing = || (404, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404}));
+        let shop = || {
+            (
+                200,
+                json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+                "metadata": {"name": "shop", "namespace": "default"}, "spec": {"source": {}, "syncPolicies": []}}),
+            )
+        };
+        let decision = json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "d-0"},
+            "spec": {"unit": "apps.kurator.dev/Application/default/shop/p", "slice": 0,
+                "members": {"a": {"revision": "r", "epoch": 1, "reason": "", "removal": "Prune"}}}});
+        let look = |app: (u16, serde_json::Value)| {
+            let (decisions, reports) =
+                (list("DecisionList", json!([decision])), list("PartialObjectMetadataList", json!([])));
+            // The member's record is not there either: that is being away.
+            [app, decisions, reports, missing()]
+        };
+        let hub = crate::approve::tests::Hub::new([look(shop()), look(shop()), look(missing())].concat());
+        let (client, apps) = (hub.client(), BTreeSet::from(["shop".to_owned()]));
+        let leave = Leave { client: &client, namespace: "default", apps: &apps, member: None, deleted: true };
+        let end = leave.until_done(Duration::from_secs(60)).await.unwrap();
+        assert_eq!(end, End::Done(BTreeSet::from(["a".parse().unwrap()])));
+        assert_eq!(hub.asked.lock().unwrap().len(), 12, "it was looked at until it was gone");
+        // Its time is up.
+        let hub = crate::approve::tests::Hub::new(std::iter::repeat_n(look(shop()), 8).flatten());
+        let client = hub.client();
+        let leave = Leave { client: &client, ..leave };
+        let said = leave.until_done(LOOK_EVERY * 3).await.unwrap_err().to_string();
+        assert!(said.contains(" app/shop is still there, and a does not answer; it goes on without this"), "{said}");
     }
 
     #[test]

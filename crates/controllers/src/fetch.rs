@@ -161,15 +161,11 @@ impl Fetcher {
         let known = tasks
             .get(key)
             .filter(|t| t.follow.same_content(&follow))
-            .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone());
-        let state = State {
-            facts: known.unwrap_or_default(),
-            asked_sync: sync.map(str::to_owned),
-            found: Instant::now(),
-            began: Instant::now(),
-            refused: None,
-            asked: None,
-        };
+            .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner))
+            .map(|state| (state.facts.clone(), state.found, state.began));
+        // What was fetched before an edit of the interval, say, is as old as it was.
+        let (facts, found, began) = known.unwrap_or_else(|| (SourceFacts::default(), Instant::now(), Instant::now()));
+        let state = State { facts, asked_sync: sync.map(str::to_owned), found, began, refused: None, asked: None };
         let facts = state.facts.clone();
         let state = Arc::new(Mutex::new(state));
         let poke = Arc::new(Notify::new());

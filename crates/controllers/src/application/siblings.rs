@@ -9,7 +9,7 @@ use std::time::Duration;
 use api::delivery::UnitId;
 use api::kurator::apps::v1alpha1::{Application, GitRepository};
 use plan::application::SourceFacts;
-use plan::sibling::{Sibling, Taken, line};
+use plan::sibling::{Heard, Sibling, Stand, Taken};
 use plan::unit::{Awaited, Observed, Rendered};
 use tokio::time::Instant;
 
@@ -44,19 +44,6 @@ struct Known {
     news: u64,
     /// Those whose deletions wait for others.
     waiting: BTreeMap<NamespacedName, Wait>,
-}
-
-/// What this process has heard of an Application.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Heard {
-    /// By what it was decided; `None` while a part of it is not.
-    taken: Option<Taken>,
-    /// The last commit by which all of it was decided.
-    last: Option<String>,
-    /// The commit at which a part of it could not be rendered first, while that is so.
-    broken_at: Option<String>,
-    /// An edit holds it in a member, which has an earlier revision.
-    is_kept: bool,
 }
 
 /// The Applications that are waited for.
@@ -165,29 +152,22 @@ impl Siblings {
             }
             let heard = known.heard.get(&name);
             let kept = if heard.is_none_or(|heard| heard.is_kept) { kept_at(ctx, &name) } else { BTreeSet::new() };
-            let other = Other {
+            let newest = ctx.fetcher.newest(&name).zip(found);
+            let refused = ctx.fetcher.refused(&name);
+            let sibling = Sibling {
+                has_the_reference: reference(theirs) == mine,
                 stored: stored_commit(ctx, &name),
                 heard,
                 kept,
+                newer: newest.filter(|((_, began), found)| began >= found).map(|((commit, _), _)| commit),
+                is_refused: refused.is_some_and(|refused| found.is_none_or(|found| refused >= found)),
                 is_given_up: known.given_up.contains(&name),
                 was_stuck,
             };
-            // What was asked for after this one's commit was found is at least as new.
-            let is_newer = || {
-                let newest = ctx.fetcher.newest(&name).zip(found);
-                newest.is_some_and(|((newest, began), found)| began >= found && other.is_decided_by(&newest))
-            };
-            let is_refused = || {
-                let refused = ctx.fetcher.refused(&name);
-                refused.is_some_and(|refused| found.is_none_or(|found| refused >= found))
-            };
-            if reference(theirs) != mine && !other.is_on_line(&behind.commit) {
-                continue;
-            }
-            if other.is_stuck(&behind.commit, before) {
-                behind.stuck.insert(name);
-            } else if other.is_awaited(&behind.commit) && !is_refused() && !is_newer() {
-                behind.others.insert(name);
+            match sibling.stand(&behind.commit, before) {
+                Stand::Known => {}
+                Stand::Awaited => drop(behind.others.insert(name)),
+                Stand::Stuck => drop(behind.stuck.insert(name)),
             }
         }
         let since = known.waiting.get(key).and_then(Wait::running_since);
@@ -283,52 +263,6 @@ impl Siblings {
         known.given_up.remove(key);
         drop(known);
         told.into_iter().for_each(|other| ctx.fetcher.queue().add(other));
-    }
-}
-
-/// Another Application that may follow the same source.
-struct Other<'a> {
-    /// The commit by which it is decided, as it is stored.
-    stored: Option<String>,
-    heard: Option<&'a Heard>,
-    /// The commits of the revisions in which edits hold it in members.
-    kept: BTreeSet<String>,
-    is_given_up: bool,
-    /// It was stuck when the wait for it began.
-    was_stuck: bool,
-}
-
-impl Other<'_> {
-    /// The last commit by which all of it was decided.
-    fn last(&self) -> Option<&str> {
-        self.heard.and_then(|heard| heard.last.as_deref()).or(self.stored.as_deref())
-    }
-
-    /// Was it decided by a commit of the same branch? Of one that was never decided it is not known what its reference means.
-    fn is_on_line(&self, commit: &str) -> bool {
-        self.last().is_none_or(|last| line(last).is_some() && line(last) == line(commit))
-    }
-
-    /// Does it not take up, before a person acts, what came since the commit `before`, with which this commit is compared? One that was
-    /// broken or held by then would keep all that is ever deleted.
-    fn is_stuck(&self, commit: &str, before: Option<&str>) -> bool {
-        let broken_at = self.heard.and_then(|heard| heard.broken_at.as_deref());
-        let is_new = broken_at == Some(commit) || before.is_some() && self.last() == before;
-        let is_held = !self.kept.is_empty() && (self.was_stuck || before.is_some_and(|at| self.kept.contains(at)));
-        broken_at.is_some() && (self.was_stuck || is_new) || is_held
-    }
-
-    fn is_decided_by(&self, commit: &str) -> bool {
-        self.heard
-            .is_some_and(|heard| heard.taken.as_ref().is_some_and(|taken| *taken == Taken::Commit(commit.to_owned())))
-    }
-
-    fn is_awaited(&self, commit: &str) -> bool {
-        let stored = || self.stored.clone().map(Taken::Commit);
-        let taken = self.heard.map_or_else(stored, |heard| heard.taken.clone());
-        let is_broken = self.heard.is_some_and(|heard| heard.broken_at.is_some());
-        let sibling = Sibling { taken: taken.as_ref(), is_refused: is_broken, is_given_up: self.is_given_up };
-        sibling.is_awaited(commit)
     }
 }
 

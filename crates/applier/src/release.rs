@@ -32,6 +32,7 @@ pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntr
         overwrite: false,
         approved: None,
         approved_shown: None,
+        claimed: None,
         frozen: None,
         removal: Removal::Release,
         shown: None,

@@ -70,12 +70,6 @@ struct State {
     facts: SourceFacts,
     /// The newest text of the sync annotation; a fetch that starts after it was seen handles it.
     asked_sync: Option<String>,
-    /// When what the artifact is was answered first.
-    found: Instant,
-    /// When the attempt began that found it.
-    began: Instant,
-    /// When the last attempt began, if only a person can mend what it said.
-    refused: Option<Instant>,
     /// When it was last asked out of turn because of another source like it.
     asked: Option<Instant>,
 }
@@ -161,11 +155,8 @@ impl Fetcher {
         let known = tasks
             .get(key)
             .filter(|t| t.follow.same_content(&follow))
-            .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner))
-            .map(|state| (state.facts.clone(), state.found, state.began));
-        // What was fetched before an edit of the interval, say, is as old as it was.
-        let (facts, found, began) = known.unwrap_or_else(|| (SourceFacts::default(), Instant::now(), Instant::now()));
-        let state = State { facts, asked_sync: sync.map(str::to_owned), found, began, refused: None, asked: None };
+            .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone());
+        let state = State { facts: known.unwrap_or_default(), asked_sync: sync.map(str::to_owned), asked: None };
         let facts = state.facts.clone();
         let state = Arc::new(Mutex::new(state));
         let poke = Arc::new(Notify::new());
@@ -204,21 +195,6 @@ impl Fetcher {
             self.remotes.add_to(key, &mut facts);
             facts
         })
-    }
-
-    /// When the artifact of a source was found that is its newest; `None` when this process does not follow it.
-    pub(crate) fn found(&self, key: &NamespacedName) -> Option<Instant> {
-        self.with_state(key, |state| state.found)
-    }
-
-    /// The commit of the newest artifact of a source, and when the attempt began that found it.
-    pub(crate) fn newest(&self, key: &NamespacedName) -> Option<(String, Instant)> {
-        self.with_state(key, |state| Some((state.facts.artifact.as_ref()?.revision.clone(), state.began))).flatten()
-    }
-
-    /// When the last attempt to ask a source began, if only a person can mend what it said.
-    pub(crate) fn refused(&self, key: &NamespacedName) -> Option<Instant> {
-        self.with_state(key, |state| state.refused).flatten()
     }
 
     /// When a source was last asked out of turn because of another one like it.
@@ -319,17 +295,14 @@ impl Runner {
     }
 
     async fn once(&self, asked: Option<String>) -> Option<Class> {
-        let began = Instant::now();
         let result = self.fetch().await;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = state.facts.clone();
-        state.refused = matches!(&result, Err(error) if error.class() == Class::AwaitChange).then_some(began);
         let class = match result {
             Ok(found) => {
                 if let Some((artifact, since)) = found {
                     state.facts.artifact = Some(artifact);
                     state.facts.since = Some(since);
-                    (state.found, state.began) = (Instant::now(), began);
                 }
                 state.facts.error = None;
                 None

@@ -5,13 +5,14 @@
 
 mod answer;
 mod kept;
+mod mention;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Inputs, ObjectInputs, RemoteInput, RevisionSpec};
+use api::delivery::{ArtifactInputs, Inputs, ObjectInputs, RemoteInput, RevisionSpec};
 use api::feed::Payload;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 use client::contain::caught;
@@ -205,6 +206,22 @@ impl Renderings {
         }
     }
 
+    /// The objects that the files of a directory mention which cannot be rendered, as far as they can be read.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub(crate) async fn mentioned(&self, inputs: &ArtifactInputs) -> Result<BTreeSet<ObjectKey>, Failure> {
+        let (cache, inputs) = (self.cache.clone(), inputs.clone());
+        // The semaphore is never closed.
+        let _permit = self.at_once.acquire().await;
+        let work = async {
+            let done = tokio::task::spawn_blocking(move || mention::keys(&cache, &inputs)).await;
+            done.unwrap_or_else(|_| Err(Failure::Bug("reading the files panicked".to_owned())))
+        };
+        let done = caught("mentions", &self.metrics, work).await;
+        done.unwrap_or_else(|panic| Err(Failure::Bug(format!("please report it: {panic}"))))
+    }
+
     /// The rendering of a revision. `missing_is_empty`: a directory that is not in the artifact stands for no objects
     /// (git keeps no empty directories, so emptying one removes it). However many ask for it at the same time, it is
     /// rendered once.
@@ -297,7 +314,7 @@ impl Renderings {
     }
 }
 
-fn key_of(inputs: &Inputs) -> Option<Digest> {
+pub(crate) fn key_of(inputs: &Inputs) -> Option<Digest> {
     match inputs {
         Inputs::Artifact(inputs) => Some(key_of_tree(&inputs.artifact.digest, &inputs.kustomize, &inputs.remotes)),
         Inputs::Objects(inputs) => Some(inputs.digest),

@@ -54,6 +54,7 @@ pub fn plan(member: &MemberName, cluster: Option<&Uid>, hub: &HubId, wanted: &[W
             // What leaves needs no release, unless the hub is behind what the member has seen.
             approved: entry.granted.filter(|_| !is_of_another),
             approved_shown: entry.granted_shown.as_deref().filter(|_| !is_of_another).cloned(),
+            claimed: entry.claimed.as_deref().filter(|_| !leaving && !is_of_another).cloned(),
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
             shown: match leaving {
@@ -90,6 +91,7 @@ mod tests {
             replicas: None,
             granted: granted.map(Digest::of),
             granted_shown: None,
+            claimed: None,
             carried_out: 0,
             consent: None,
             withheld: None,

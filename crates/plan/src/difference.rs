@@ -169,6 +169,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             unshown: false,
             untaken: false,
             left: 0,
+            objects: None,
         };
         MemberScope {
             member: loss.member.clone(),

@@ -90,6 +90,8 @@ pub enum WaitingOn {
     Apply(usize),
     /// Other units are taking these over.
     Handover(Vec<(Arc<HashedKey>, UnitId)>),
+    /// Other owners that follow the same source are to have these.
+    Claimed(Vec<Arc<HashedKey>>),
     /// What other units have in these, or of these, goes first.
     Occupied(Vec<Arc<HashedKey>>),
     /// These stay, since others have something in them, or of them, with these words. They are released.
@@ -138,7 +140,7 @@ impl WaitingOn {
     /// Are these in no list while they wait, though they may be deleted without a person's word later? A container never is, nor what
     /// would only be given back.
     pub fn is_unlisted(&self, inventory: &Inventory) -> bool {
-        let waits = matches!(self, Self::Handover(_) | Self::OutsideRights { .. });
+        let waits = matches!(self, Self::Handover(_) | Self::Claimed(_) | Self::OutsideRights { .. });
         waits && self.objects().into_iter().any(|key| may_go_later(inventory, key))
     }
 
@@ -153,7 +155,7 @@ impl WaitingOn {
         match self {
             Self::NotAsked(_) | Self::Suspended(_) | Self::Frozen { .. } | Self::Apply(_) | Self::Guard => Vec::new(),
             Self::Handover(moving) => moving.iter().map(|(key, _)| key).collect(),
-            Self::Occupied(containers) => containers.iter().collect(),
+            Self::Claimed(objects) | Self::Occupied(objects) => objects.iter().collect(),
             Self::Inhabited(containers)
             | Self::InUse(containers)
             | Self::Needed(containers)
@@ -218,6 +220,11 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
     }
     let mut candidates = Vec::new();
     let (mut moving, mut outside, mut untaken) = (Vec::new(), Vec::new(), Vec::new());
+    let mut claimed = Vec::new();
+    let is_claimed = |key: &Arc<HashedKey>| {
+        let claimed = entry.claimed.as_ref().filter(|_| !leaving);
+        claimed.is_some_and(|claimed| claimed.contains(key)) && !inventory.is_doomed(key, entry.epoch)
+    };
     for key in stale {
         match (claims.succession(&entry.unit, key), rights.lack(key)) {
             (Succession::Taken(_), _) => plan.forget.push(Arc::clone(key)),
@@ -231,15 +238,19 @@ fn decide(observed: &Observed<'_>) -> (Plan, Report) {
                 }
                 moving.push((Arc::clone(key), other.clone()));
             }
+            _ if is_claimed(key) => claimed.push(Arc::clone(key)),
             (_, Some(lack)) => outside.push((Arc::clone(key), lack)),
             (_, None) => candidates.push(Arc::clone(key)),
         }
     }
     // What waits for another unit, may not be deleted now, or cannot be seen may be deleted later.
-    let in_no_list = moving.iter().map(|(key, _)| key).chain(outside.iter().map(|(key, _)| key));
+    let in_no_list = moving.iter().map(|(key, _)| key).chain(outside.iter().map(|(key, _)| key)).chain(&claimed);
     let mut asked_all = !in_no_list.into_iter().any(|key| may_go_later(inventory, key));
     if !moving.is_empty() {
         report.waiting.push(WaitingOn::Handover(moving));
+    }
+    if !claimed.is_empty() {
+        report.waiting.push(WaitingOn::Claimed(claimed));
     }
     if entry.removal == Removal::Release {
         plan.release = candidates;
@@ -484,6 +495,7 @@ fn as_released(released: Released) -> Deletions {
         unshown: false,
         untaken: false,
         left: 0,
+        objects: None,
     }
 }
 
@@ -508,6 +520,8 @@ pub fn deletions(keys: &[Arc<HashedKey>], released: u32, behind: bool) -> Deleti
         unshown: false,
         untaken: false,
         left: 0,
+        objects: (keys.len() <= Deletions::OBJECTS_MAX)
+            .then(|| Box::new(ObjectSet::new(keys.iter().map(|key| &***key)))),
     }
 }
 

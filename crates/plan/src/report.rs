@@ -567,6 +567,7 @@ fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
             let whom: Vec<String> = whom.into_iter().map(named).collect();
             format!("; {} objects are being handed over to {}", moving.len(), whom.join(", "))
         }
+        WaitingOn::Claimed(keys) => format!("; {} objects stay: {} is to have them", keys.len(), waits::CLAIMED),
         WaitingOn::Inhabited(containers) | WaitingOn::InUse(containers) | WaitingOn::Needed(containers) => {
             containers.first().map_or_else(String::new, |(key, who)| format!("; {key} stays, since it has {who} in it"))
         }

@@ -18,7 +18,7 @@
 //! | the same name may stand for another part of the owner since an edit | what it no longer has waits for an approval, however little |
 //! | a unit leaves a member before it took over what another one has there for it | the other one waits for an approval, however little it is (`unit::untaken`) |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
-//! | owners that follow the same source have not taken up its commit | what the guard grants waits for them: they may want the objects |
+//! | another owner that follows the same source is to have some of it by the same commit | what the guard grants waits for it |
 //! | a member does not answer | what it is known to lose is weighed with them |
 //! | an edit is taken back | the member that kept the unit has it as before; another unit that was given the member leaves it, once it is known to have nothing there |
 //! | a policy is renamed | the one of the new name takes over what the old one has; nothing is held |
@@ -49,10 +49,11 @@ use api::delivery::{
     Artifact, DecisionSpec, HubId, Inputs, Owner, RemoteInput, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn,
 };
 use api::kurator::consent::{Consent, ShownList};
-use model::{Digest, HashedKey, MemberName, Timestamp};
+use model::{Digest, HashedKey, MemberName, ObjectKey, Timestamp};
 use place::{Candidate, Rules};
 
 use crate::reach::MemberFacts;
+use crate::sibling::Claim;
 
 pub use away::{Unanswered, stays_there, unanswered, wanted_there};
 pub use held::{carried, decides, held, report_at, scopes};
@@ -184,33 +185,25 @@ pub struct Observed<'a> {
     pub rendered: BTreeMap<UnitId, Rendered>,
     /// What members that do not answer had and are to have no longer, as far as it is known ([`unanswered()`]).
     pub lost: BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>>,
-    /// Owners that may want what the source takes out of these units.
-    pub awaited: Awaited,
+    /// What others that follow the same source are to have by the same commit, and do not have yet.
+    pub claims: Vec<Claim>,
     /// Version of the renderer.
     pub renderer: &'a str,
-}
-
-/// Owners that may want what the source takes out of units, and of which that is not known yet ([`crate::sibling`]).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Awaited {
-    /// Their names, for people.
-    pub names: Vec<String>,
-    /// Whether also what a person has approved waits for them: they looked at a list in which what moves is not known.
-    pub by_approved: bool,
 }
 
 impl Observed<'_> {
     /// May deletions that the source causes go ahead, or wait for a word? Of most looks it is known that they do not.
     pub fn may_delete(&self) -> bool {
-        let is_listed = self.statuses.values().any(|status| held::waiting(status).is_some());
-        is_listed || self.decisions.values().flat_map(|d| d.members.values()).any(|entry| entry.expected.is_some())
+        let mut entries = self.decisions.values().flat_map(|decision| decision.members.values());
+        self.statuses.values().any(|status| held::waiting(status).is_some())
+            || entries.any(|entry| entry.expected.is_some() || entry.claimed.is_some())
+            || self.lost.values().any(|lost| !lost.is_empty())
     }
 
-    /// The newest commit that is stored, but for this one.
-    pub fn commit_before(&self, commit: &str) -> Option<&str> {
-        let others = self.revisions.values().filter(|revision| revision.inputs.source_revision() != commit);
-        let newest = others.max_by_key(|revision| (revision.time, revision.epoch))?;
-        Some(newest.inputs.source_revision()).filter(|commit| !commit.is_empty())
+    /// Is another owner to have this object in the member?
+    fn is_claimed(&self, member: &MemberName, key: &ObjectKey) -> bool {
+        let mut claims = self.claims.iter().filter(|claim| claim.members.contains(member));
+        claims.any(|claim| claim.objects.as_ref().is_some_and(|objects| objects.contains(key)))
     }
 
     /// What the newest revision was rendered from, if that was fetched.
@@ -277,8 +270,8 @@ pub struct DecidedUnit {
 pub struct Report {
     /// The units.
     pub units: Vec<DecidedUnit>,
-    /// Deletions could go ahead, and wait for the siblings.
-    pub waits_for_siblings: bool,
+    /// Those for which deletions wait, by what they claim: does one of them take the commit up by itself?
+    pub waits_for: BTreeMap<Owner, bool>,
 }
 
 /// Decides. Call it with everything listed and every wanted input rendered, or known to be impossible.
@@ -287,6 +280,11 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
         Some(own) => decide::decide(&own, &observed.decisions, now),
         None => decide::decide(observed, &observed.decisions, now),
     }
+}
+
+/// The members that a placement chooses.
+pub fn chosen(placement: &Placement) -> BTreeSet<MemberName> {
+    decide::choose(placement).0.into_iter().map(|(member, _)| member).collect()
 }
 
 /// Ids that more than one unit of an owner has.

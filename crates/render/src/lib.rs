@@ -44,6 +44,7 @@ mod budget;
 mod error;
 mod files;
 mod kustomize;
+mod mention;
 mod object;
 mod plain;
 mod remote;
@@ -57,6 +58,7 @@ use model::tree::{self, FileTree, Node, TreeError};
 
 pub use budget::Budget;
 pub use error::{DIRECTORY_FIELD, RenderError, Unsupported};
+pub use mention::Mentions;
 pub use object::{Location, Object};
 pub use remote::{Remote, RemoteAt, Repository};
 

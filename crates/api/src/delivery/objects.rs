@@ -45,6 +45,24 @@ impl ObjectSet {
         Self(all)
     }
 
+    /// What is in it, and not in another one.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|object| other.0.binary_search(object).is_err()).copied().collect())
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|object| other.0.binary_search(object).is_ok()).copied().collect())
+    }
+
+    /// Is an object in both?
+    pub fn meets(&self, other: &Self) -> bool {
+        let (few, many) = if self.0.len() <= other.0.len() { (self, other) } else { (other, self) };
+        few.0.iter().any(|object| many.0.binary_search(object).is_ok())
+    }
+
     /// What names the set.
     pub fn digest(&self) -> Digest {
         Digest::of(self.0.as_flattened())
@@ -119,6 +137,11 @@ mod tests {
         let read: ObjectSet = set.to_string().parse().unwrap();
         assert_eq!(read, set);
         assert!(read.contains(&key("a")) && read.contains(&key("b")) && !read.contains(&key("c")));
+        assert!(read.meets(&ObjectSet::new(&[key("x"), key("b")])) && ObjectSet::new(&[key("b")]).meets(&read));
+        assert!(!read.meets(&ObjectSet::new(&[key("c")])) && !read.meets(&ObjectSet::default()));
+        let (a, b) = (key("a"), key("b"));
+        assert_eq!(read.without(&ObjectSet::new(&[key("b"), key("c")])), ObjectSet::new(&[a]));
+        assert_eq!(read.common(&ObjectSet::new(&[key("b"), key("c")])), ObjectSet::new(&[b]));
         let other_namespace = ObjectKey { namespace: "web".into(), ..key("a") };
         assert!(!read.contains(&other_namespace));
         assert_eq!("".parse::<ObjectSet>().unwrap(), ObjectSet::default());

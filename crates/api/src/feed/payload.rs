@@ -97,6 +97,9 @@ pub struct UnitEntry {
     /// The objects of that list that were shown as going to the person who released it, if that is known: the others wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_shown: Option<ObjectSet>,
+    /// Objects that stay though the payload no longer has them: another owner that follows the same source is to have them here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<ObjectSet>,
     /// Why nothing may be deleted for now (the unit did not resolve, the hub has not listed everything yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,

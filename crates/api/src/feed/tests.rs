@@ -26,6 +26,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             overwrite: false,
             approved: None,
             approved_shown: None,
+            claimed: None,
             frozen: None,
             removal: Removal::None,
             shown: None,

@@ -64,10 +64,10 @@ pub(crate) struct Settled {
 /// Does the hub ask for the same, but for another payload?
 pub(crate) fn asks_the_same(a: &UnitEntry, b: &UnitEntry) -> bool {
     let UnitEntry { unit, short, placed, prune, suspend, force, overwrite, frozen, .. } = a;
-    let UnitEntry { approved, approved_shown, removal, shown, .. } = a;
+    let UnitEntry { approved, approved_shown, claimed, removal, shown, .. } = a;
     (unit, short, placed, prune, suspend, force) == (&b.unit, &b.short, &b.placed, &b.prune, &b.suspend, &b.force)
         && (overwrite, approved, frozen) == (&b.overwrite, &b.approved, &b.frozen)
-        && (approved_shown, removal, shown) == (&b.approved_shown, &b.removal, &b.shown)
+        && (approved_shown, claimed, removal, shown) == (&b.approved_shown, &b.claimed, &b.removal, &b.shown)
 }
 
 impl Pass {

@@ -545,6 +545,7 @@ impl World {
             overwrite: false,
             approved: None,
             approved_shown: None,
+            claimed: None,
             frozen: None,
             removal: Removal::None,
             shown: None,

@@ -165,6 +165,7 @@ impl Hub {
                 overwrite: false,
                 approved: None,
                 approved_shown: None,
+                claimed: None,
                 frozen: None,
                 removal: Removal::None,
                 shown: None,

@@ -7,7 +7,7 @@
 //! | step | what |
 //! |---|---|
 //! | `observe` | the fleet, the source, stored revisions and decisions, members' reports; renders what is wanted |
-//! | `siblings` | which Applications of the same source have not taken up its commit |
+//! | `siblings` | what other Applications of the same source are to have by its commit, and do not have yet |
 //! | [`plan::application`] | its units |
 //! | [`plan::unit`] | new revisions, who gets which, tombstones, approvals and grants, why |
 //! | `apply` | revisions before the decisions that name them |
@@ -131,15 +131,14 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let mut source = world.source.clone();
     let (mut observed, again, noted) = world.observe(ctx, now).await; // renderer
-    let behind = ctx.siblings.behind(ctx, key, application.as_deref(), &source, &observed);
-    observed.awaited = behind.awaited(key);
+    observed.claims = siblings::claims(ctx, key, application.as_deref(), &source, &observed, now).await; // renderer
     source.waits_for_remotes |= noted.waits;
     source.warnings = noted.warnings();
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let waits = report.waits_for_siblings.then(|| ctx.siblings.wait(ctx, key, &behind)).flatten();
-    ctx.siblings.note_decided(ctx, key, application.as_deref(), &source, &observed.rendered);
+    let waits = ctx.siblings.wait(ctx, key, &source, &report.waits_for);
+    ctx.siblings.note_decided(ctx, key, application.as_deref(), &source, &plan);
     let next = status::write(ctx, key, &source, generation, now).await?; // client
     Ok(next.or_after(again).or_after(waits))
 }

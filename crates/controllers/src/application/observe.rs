@@ -24,7 +24,7 @@ use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
 use plan::rights::Rights;
 use plan::unit::{
-    Awaited, Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, stays_there, unanswered, wanted,
+    Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, stays_there, unanswered, wanted,
     wanted_there,
 };
 use render::Remote;
@@ -121,6 +121,14 @@ impl Reader {
         record.map(|record| origin::rights_of(&record)).unwrap_or_default()
     }
 
+    /// The units that an Application asks for, given what is known of its source.
+    pub(super) fn units(&self, key: &NamespacedName, application: &Application, source: &SourceFacts) -> Vec<UnitSpec> {
+        let named = fleet_name(application);
+        let fleet = named.and_then(|name| self.fleet(&key.beside(name)));
+        let candidates = named.map(|name| self.candidates(key, name, fleet.as_deref())).unwrap_or_default();
+        units(application, &candidates, source)
+    }
+
     /// The fleet of this name, and the member that each of its entries means.
     fn candidates(&self, key: &NamespacedName, name: &str, fleet: Option<&Fleet>) -> FleetFacts {
         let Some(fleet) = fleet else { return FleetFacts::Missing(name.to_owned()) };
@@ -176,10 +184,8 @@ impl World {
     ) -> Self {
         let owner = owner_of_application(key);
         let term = owner.to_string();
-        let named = application.and_then(fleet_name);
-        let fleet = named.and_then(|name| reader.fleet(&key.beside(name)));
-        let candidates = named.map(|name| reader.candidates(key, name, fleet.as_deref())).unwrap_or_default();
-        let units = application.map(|a| units(a, &candidates, &source)).unwrap_or_default();
+        let units = application.map(|a| reader.units(key, a, &source)).unwrap_or_default();
+        let fleet = application.and_then(fleet_name).and_then(|name| reader.fleet(&key.beside(name)));
         let revisions = reader.revisions.by_index(OWNER, &term);
         let decisions: BTreeMap<String, DecisionSpec> =
             reader.decisions.by_index(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
@@ -209,7 +215,7 @@ impl World {
             members: std::mem::take(&mut self.members),
             rendered: BTreeMap::new(),
             lost: BTreeMap::new(),
-            awaited: Awaited::default(),
+            claims: Vec::new(),
             renderer: render::VERSION,
         }
     }

@@ -43,6 +43,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         replicas: None,
         granted: None,
         granted_shown: None,
+        claimed: None,
         carried_out: 0,
         consent: None,
         withheld: None,
@@ -78,6 +79,7 @@ fn status(held: bool) -> UnitStatus {
         left: 0,
         released: 0,
         state: DeletionState::Waiting,
+        objects: None,
     };
     UnitStatus {
         revision: "r".into(),

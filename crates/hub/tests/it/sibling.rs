@@ -6,7 +6,7 @@ use kube::api::DeleteParams;
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, until};
+use crate::stage::{Stage, start_hub, until};
 
 fn map(name: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\ndata: {{value: one}}\n")
@@ -65,6 +65,25 @@ async fn both(other: impl Fn(&Stage) -> Value) -> Stage {
     stage
 }
 
+/// Waits until the first one says this of its deletions.
+async fn says_for_whom_it_waits(stage: &Stage, whom: &str) {
+    let said = format!("what the commit deletes waits for {whom}, which is to have some of it; ");
+    until("the first one to say for whom it waits", async || match stage.condition("Ready").await {
+        Some(ready) if ready.message.starts_with(&said) => Ok(()),
+        ready => Err(format!("{ready:?}")),
+    })
+    .await;
+}
+
+/// Waits until an object is gone.
+async fn goes(stage: &Stage, name: &str) {
+    until(&format!("{name} to go"), async || match maps(stage).get_opt(name).await.unwrap() {
+        None => Ok(()),
+        Some(map) => Err(format!("{:?}", map.metadata.uid)),
+    })
+    .await;
+}
+
 fn moves(stage: &Stage) {
     let moving = map("moving");
     stage.commit(&[("app/moving.yaml", None), ("other/moving.yaml", Some(&moving))]);
@@ -115,12 +134,7 @@ async fn an_object_that_a_commit_moves_to_an_application_that_it_breaks_stays_un
         ("other/moving.yaml", Some(&moving)),
         ("other/broken.yaml", Some("a: [")),
     ]);
-    let said = "what the commit deletes waits until it is known whether it moves to app/other; ";
-    until("the first one to say for whom it waits", async || match stage.condition("Ready").await {
-        Some(ready) if ready.message.starts_with(said) => Ok(()),
-        ready => Err(format!("{ready:?}")),
-    })
-    .await;
+    says_for_whom_it_waits(&stage, "app/other (it cannot be rendered)").await;
     let apps: Api<Application> = Api::namespaced(stage.client(), "default");
     until("the other one to be broken", async || {
         let conditions = apps.get("other").await.unwrap().status.unwrap_or_default().conditions;
@@ -179,5 +193,53 @@ async fn an_application_whose_source_cannot_be_asked_keeps_no_deletion_of_anothe
     apps.delete("gone", &DeleteParams::default()).await.unwrap();
     stage.commit(&[("app/moving.yaml", None)]);
     stage.synced().await;
-    until("the object to go", async || uid(&stage).await.map_or(Ok(()), Err)).await;
+    goes(&stage, "moving").await;
+}
+
+/// What an Application that does not follow its source now is to have stays, however often the hub is started; nothing else does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_suspended_application_is_to_have_stays_over_a_restart_and_the_rest_goes() {
+    let mut stage = both(|stage| asked_rarely(stage, "other")).await;
+    is_ready(&stage, "other").await;
+    let before = uid(&stage).await.unwrap();
+    let (one, two) = (map("one"), map("two"));
+    stage.commit(&[("third/one.yaml", Some(&one)), ("third/two.yaml", Some(&two))]);
+    stage.apply(asked_rarely(&stage, "third")).await.unwrap();
+    is_ready(&stage, "third").await;
+    let mut suspended = asked_rarely(&stage, "other");
+    suspended["spec"]["source"]["gitRepository"]["suspend"] = json!(true);
+    stage.apply(suspended).await.unwrap();
+    let moving = map("moving");
+    stage.commit(&[
+        ("app/moving.yaml", None),
+        ("other/moving.yaml", Some(&moving)),
+        ("third/two.yaml", None),
+        ("app/more.yaml", Some(&map("more"))),
+    ]);
+    says_for_whom_it_waits(&stage, "app/other (its source is suspended)").await;
+    let mut asked = asked_rarely(&stage, "third");
+    asked["metadata"]["annotations"] = json!({api::kurator::annotation::SYNC: "now"});
+    stage.apply(asked).await.unwrap();
+    goes(&stage, "two").await;
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("spare")).await);
+    stopped.stop().await;
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    stage.commit(&[("app/more.yaml", None)]);
+    goes(&stage, "more").await;
+    assert_eq!(uid(&stage).await, Some(before.clone()));
+    let mut resumed = asked_rarely(&stage, "other");
+    resumed["spec"]["source"]["gitRepository"]["suspend"] = json!(false);
+    stage.apply(resumed).await.unwrap();
+    is_taken_over(&stage).await;
+    assert_eq!(uid(&stage).await, Some(before), "it was made again");
+}
+
+/// One that the same commit breaks is to have what its files mention, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_that_a_commit_breaks_keeps_nothing_that_its_files_do_not_mention() {
+    let stage = both(|stage| asked_rarely(stage, "other")).await;
+    is_ready(&stage, "other").await;
+    stage.commit(&[("app/moving.yaml", None), ("other/broken.yaml", Some("a: ["))]);
+    goes(&stage, "moving").await;
 }

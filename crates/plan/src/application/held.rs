@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Statement};
-use api::delivery::{DecisionSpec, MemberDecision, Missing, ObjectsWaiting, UnitCounts, UnitId, WaitingCause};
+use api::delivery::{DecisionSpec, MemberDecision, ObjectsWaiting, UnitCounts, UnitId, WaitingCause};
 use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
 use api::reason;
 use model::{Digest, MemberName, words};
@@ -107,15 +107,6 @@ pub(super) fn lists(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<HeldDeletion
 /// Deletions that the source of a unit causes.
 fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let held = facts.held(unit)?;
-    let explanation = || facts.explanation(unit).into_iter().flat_map(|explanation| &explanation.waiting_on);
-    // What moves to these is no part of the list, and what does is known in a moment. Who has approved it already waits for it, and what
-    // was held before stays so.
-    let is_noted = facts
-        .slices(unit)
-        .any(|decision| decision.approved.is_some() || decision.members.values().any(|entry| entry.withheld.is_some()));
-    if !is_noted && explanation().any(|waiting| waiting.what == Missing::Siblings) {
-        return None;
-    }
     let count = u32::try_from(held.count).unwrap_or(u32::MAX);
     let member_count = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
     let policy = unit.policy.as_deref().unwrap_or_default();
@@ -126,15 +117,6 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         members: member_count,
         objects: count,
     };
-    let siblings = explanation().filter(|waiting| waiting.is_for_siblings()).map(|waiting| HeldCause {
-        cause: format!("{:?}", waiting.what),
-        message: format!(
-            "some of it may move to {}, which has not taken up the commit: look there first",
-            waiting.detail
-        ),
-        members: member_count,
-        objects: count,
-    });
     let members = held.members.iter().take(HELD_SHOWN);
     let line = |member: &MemberName, count: u32, names: &[String]| {
         let away = if held.away.contains(member) { AWAY } else { "" };
@@ -147,7 +129,7 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         count,
         member_count,
         object_count: count,
-        causes: held.causes.iter().map(cause).chain(siblings).collect(),
+        causes: held.causes.iter().map(cause).collect(),
         members: members.map(|(m, count, names)| line(m, *count, names)).collect(),
         waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
         away: held.away.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),

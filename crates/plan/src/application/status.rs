@@ -321,9 +321,9 @@ fn ready(
 fn waits_for_siblings(facts: &FoldFacts<'_>, units: &[UnitId]) -> Option<String> {
     let waiting = units.iter().filter_map(|unit| facts.explanation(unit)).flat_map(|said| &said.waiting_on);
     let mut siblings = waiting.filter(|waiting| waiting.is_for_siblings());
-    siblings.next().map(|waiting| {
-        format!("what the commit deletes waits until it is known whether it moves to {}", waiting.detail)
-    })
+    siblings
+        .next()
+        .map(|waiting| format!("what the commit deletes waits for {}, which is to have some of it", waiting.detail))
 }
 
 /// What is to leave members that do not answer. That was agreed to, so that it is no fault, and it is not done.

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::*;
 use crate::reach::{MemberFacts, Reach};
-use crate::unit::{Awaited, Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
+use crate::sibling::{Claim, Stuck};
+use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
 
 mod held;
 mod news;
@@ -80,8 +81,7 @@ struct World {
     statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
     members: BTreeMap<MemberName, MemberFacts>,
     rendered: Option<Rendered>,
-    siblings: Vec<String>,
-    approved_waits: bool,
+    claims: Vec<Claim>,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -98,8 +98,7 @@ impl World {
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2, remotes: BTreeMap::new() }),
-            siblings: Vec::new(),
-            approved_waits: true,
+            claims: Vec::new(),
             now: reported(),
         }
     }
@@ -121,7 +120,7 @@ impl World {
             members: members.clone(),
             rendered: BTreeMap::new(),
             lost: BTreeMap::new(),
-            awaited: Awaited { names: self.siblings.clone(), by_approved: self.approved_waits },
+            claims: self.claims.clone(),
             renderer: "1",
         };
         for want in wanted(&observed, self.now) {
@@ -453,12 +452,7 @@ fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
         count: 3,
         sample: vec!["Deployment.apps shop/web".into()],
         guarded: 1,
-        behind: false,
-        unshown: false,
-        untaken: false,
-        left: 0,
-        released: 0,
-        state: DeletionState::Waiting,
+        ..wiped(3, false)
     };
     let key = (world.unit(), name("a"));
     world.statuses.get_mut(&key).unwrap().held = Some(list("one"));
@@ -487,12 +481,7 @@ fn a_held_list_that_may_still_grow_says_so() {
         count: 3,
         sample: vec!["Deployment.apps shop/web".into()],
         guarded: 1,
-        behind: false,
-        unshown: false,
-        untaken: false,
-        left: 0,
-        released: 0,
-        state: DeletionState::Waiting,
+        ..wiped(3, false)
     });
     let held = |world: &mut World| {
         world.step();
@@ -679,6 +668,7 @@ fn wiped(objects: u32, behind: bool) -> Deletions {
         left: 0,
         released: 0,
         state: DeletionState::Waiting,
+        objects: None,
     }
 }
 

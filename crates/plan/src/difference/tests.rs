@@ -283,6 +283,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         replicas: None,
         granted: None,
         granted_shown: None,
+        claimed: None,
         carried_out: 0,
         consent: None,
         withheld: None,

@@ -41,6 +41,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         overwrite: false,
         approved: None,
         approved_shown: None,
+        claimed: None,
         frozen: None,
         removal: api::delivery::Removal::None,
         shown: None,

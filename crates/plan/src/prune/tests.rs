@@ -40,6 +40,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         overwrite: false,
         approved: None,
         approved_shown: None,
+        claimed: None,
         frozen: None,
         removal: Removal::None,
         shown: None,

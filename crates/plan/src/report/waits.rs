@@ -9,6 +9,9 @@ use model::{HashedKey, ObjectKey, words};
 use crate::ownership::NotOurs;
 use crate::{apply, prune};
 
+/// Who is to have an object that the source took out of a unit: the hub alone knows its name.
+pub(super) const CLAIMED: &str = "another application of the same source";
+
 /// Why what leaves waits though a person agreed that its unit leaves.
 const NOT_SHOWN: &str = "it was not in the list that was agreed to";
 
@@ -91,6 +94,9 @@ impl Waits {
                     for (key, unit) in moving {
                         self.add(WaitingCause::Handover, &unit.to_string(), 1, key.to_string());
                     }
+                }
+                prune::WaitingOn::Claimed(keys) => {
+                    self.add(WaitingCause::Handover, CLAIMED, keys.len(), first(keys));
                 }
                 prune::WaitingOn::Guard => {
                     let Some(list) = deletions else { continue };

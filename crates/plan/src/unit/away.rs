@@ -113,7 +113,9 @@ pub(super) fn expected(
         _ if has_answered => None,
         before => {
             let status = observed.statuses.get(&key);
-            let goes = |lost: &&Arc<HashedKey>| !status.is_some_and(|status| stays_there(status, lost));
+            let goes = |lost: &&Arc<HashedKey>| {
+                !status.is_some_and(|status| stays_there(status, lost)) && !observed.is_claimed(member, lost)
+            };
             let lost: Vec<_> = observed.lost.get(&key)?.iter().filter(goes).cloned().collect();
             let approved = before.and_then(|(_, known)| known.shown()).unwrap_or_default();
             // Of what waited there nothing may be left to delete: that is known, and nothing waits any more.

@@ -37,6 +37,7 @@ pub(super) fn without_others<'a>(observed: &Observed<'a>, now: Timestamp) -> Opt
                 // What this hub knows of the unit there begins now, too.
                 (entry.placed, entry.known_since, entry.given_back) = (Some(now), None, None);
                 (entry.granted, entry.granted_shown, entry.leaving, entry.expected) = (None, None, None, None);
+                entry.claimed = None;
                 (entry.withheld, entry.carried_out, entry.consent) = (None, 0, None);
             } else if is_learned(observed, member, entry) {
                 entry.cluster = cluster();

@@ -59,7 +59,7 @@ pub(super) fn decide(
             report.units.push(said);
         }
     }
-    report.waits_for_siblings = slice::write(observed, stored, &wishes, &mut plan, now);
+    report.waits_for = slice::write(observed, stored, &wishes, &mut plan, now);
     slice::place_before_removing(observed, &mut plan);
     revision::retire(observed, &mut plan);
     plan.finalizer = slice::finalizer(observed, &plan);
@@ -231,6 +231,7 @@ fn one_unit(
         // Grants of this epoch stay: a release is never taken back because another member's part of it is done.
         granted: at_epoch(member).and_then(|entry| entry.granted),
         granted_shown: at_epoch(member).and_then(|entry| entry.granted_shown.clone()),
+        claimed: entries.get(member).filter(|entry| entry.removal.is_none()).and_then(|entry| entry.claimed.clone()),
         carried_out: entries.get(member).filter(|entry| entry.epoch == epoch).map_or(0, |entry| entry.carried_out),
         withheld: entries.get(member).and_then(|entry| withheld(observed, unit, entry, want)),
         removal: Removal::None,

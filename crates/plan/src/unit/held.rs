@@ -20,6 +20,12 @@ pub fn scopes<'a>(
     let scope = |(decision, member, entry): (&DecisionSpec, &MemberName, &MemberDecision)| {
         let status = status_of(unit, member);
         let current = report_at(status.as_ref(), entry);
+        // What another owner is to have was taken out of the list since.
+        let is_claimed = |list: &Deletions| {
+            let both = list.objects.as_deref().zip(entry.claimed.as_deref());
+            both.is_some_and(|(objects, claimed)| objects.meets(claimed))
+        };
+        let current = current.filter(|status| !waiting(status).is_some_and(is_claimed));
         // What it said while it was not asked says nothing of what it would delete now.
         let current = current.filter(|status| !(status.unweighed && decision.weighs()));
         let leaving = !entry.removal.is_none();
@@ -114,6 +120,7 @@ fn of_expected(expected: &ExpectedDeletions) -> Option<Deletions> {
         unshown: false,
         untaken: false,
         left: 0,
+        objects: Some(Box::new(expected.objects.clone())),
     })
 }
 

@@ -3,28 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Explanation, MemberDecision, Missing, Removal, UnitId, UnitPhase,
-    UnitStatus, WaitingOn, Withheld,
+    DecisionSpec, DeletionState, Deletions, Explanation, MemberDecision, Missing, ObjectSet, Owner, Removal, UnitId,
+    UnitPhase, UnitStatus, WaitingOn, Withheld,
 };
 use model::{Digest, MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
-use super::held::report_at;
-use super::{Awaited, Observed, OwnerState, Plan, cluster, consent, trigger, untaken};
+use super::held::{report_at, waiting};
+use super::{Observed, OwnerState, Plan, cluster, consent, trigger, untaken};
 use crate::guard::{self, Cause, Held, MemberScope};
+use crate::sibling::Claim;
 
 /// Siblings that an explanation names: which ones to look at.
 const SIBLINGS_NAMED: usize = 3;
 
-/// `stored`: the slices as they are stored, also with what is of other clusters. Says whether deletions wait for siblings.
+/// `stored`: the slices as they are stored, also with what is of other clusters. Says for which siblings deletions wait, and whether each
+/// takes the commit up by itself.
 pub(super) fn write(
     observed: &Observed<'_>,
     stored: &BTreeMap<String, DecisionSpec>,
     wishes: &BTreeMap<UnitId, Wish>,
     plan: &mut Plan,
     now: Timestamp,
-) -> bool {
+) -> BTreeMap<Owner, bool> {
     let edits = edits(observed, wishes, now);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
     let mut all: BTreeMap<&UnitId, BTreeMap<u32, DecisionSpec>> = BTreeMap::new();
@@ -52,13 +54,15 @@ pub(super) fn write(
         all.insert(unit, after);
     }
     untaken::hold(observed, &plan.create_revisions, &mut all);
-    let mut waits_for_siblings = false;
+    let mut waits_for: BTreeMap<Owner, bool> = BTreeMap::new();
     for (unit, mut after) in all {
         let wish = wishes.get(unit);
-        let waits = grant(observed, unit, &mut after);
-        waits_for_siblings |= waits;
+        let claims = grant(observed, unit, &mut after);
+        for claim in &claims {
+            *waits_for.entry(claim.owner.clone()).or_default() |= claim.stuck.is_none();
+        }
         let before = observed.slices(unit).find_map(|(_, decision)| decision.explanation.as_ref());
-        explain_siblings(observed, waits, before, &mut after);
+        explain_siblings(observed.owner, &claims, before, &mut after);
         for (slice, mut decision) in after {
             let name = DecisionSpec::object_name(&unit.short(observed.hub), slice);
             let known = stored.get(&name);
@@ -79,7 +83,7 @@ pub(super) fn write(
     // What is held because a unit leaves is written before it leaves.
     let is_left = |name: &String, is: &DecisionSpec| stored.get(name).is_some_and(|was| trigger::left(was, is));
     plan.write_decisions.sort_by_key(|(name, decision)| is_left(name, decision));
-    waits_for_siblings
+    waits_for
 }
 
 /// The slices with their members as they should be; members stay in the slice that they are in.
@@ -217,9 +221,10 @@ fn is_promised(entry: &MemberDecision) -> bool {
 /// member's list and stays for its epoch; what leaves may need one as well. Once the owner is gone, the last approval
 /// stays.
 ///
-/// What no person has approved waits while siblings may want it. Says whether it does.
-fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) -> bool {
+/// What siblings are to have waits for them. Says what they claim of it.
+fn grant<'a>(observed: &'a Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) -> Vec<&'a Claim> {
     end_grants(observed, unit, slices);
+    let mut claims = note_claimed(observed, unit, slices);
     let scopes = observed.weigh(unit, slices.values());
     if observed.facts.state != OwnerState::Gone {
         // An approval counts while it is of what is held now, or was held and is being released.
@@ -229,8 +234,10 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
     }
     let approved = slices.values().find_map(|decision| decision.approved);
     let (mut plan, report) = guard::plan(&scopes, approved);
-    let waits = waits_for_siblings(observed, &scopes, slices, &mut plan);
-    if !waits || !observed.awaited.by_approved {
+    let unknown = wait_for_siblings(observed, &scopes, slices, &mut plan);
+    let is_known = unknown.is_empty();
+    claims.extend(unknown);
+    if is_known {
         note_held(&scopes, (&plan, &report), slices);
     }
     for (member, digest) in plan.grants {
@@ -248,57 +255,99 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
             expected.going = entry.granted_shown.as_deref().cloned();
         }
     }
-    waits
+    claims
 }
 
-/// Takes grants back that wait until it is known whether siblings want what would be deleted. Says whether any list waits for that, also
-/// one that a person has to approve: what moves is no part of it. A list that is granted already stays so.
-fn waits_for_siblings(
-    observed: &Observed<'_>,
+/// Notes in each member's entry what of its list, and of what was noted there before, other owners are to have: the member keeps that, and
+/// asks about the rest. Says what is claimed.
+fn note_claimed<'a>(
+    observed: &'a Observed<'_>,
+    unit: &UnitId,
+    slices: &mut BTreeMap<u32, DecisionSpec>,
+) -> Vec<&'a Claim> {
+    let mut all: Vec<&Claim> = Vec::new();
+    for (member, entry) in slices.values_mut().flat_map(|decision| &mut decision.members) {
+        let key = (unit.clone(), member.clone());
+        let (status, lost) = (observed.statuses.get(&key), observed.lost.get(&key));
+        let list = report_at(status, entry).and_then(waiting).filter(|list| entry.granted != Some(list.digest));
+        let known = [list.and_then(|list| list.objects.as_deref()), entry.claimed.as_deref()];
+        let lost = ObjectSet::new(lost.into_iter().flatten().map(|key| &***key));
+        let candidates = known.into_iter().flatten().fold(lost, |all, objects| all.union(objects));
+        if candidates.is_empty() || !entry.removal.is_none() {
+            continue;
+        }
+        let there = observed.claims.iter().filter(|claim| claim.members.contains(member));
+        let mut claimed = ObjectSet::default();
+        for claim in there {
+            let objects = claim.objects.as_ref().map(|objects| candidates.common(objects)).unwrap_or_default();
+            // Of what was noted before it may be true still.
+            let objects =
+                if claim.objects.is_some() { objects } else { entry.claimed.as_deref().cloned().unwrap_or_default() };
+            if objects.is_empty() {
+                continue;
+            }
+            claimed = claimed.union(&objects);
+            if !all.contains(&claim) {
+                all.push(claim);
+            }
+        }
+        entry.claimed = (!claimed.is_empty()).then(|| Box::new(claimed));
+    }
+    all
+}
+
+/// Takes grants back of lists of which it is not known now whether other owners are to have something of them. A list that is granted already
+/// stays so. Says what is claimed.
+fn wait_for_siblings<'a>(
+    observed: &'a Observed<'_>,
     scopes: &[MemberScope],
     slices: &BTreeMap<u32, DecisionSpec>,
     plan: &mut guard::Plan,
-) -> bool {
-    let Awaited { names, by_approved } = &observed.awaited;
-    if names.is_empty() {
-        return false;
+) -> Vec<&'a Claim> {
+    if observed.claims.is_empty() {
+        return Vec::new();
     }
     let granted = |member: &MemberName| slices.values().find_map(|decision| decision.members.get(member)?.granted);
-    let waits = |scope: &&MemberScope| {
+    let mut all: Vec<&Claim> = Vec::new();
+    for scope in scopes.iter().filter(|scope| !scope.leaving) {
         let list = scope.report.as_ref().and_then(Option::as_ref);
         let list = list.filter(|list| list.state == DeletionState::Waiting && list.count > 0);
-        list.is_some_and(|list| granted(&scope.member) != Some(list.digest))
-    };
-    let of_source = scopes.iter().filter(|scope| !scope.leaving).filter(waits);
-    let members: BTreeSet<&MemberName> = of_source.map(|scope| &scope.member).collect();
-    let by_approval = &plan.by_approval;
-    plan.grants.retain(|(member, _)| !members.contains(member) || (!by_approved && by_approval.contains(member)));
-    !members.iter().all(|member| plan.grants.iter().any(|(granted, _)| granted == *member))
+        let Some(list) = list.filter(|list| granted(&scope.member) != Some(list.digest)) else { continue };
+        let before = all.len();
+        let claims = observed.claims.iter().filter(|claim| claim.may_be_for(&scope.member, list));
+        all.extend(claims);
+        if all.len() > before {
+            plan.grants.retain(|(member, _)| *member != scope.member);
+        }
+    }
+    all
 }
 
-/// Says in the unit's explanation that deletions wait for siblings, and no longer when they do not.
+/// Says in the unit's explanation for which siblings deletions wait, and no longer when they do not.
 fn explain_siblings(
-    observed: &Observed<'_>,
-    waits: bool,
+    owner: &Owner,
+    claims: &[&Claim],
     before: Option<&Explanation>,
     slices: &mut BTreeMap<u32, DecisionSpec>,
 ) {
     let explanation = slices.get_mut(&0).and_then(|decision| decision.explanation.as_mut());
     let Some(explanation) = explanation else { return };
-    let before = before.into_iter().flat_map(|before| &before.waiting_on);
-    let what = if observed.awaited.by_approved { Missing::Siblings } else { Missing::StuckSiblings };
-    let mut known = before.filter(|waiting| waiting.what == what);
     explanation.waiting_on.retain(|waiting| !waiting.is_for_siblings());
-    if waits {
-        let names = &observed.awaited.names;
-        // It is written once as long as it is true of any of them: a thousand may take the commit up one after the other.
-        let is_true =
-            |waiting: &WaitingOn| names.iter().any(|name| waiting.detail.split(", ").any(|said| said == name));
-        let more = if names.len() > SIBLINGS_NAMED { ", and others" } else { "" };
-        let said = || format!("{}{more}", names.iter().take(SIBLINGS_NAMED).cloned().collect::<Vec<_>>().join(", "));
-        let new = || WaitingOn::new(what, said());
-        explanation.waiting_on.push(known.find(|waiting| is_true(waiting)).cloned().unwrap_or_else(new));
+    if claims.is_empty() {
+        return;
     }
+    let is_coming = claims.iter().any(|claim| claim.stuck.is_none());
+    let what = if is_coming { Missing::Siblings } else { Missing::StuckSiblings };
+    let names: BTreeSet<String> = claims.iter().map(|claim| claim.named(owner)).collect();
+    // It is written once as long as it is true of any of them: a thousand may take the commit up one after the other.
+    let is_true = |waiting: &&WaitingOn| waiting.detail.split(", ").any(|said| names.contains(said));
+    let mut before = before.into_iter().flat_map(|before| &before.waiting_on).filter(|waiting| waiting.what == what);
+    let said = before.find(is_true).cloned().unwrap_or_else(|| {
+        let more = if names.len() > SIBLINGS_NAMED { ", and others" } else { "" };
+        let first: Vec<&str> = names.iter().take(SIBLINGS_NAMED).map(String::as_str).collect();
+        WaitingOn::new(what, format!("{}{more}", first.join(", ")))
+    });
+    explanation.waiting_on.push(said);
 }
 
 /// A grant is good for once: when all that it was for is gone, it ends, and what a person saw of a member that was away with it. A

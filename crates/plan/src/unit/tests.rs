@@ -79,12 +79,10 @@ struct World {
     by_inputs: bool,
     /// What members that do not answer are known to lose.
     lost: BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>>,
-    /// Owners of the same source that have not taken up its commit.
-    siblings: Vec<String>,
-    /// Also what is approved waits for them.
-    approved_waits: bool,
-    /// The last plan waits for them.
-    waits_for_siblings: bool,
+    /// What others of the same source are to have.
+    claims: Vec<Claim>,
+    /// For whom the last plan waits.
+    waits_for: Vec<String>,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -147,9 +145,8 @@ impl World {
             uses: Vec::new(),
             by_inputs: false,
             lost: BTreeMap::new(),
-            siblings: Vec::new(),
-            approved_waits: true,
-            waits_for_siblings: false,
+            claims: Vec::new(),
+            waits_for: Vec::new(),
             now: now(),
         };
         world.place(members);
@@ -180,7 +177,7 @@ impl World {
             members: self.members.clone(),
             rendered: BTreeMap::new(),
             lost: self.lost.clone(),
-            awaited: Awaited { names: self.siblings.clone(), by_approved: self.approved_waits },
+            claims: self.claims.clone(),
             renderer: self.renderer,
         };
         for want in wanted(&observed, self.now) {
@@ -199,7 +196,7 @@ impl World {
         }
         let asked = unanswered(&observed);
         let (plan, report) = plan(&observed, self.now);
-        self.waits_for_siblings = report.waits_for_siblings;
+        self.waits_for = report.waits_for.keys().map(|owner| owner.name.clone()).collect();
         self.revisions.extend(plan.create_revisions.clone());
         self.decisions.extend(plan.write_decisions.clone());
         plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));

@@ -60,6 +60,7 @@ fn is_only_noted(before: &DecisionSpec, after: &DecisionSpec) -> bool {
             entry.granted_shown.clone_from(&was.granted_shown);
         }
         (entry.withheld, entry.carried_out, entry.consent) = (was.withheld, was.carried_out, was.consent);
+        entry.claimed.clone_from(&was.claimed);
     }
     noted.trigger.clone_from(&before.trigger);
     noted == before

@@ -57,6 +57,9 @@ pub struct MemberDecision {
     // Boxed, as below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_shown: Option<Box<ObjectSet>>,
+    /// Objects that the source took out of the unit, and that another owner which follows it is to have here: they stay until it has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Box<ObjectSet>>,
     /// How many such lists were carried out at this epoch. The same list made again, as by a member that was restored from its backup,
     /// is another one.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -135,7 +138,7 @@ impl MemberDecision {
     pub fn removing(&self, removal: Removal, leaving: Option<Box<Leaving>>) -> Self {
         let mut entry = Self { removal, leaving, ..self.clone() };
         if entry.question() != self.question() {
-            (entry.granted, entry.granted_shown, entry.expected) = (None, None, None);
+            (entry.granted, entry.granted_shown, entry.expected, entry.claimed) = (None, None, None, None);
         }
         entry
     }

@@ -6,6 +6,8 @@ use model::{Digest, Timestamp, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::ObjectSet;
+
 /// How far delivery of a unit to a member is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum UnitPhase {
@@ -178,6 +180,10 @@ pub struct Deletions {
     /// How many of those that were released at this epoch are still there: they are being deleted, or the member refuses that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left: u32,
+    /// All objects of the list that waits; absent when there are more than [`Deletions::OBJECTS_MAX`].
+    // Boxed: hardly an entry has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Box<ObjectSet>>,
 }
 
 /// Is it left out?
@@ -186,6 +192,9 @@ fn is_zero(count: &u32) -> bool {
 }
 
 impl Deletions {
+    /// Most objects of a list that says all of them: 11 kB as text, so that a slice of members' reports with twenty such lists is half of what a
+    /// slice may have.
+    pub const OBJECTS_MAX: usize = 1_000;
     /// Most objects named in a sample: what a terminal shows at once.
     pub const SAMPLE_MAX: usize = 10;
 }

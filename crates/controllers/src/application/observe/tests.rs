@@ -72,7 +72,7 @@ async fn members_that_are_away_make_nothing_be_rendered_that_is_known() {
             members: BTreeMap::from([(member.clone(), MemberFacts::new(Reach::Unknown))]),
             rendered: BTreeMap::from([(id.clone(), rendered)]),
             lost: BTreeMap::new(),
-            awaited: Awaited::default(),
+            claims: Vec::new(),
             renderer: render::VERSION,
         };
         assert_eq!(unanswered(&observed).len(), 1);
@@ -140,7 +140,7 @@ async fn what_another_policy_is_to_have_there_is_not_lost() {
             members: BTreeMap::from([(member.clone(), MemberFacts::new(Reach::Unknown))]),
             rendered: BTreeMap::from([(p.clone(), rendered()), (q.clone(), rendered())]),
             lost: BTreeMap::new(),
-            awaited: Awaited::default(),
+            claims: Vec::new(),
             renderer: render::VERSION,
         };
         let renderings = &controllers.deps.renderings;

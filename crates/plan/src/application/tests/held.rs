@@ -253,6 +253,7 @@ fn a_list_that_a_missing_directory_causes_says_so() {
         left: 0,
         released: 0,
         state: DeletionState::Waiting,
+        objects: None,
     });
     // As the renderer says it.
     let gone = model::tree::TreeError::NotFound { path: "web".to_owned() };

@@ -22,6 +22,7 @@ fn deletions(behind: bool) -> Deletions {
         unshown: false,
         untaken: false,
         left: 0,
+        objects: None,
     }
 }
 

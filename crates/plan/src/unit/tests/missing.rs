@@ -18,7 +18,7 @@ fn a_directory_that_an_earlier_revision_had_was_emptied_and_another_is_a_mistake
             members: BTreeMap::new(),
             rendered: BTreeMap::new(),
             lost: BTreeMap::new(),
-            awaited: Awaited::default(),
+            claims: Vec::new(),
             renderer: "1",
         };
         let want = &wanted(&observed, now())[0];

@@ -208,7 +208,7 @@ fn what_a_member_that_is_away_would_have_handed_over_is_held() {
         members: world.members.clone(),
         rendered: BTreeMap::new(),
         lost: BTreeMap::new(),
-        awaited: Awaited::default(),
+        claims: Vec::new(),
         renderer: world.renderer,
     };
     let (wanted, m) = (BTreeMap::new(), name("m"));

@@ -206,11 +206,12 @@ impl Renderings {
         }
     }
 
-    /// The objects that the files of a directory mention which cannot be rendered, as far as they can be read.
+    /// The objects that the files of a directory mention which cannot be rendered, as far as they can be read; and whether there may be
+    /// others whose names nobody can tell.
     ///
     /// # Errors
     /// See [`Failure`].
-    pub(crate) async fn mentioned(&self, inputs: &ArtifactInputs) -> Result<BTreeSet<ObjectKey>, Failure> {
+    pub(crate) async fn mentioned(&self, inputs: &ArtifactInputs) -> Result<(BTreeSet<ObjectKey>, bool), Failure> {
         let (cache, inputs) = (self.cache.clone(), inputs.clone());
         // The semaphore is never closed.
         let _permit = self.at_once.acquire().await;

@@ -101,8 +101,26 @@ pub fn open_members<'a>(
     members
 }
 
-/// The branch or tag in `branch@sha1:hash`, by which two sources are told to be the same whose references are written otherwise.
-pub fn line(commit: &str) -> Option<&str> {
+/// Are two sources of one repository, whose references are written otherwise, likely to take up the same commits? `theirs` and `mine` are
+/// the commits by which they are decided, as `branch@sha1:hash`, `before` is the one that mine had before, and `are_branches` says whether both
+/// references are branches. Of one that was never decided it is not known what its reference means.
+pub fn is_same_line(theirs: Option<&str>, mine: &str, before: Option<&str>, are_branches: bool) -> bool {
+    let Some(theirs) = theirs else { return true };
+    if line(theirs).is_some() && line(theirs) == line(mine) {
+        return true;
+    }
+    // A range of versions, a tag and its full name may mean the same; two branches are two, though they were at one commit.
+    !are_branches && is_same_commit(Some(theirs), before)
+}
+
+/// Do both name the same commit, whatever it is called there?
+pub fn is_same_commit(one: Option<&str>, other: Option<&str>) -> bool {
+    let hash = |commit: &str| commit.rsplit('@').next().map(str::to_owned);
+    one.is_some() && one.and_then(hash) == other.and_then(hash)
+}
+
+/// The branch or tag in `branch@sha1:hash`.
+fn line(commit: &str) -> Option<&str> {
     let (name, _) = commit.rsplit_once('@')?;
     Some(name.strip_prefix("refs/heads/").unwrap_or(name))
 }

@@ -206,6 +206,13 @@ impl Observed<'_> {
         claims.any(|claim| claim.objects.as_ref().is_some_and(|objects| objects.contains(key)))
     }
 
+    /// The newest commit that is stored, but for this one.
+    pub fn commit_before(&self, commit: &str) -> Option<&str> {
+        let others = self.revisions.values().filter(|revision| revision.inputs.source_revision() != commit);
+        let newest = others.max_by_key(|revision| (revision.time, revision.epoch))?;
+        Some(newest.inputs.source_revision()).filter(|commit| !commit.is_empty())
+    }
+
     /// What the newest revision was rendered from, if that was fetched.
     pub fn newest_artifact(&self) -> Option<&Artifact> {
         let newest = self.revisions.values().max_by_key(|revision| (revision.time, revision.epoch))?;

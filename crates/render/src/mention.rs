@@ -24,6 +24,7 @@ pub struct Mentions {
     namespaces: BTreeSet<String>,
     affixes: BTreeSet<(String, String)>,
     is_open: bool,
+    generates: bool,
 }
 
 impl Mentions {
@@ -45,6 +46,11 @@ impl Mentions {
         self.is_open
     }
 
+    /// Do kustomizations among the files make objects of their own, whose names nobody can tell?
+    pub fn generates(&self) -> bool {
+        self.generates
+    }
+
     /// The objects, by every name that they may have. `namespace`: the one that all of them get.
     pub fn keys(&self, namespace: Option<&str>) -> BTreeSet<ObjectKey> {
         let given: Vec<&str> = match namespace {
@@ -54,8 +60,11 @@ impl Mentions {
         let mut keys = BTreeSet::new();
         for object in &self.objects {
             let own = namespace.is_none().then_some(object.namespace.as_str());
-            let names = self.affixes.iter().map(|(before, after)| format!("{before}{}{after}", object.name));
-            for name in names.chain([object.name.clone()]) {
+            let add = |name: &str, (before, after): &(String, String)| format!("{before}{name}{after}");
+            let once: Vec<String> = self.affixes.iter().map(|affixes| add(&object.name, affixes)).collect();
+            // A kustomization may take in another one.
+            let twice = once.iter().flat_map(|name| self.affixes.iter().map(move |affixes| add(name, affixes)));
+            for name in twice.chain(once.iter().cloned()).chain([object.name.clone()]) {
                 let named = |namespace: &str| {
                     let namespace = namespace.to_owned();
                     ObjectKey { namespace, name: name.clone(), ..object.clone() }
@@ -69,7 +78,8 @@ impl Mentions {
     fn read_file(&mut self, path: &str, text: &str, links: &mut BTreeSet<String>) {
         let name = path.rsplit('/').next().unwrap_or(path);
         let is_kustomization = matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization");
-        if !is_kustomization && !name.ends_with(".yaml") && !name.ends_with(".yml") {
+        let is_manifest = [".yaml", ".yml", ".json"].into_iter().any(|end| name.ends_with(end));
+        if !is_kustomization && !is_manifest {
             return;
         }
         let documents = model::yaml::documents(text);
@@ -107,6 +117,8 @@ impl Mentions {
         if affixes != Default::default() && self.affixes.len() < TRIED_MAX {
             self.affixes.insert(affixes);
         }
+        let has = |field: &str| document.get(field).is_some_and(|value| !value.is_null());
+        self.generates |= ["configMapGenerator", "secretGenerator", "generators", "helmCharts"].into_iter().any(has);
         for field in ["resources", "bases", "components"] {
             let listed = document.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
             // What is on another machine is no path of this tree.
@@ -155,9 +167,19 @@ mod tests {
         assert!(links.contains("base") && links.contains("app/deployment.yaml"), "{links:?}");
         links.iter().for_each(|path| drop(mentions.read(&tree, path)));
         let found = keys(&mentions, None);
-        for key in ["ConfigMap shop/a-one", "ConfigMap default/one", "ConfigMap one"] {
+        for key in ["ConfigMap shop/a-one", "ConfigMap shop/a-a-one", "ConfigMap default/one", "ConfigMap one"] {
             assert!(found.contains(&key.to_owned()), "{key} in {found:?}");
         }
+    }
+
+    #[test]
+    fn names_that_a_kustomization_makes_are_not_known() {
+        let of = |text: &str| {
+            let mut mentions = Mentions::default();
+            mentions.read(&tree(&[("app/kustomization.yaml", text)]), "app");
+            mentions.generates()
+        };
+        assert!(of("configMapGenerator: [{name: x}]\n") && !of("namespace: x\n"));
     }
 
     #[test]

@@ -138,7 +138,8 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
     let waits = ctx.siblings.wait(ctx, key, &source, &report.waits_for);
-    ctx.siblings.note_decided(ctx, key, application.as_deref(), &source, &plan);
+    let decided = (&observed.rendered, &plan);
+    ctx.siblings.note_decided(ctx, key, application.as_deref(), &source, decided);
     let next = status::write(ctx, key, &source, generation, now).await?; // client
     Ok(next.or_after(again).or_after(waits))
 }

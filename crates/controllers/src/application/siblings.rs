@@ -15,8 +15,9 @@ use client::NamespacedName;
 use kube::ResourceExt;
 use model::{Digest, MemberName, ObjectKey, Timestamp};
 use plan::application::SourceFacts;
-use plan::sibling::{Claim, Stuck, line, open_members};
-use plan::unit::{Observed, Placement, Plan, UnitSpec};
+use plan::sibling::{Claim, Stuck, is_same_commit, is_same_line, open_members};
+use plan::unit::{Observed, Placement, Plan, Rendered, UnitSpec};
+use source::GitReference;
 
 use super::Ctx;
 use super::observe::reference;
@@ -62,6 +63,8 @@ struct Heard {
     revision: Option<String>,
     is_suspended: bool,
     is_unread: bool,
+    /// A part of it could not be rendered by that revision, or may not be delivered.
+    is_broken: bool,
     generation: Option<i64>,
 }
 
@@ -80,31 +83,27 @@ pub(super) async fn claims(
     let artifact = source.artifact.as_ref().or_else(|| observed.newest_artifact());
     let (Some(git), Some(artifact), true) = (git, artifact, observed.may_delete()) else { return Vec::new() };
     let is_unread = git.suspend || source.artifact.is_none() || source.error.is_some();
+    let before = observed.commit_before(&artifact.revision);
     let mut claims = Vec::new();
     for other in ctx.applications.by_index(SOURCE, &repository(&artifact.url)) {
         let name = NamespacedName::of(&*other);
         let Some(theirs) = other.spec.source.git_repository.as_ref() else { continue };
         let is_live = other.metadata.deletion_timestamp.is_none();
-        if name != *key && is_live && is_of_same_line(ctx, (&name, theirs), git, artifact) {
-            Sibling::new(ctx, name, &other, theirs, artifact, now).claim(&mut claims).await;
+        if name == *key || !is_live {
+            continue;
+        }
+        let (theirs_at, refs) = (stored_commit(ctx, &name), [reference(theirs), reference(git)]);
+        let are_branches = refs.iter().all(|one| matches!(one, GitReference::Branch(_) | GitReference::Default));
+        if refs[0] == refs[1] || is_same_line(theirs_at.as_deref(), &artifact.revision, before, are_branches) {
+            let mut sibling = Sibling::new(ctx, name, &other, theirs, artifact, now);
+            sibling.was_beside = is_same_commit(theirs_at.as_deref(), before);
+            sibling.claim(&mut claims).await;
         }
     }
     if is_unread {
         claims.iter_mut().for_each(|claim| claim.stuck = claim.stuck.or(Some(Stuck::Uncompared)));
     }
     claims
-}
-
-/// Does another Application follow the same branch? Of one that was never decided it is not known what its reference means.
-fn is_of_same_line(
-    ctx: &Ctx,
-    (name, theirs): (&NamespacedName, &GitRepository),
-    mine: &GitRepository,
-    artifact: &Artifact,
-) -> bool {
-    reference(theirs) == reference(mine)
-        || stored_commit(ctx, name)
-            .is_none_or(|commit| line(&commit).is_some() && line(&commit) == line(&artifact.revision))
 }
 
 /// Another Application, as it would be by the commit.
@@ -118,6 +117,10 @@ struct Sibling<'a> {
     /// Why it does not take the commit up.
     stuck: Option<Stuck>,
     is_restricted: bool,
+    /// It has other files of the commit: what is left out, or added from submodules, is not the same.
+    reads_otherwise: bool,
+    /// It was decided by the commit that the one that waits had before.
+    was_beside: bool,
     now: Timestamp,
 }
 
@@ -134,16 +137,21 @@ impl<'a> Sibling<'a> {
         let source = SourceFacts { artifact: Some(artifact.clone()), ..SourceFacts::default() };
         let term = owner.to_string();
         let revisions = ctx.revisions.by_index(OWNER, &term).into_iter().map(|one| (one.name_any(), one));
-        let is_unread = || ctx.siblings.lock().sources.get(&name).is_some_and(|heard| heard.is_unread);
-        let stuck = match git.suspend {
-            true => Some(Stuck::Suspended),
-            false => is_unread().then_some(Stuck::Unread),
+        let heard = ctx.siblings.lock().sources.get(&name).cloned().unwrap_or_default();
+        let is_there = is_same_commit(heard.revision.as_deref(), Some(&artifact.revision));
+        let stuck = match heard {
+            _ if git.suspend => Some(Stuck::Suspended),
+            Heard { is_unread: true, .. } => Some(Stuck::Unread),
+            Heard { is_broken: true, .. } if is_there => Some(Stuck::Broken),
+            Heard { .. } => None,
         };
         Self {
             units: ctx.reader.units(&name, application, &source),
             decisions: ctx.decisions.by_index(OWNER, &term),
             revisions: revisions.collect(),
             is_restricted: ctx.reader.is_restricted(&name.namespace),
+            reads_otherwise: (&git.ignore, git.recurse_submodules) != (&artifact.ignore, artifact.submodules),
+            was_beside: false,
             ctx,
             owner,
             artifact,
@@ -183,7 +191,8 @@ impl<'a> Sibling<'a> {
     fn is_taken(&self, revision: &str, kustomize: &KustomizeInputs) -> bool {
         let inputs = self.revisions.get(revision).map(|revision| &revision.spec.inputs);
         let Some(Inputs::Artifact(inputs)) = inputs else { return false };
-        inputs.artifact.revision == self.artifact.revision && inputs.kustomize == *kustomize
+        let is_of_commit = is_same_commit(Some(&inputs.artifact.revision), Some(&self.artifact.revision));
+        is_of_commit && inputs.kustomize == *kustomize
     }
 
     async fn claim_one(
@@ -197,14 +206,26 @@ impl<'a> Sibling<'a> {
         if members.is_empty() {
             return;
         }
-        let (objects, broken) = self.objects(unit, kustomize).await;
+        if self.reads_otherwise {
+            // What it has is known when it has taken the commit up; one that is stuck would keep everything.
+            if stuck.is_none() {
+                claims.push(Claim { owner: self.owner.clone(), objects: None, members, stuck });
+            }
+            return;
+        }
+        let (objects, broken) = self.objects(unit, kustomize, stuck.is_some()).await;
         if objects.as_ref().is_none_or(|objects| !objects.is_empty()) {
             claims.push(Claim { owner: self.owner.clone(), objects, members, stuck: stuck.or(broken) });
         }
     }
 
     /// What a unit has by the commit. What it uses of other machines is as it was for it before.
-    async fn objects(&self, unit: &UnitId, kustomize: &KustomizeInputs) -> (Option<Arc<ObjectSet>>, Option<Stuck>) {
+    async fn objects(
+        &self,
+        unit: &UnitId,
+        kustomize: &KustomizeInputs,
+        is_stuck: bool,
+    ) -> (Option<Arc<ObjectSet>>, Option<Stuck>) {
         let mine = self.revisions.values().map(|revision| &revision.spec).filter(|spec| spec.unit == *unit);
         let remotes = match mine.max_by_key(|spec| spec.epoch).map(|spec| &spec.inputs) {
             Some(Inputs::Artifact(inputs)) => inputs.remotes.clone(),
@@ -236,9 +257,14 @@ impl<'a> Sibling<'a> {
                 let rendering = renderings.render(&revision, true).await;
                 rendering.map(|rendering| rendering.payload.objects().map(|object| ObjectKey::of(object)).collect())
             }
-            Err(Failure::Manifests(_) | Failure::NoDirectory(_)) => renderings.mentioned(&inputs).await,
-            // It is fetched when the other one is.
-            Err(Failure::Remotes(_)) => return (renderings.mentioned(&inputs).await.ok().map(|keys| set(&keys)), None),
+            Err(Failure::Manifests(_) | Failure::NoDirectory(_)) => match renderings.mentioned(&inputs).await {
+                // The commit broke it: what it had is likely to be there again.
+                Ok((_, true)) if self.was_beside => return (None, broken),
+                other => other.map(|(keys, _)| keys),
+            },
+            // It is fetched when the other one takes the commit up.
+            Err(Failure::Remotes(_)) if !is_stuck => return (None, None),
+            Err(Failure::Remotes(_)) => renderings.mentioned(&inputs).await.map(|(keys, _)| keys),
             Err(failure) => Err(failure),
         };
         match keys {
@@ -323,9 +349,11 @@ impl Siblings {
         key: &NamespacedName,
         application: Option<&Application>,
         source: &SourceFacts,
-        plan: &Plan,
+        (rendered, plan): (&BTreeMap<UnitId, Rendered>, &Plan),
     ) {
+        let is_broken = rendered.values().any(|unit| matches!(unit, Rendered::Failed(_) | Rendered::Refused(_)));
         let now = application.map(|application| Heard {
+            is_broken,
             revision: source.artifact.as_ref().map(|artifact| artifact.revision.clone()),
             is_suspended: source.suspended,
             is_unread: source.error.is_some(),

@@ -12,7 +12,8 @@ use super::Failure;
 /// Most directories and files that are read besides the first one. A repository with more is read as a whole.
 const LINKS_MAX: usize = 256;
 
-pub(super) fn keys(cache: &Cache, inputs: &ArtifactInputs) -> Result<BTreeSet<ObjectKey>, Failure> {
+/// The objects, and whether there may be others whose names nobody can tell.
+pub(super) fn keys(cache: &Cache, inputs: &ArtifactInputs) -> Result<(BTreeSet<ObjectKey>, bool), Failure> {
     let digest = inputs.artifact.digest;
     let artifact = cache.artifact(&digest.to_string(), &inputs.artifact.revision)?;
     let artifact = artifact.ok_or(Failure::ArtifactLost(digest))?;
@@ -33,5 +34,5 @@ pub(super) fn keys(cache: &Cache, inputs: &ArtifactInputs) -> Result<BTreeSet<Ob
             break;
         }
     }
-    Ok(mentions.keys(inputs.kustomize.target_namespace.as_deref()))
+    Ok((mentions.keys(inputs.kustomize.target_namespace.as_deref()), mentions.generates()))
 }

@@ -243,3 +243,26 @@ async fn an_application_that_a_commit_breaks_keeps_nothing_that_its_files_do_not
     stage.commit(&[("app/moving.yaml", None), ("other/broken.yaml", Some("a: ["))]);
     goes(&stage, "moving").await;
 }
+
+/// What the other one is to have cannot be rendered from the files of the first one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_that_leaves_out_the_directory_of_another_one_hands_over_to_it() {
+    let stage = both(|stage| asked_rarely(stage, "other")).await;
+    is_ready(&stage, "other").await;
+    let mut application = stage.application();
+    application["spec"]["source"]["gitRepository"]["ignore"] = json!("/*\n!/app");
+    stage.apply(application).await.unwrap();
+    let before = uid(&stage).await.unwrap();
+    let more = map("more");
+    stage.commit(&[("app/more.yaml", Some(&more))]);
+    until("the first one to read its own directory alone", async || {
+        match maps(&stage).get_opt("more").await.unwrap() {
+            Some(_) => Ok(()),
+            None => Err("nothing yet".to_owned()),
+        }
+    })
+    .await;
+    moves(&stage);
+    is_taken_over(&stage).await;
+    assert_eq!(uid(&stage).await, Some(before), "it was made again");
+}

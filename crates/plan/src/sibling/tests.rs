@@ -88,10 +88,19 @@ fn names_of_another_namespace_are_not_told() {
 }
 
 #[test]
-fn a_branch_is_the_same_however_it_is_written() {
-    assert_eq!(line("refs/heads/main@sha1:1"), Some("main"));
-    assert_eq!(line("main@sha1:1"), Some("main"));
-    assert_eq!(line("sha1:1"), None, "a commit that is named itself");
+fn sources_are_of_one_line_by_their_branch_or_by_the_commit_that_both_had() {
+    let (main, tag) = ("main@sha1:2", "1.1.0@sha1:2");
+    for (theirs, mine, before, are_branches, expect) in [
+        (None, main, None, true, true),
+        (Some("refs/heads/main@sha1:1"), main, None, true, true),
+        (Some("next@sha1:1"), main, Some("main@sha1:1"), true, false),
+        (Some("sha1:1"), main, Some("main@sha1:0"), false, false),
+        (Some("1.0.0@sha1:1"), tag, Some("1.0.0@sha1:1"), false, true),
+        (Some("refs/tags/rel@sha1:1"), "rel@sha1:2", Some("rel@sha1:1"), false, true),
+        (Some("1.0.0@sha1:1"), tag, None, false, false),
+    ] {
+        assert_eq!(is_same_line(theirs, mine, before, are_branches), expect, "{theirs:?} {mine} {before:?}");
+    }
 }
 
 #[test]

@@ -148,6 +148,7 @@ impl Census {
             allocatable: allocatable.text(),
             allocating: allocating.text(),
             allocated: allocated.text(),
+            allocatable_modelings: Vec::new(),
         });
     }
 }

@@ -27,7 +27,7 @@ fn sums_are_by_name_and_pods_without_a_node_are_apart() {
     let nodes = [node(None, json!({"cpu": "4", "nvidia.com/gpu": "1"})), node(None, json!({"cpu": "500m"}))];
     let pods = [pod("n", json!({"cpu": "1"})), pod("n", json!({"cpu": "1"})), pod("", json!({"memory": "1Gi"}))];
     let facts = counted(&nodes, &pods);
-    let ResourceSummary { allocatable, allocating, allocated } = facts.resources.unwrap();
+    let ResourceSummary { allocatable, allocating, allocated, .. } = facts.resources.unwrap();
     let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(name, amount)| ((*name).to_owned(), (*amount).to_owned())).collect()
     };
@@ -49,7 +49,7 @@ fn only_well_formed_names_are_kept_and_not_too_many_of_them() {
         (Value::Object(many), RESOURCES_MAX, 40_000 - RESOURCES_MAX as u64),
     ] {
         let facts = counted(&[node(None, resources.clone())], &[pod("n", resources.clone()), pod("", resources)]);
-        let ResourceSummary { allocatable, allocating, allocated } = facts.resources.unwrap();
+        let ResourceSummary { allocatable, allocating, allocated, .. } = facts.resources.unwrap();
         assert_eq!([allocatable.len(), allocating.len(), allocated.len()], [kept; 3]);
         assert_eq!(facts.left_out, 3 * left_out);
     }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
+use crate::karmada::quantity::{self, ResourceList};
 
 /// How a member is reached and what it is.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,8 +122,12 @@ pub struct ResourceModelRange {
     /// `cpu`, `memory`, `storage` or `ephemeral-storage`.
     pub name: String,
     /// From.
+    #[serde(deserialize_with = "quantity::amount")]
+    #[schemars(schema_with = "quantity::amount_schema")]
     pub min: String,
-    /// To, not included.
+    /// To, not included. In the last grade it is as good as infinite: [`MAX_INT64`].
+    #[serde(deserialize_with = "quantity::amount")]
+    #[schemars(schema_with = "quantity::amount_schema")]
     pub max: String,
 }
 
@@ -145,6 +150,9 @@ pub struct ClusterStatus {
     /// Capacity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_summary: Option<ResourceSummary>,
+    /// What Remedies ask for at this member, in order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedy_actions: Vec<String>,
     /// UID of the kube-system namespace that answers, while it is another than `spec.id`: what
     /// `kurator approve member/NAME` approves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,14 +196,40 @@ pub struct NodeSummary {
 
 /// Capacity, as quantities by resource name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ResourceSummary {
     /// What nodes offer to pods.
-    #[serde(default)]
-    pub allocatable: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "quantity::amounts")]
+    pub allocatable: ResourceList,
     /// What pending pods ask for.
-    #[serde(default)]
-    pub allocating: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "quantity::amounts")]
+    pub allocating: ResourceList,
     /// What scheduled pods ask for.
-    #[serde(default)]
-    pub allocated: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "quantity::amounts")]
+    pub allocated: ResourceList,
+    /// How many nodes of each grade have room, by `spec.resourceModels`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allocatable_modelings: Vec<AllocatableModeling>,
 }
+
+/// How many nodes of one grade have room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocatableModeling {
+    /// The grade.
+    pub grade: u32,
+    /// Nodes whose free resources are those of the grade.
+    pub count: i64,
+}
+
+/// Condition: the member answers and is well.
+pub const READY: &str = "Ready";
+/// Condition: all that the member serves is in `status.apiEnablements`.
+pub const COMPLETE_API_ENABLEMENTS: &str = "CompleteAPIEnablements";
+/// Key of the taint of a member on which nothing is to be scheduled.
+pub const TAINT_UNSCHEDULABLE: &str = "cluster.karmada.io/unschedulable";
+/// Key of the taint of a member that answers and is not well.
+pub const TAINT_NOT_READY: &str = "cluster.karmada.io/not-ready";
+/// Key of the taint of a member that does not answer.
+pub const TAINT_UNREACHABLE: &str = "cluster.karmada.io/unreachable";
+/// The largest amount, which stands for infinity in resource models.
+pub const MAX_INT64: &str = "9223372036854775807";

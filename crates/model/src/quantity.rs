@@ -35,6 +35,11 @@ const DECIMAL: [(&str, i32); 10] =
     [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
 
 impl Quantity {
+    /// So many thousandths, to be printed with this family of suffixes.
+    pub const fn from_milli(milli: i128, format: Format) -> Self {
+        Self { milli, format }
+    }
+
     /// Thousandths.
     pub const fn milli(self) -> i128 {
         self.milli
@@ -183,6 +188,14 @@ mod tests {
         check("0.0001", 1, "1m");
         check("-5", -5000, "-5");
         check(".5", 500, "500m");
+    }
+
+    #[test]
+    fn amounts_print_with_the_suffixes_that_they_are_made_with() {
+        let two_gi = 2 * 1024 * 1024 * 1024 * 1000;
+        assert_eq!(Quantity::from_milli(two_gi, Format::BinarySi).to_string(), "2Gi");
+        assert_eq!(Quantity::from_milli(two_gi, Format::DecimalSi).to_string(), "2147483648");
+        assert_eq!(Quantity::from_milli(1500, Format::DecimalSi).to_string(), "1500m");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::operation::Operation;
 ///
 /// An interpreter is asked for an operation only when it covers it; what it does not cover it answers with
 /// [`Fault::NoRule`]. A method that fails has changed nothing.
-pub trait Interpreter {
+pub trait Interpreter: Send + Sync {
     /// Does it have a rule for the operation of this kind?
     fn covers(&self, kind: &GroupVersionKind, operation: Operation) -> bool;
 

@@ -55,8 +55,8 @@ pub fn prune(object: &mut Value) {
             remove(object, &["data"]);
         }
         ("", "ServiceAccount") => tokens(object),
-        // A Service without an address of its own says `None` there, and means it.
-        ("", "Service") if !matches!(text(object, "spec.clusterIP"), "" | "None") => {
+        // A Service that is to have no address of its own says `None` there.
+        ("", "Service") if object::get_str(object, &["spec", "clusterIP"]).is_some_and(|ip| ip != "None") => {
             remove(object, &["spec", "clusterIP"]);
             remove(object, &["spec", "clusterIPs"]);
         }

@@ -255,6 +255,39 @@ fn the_status_of_a_job_that_has_ended_stays() {
     }
 }
 
+/// What is left of the fields of an object, apart from `apiVersion`, `kind` and `metadata`.
+fn pruned(version: &str, kind: &str, fields: &Value) -> Value {
+    let mut object = of(version, kind);
+    object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    crate::prune(&mut object);
+    let fields = object.as_object_mut().unwrap();
+    fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+    object
+}
+
+#[test]
+fn a_member_does_not_get_what_the_hub_made() {
+    let secrets = json!({"secrets": [{"name": "web-token-a"}, {"name": "web-token-b"}, {"name": "own"}]});
+    assert_eq!(pruned("v1", "ServiceAccount", &secrets), json!({"secrets": [{"name": "own"}]}));
+    for (address, is_kept) in [(json!("10.0.0.1"), false), (json!(""), false), (json!("None"), true)] {
+        let spec = json!({"clusterIP": address, "clusterIPs": [address]});
+        let kept = if is_kept { spec.clone() } else { json!({}) };
+        assert_eq!(pruned("v1", "Service", &json!({ "spec": spec })), json!({ "spec": kept }));
+    }
+    // Kinds of others that are called like ours keep what they have.
+    let job = json!({"spec": {"ttlSecondsAfterFinished": 5, "manualSelector": "odd"}});
+    assert_eq!(pruned("batch.volcano.sh/v1alpha1", "Job", &job), job);
+    assert_eq!(
+        pruned("serving.example/v1", "Service", &json!({"spec": {"clusterIP": "x"}})),
+        json!({"spec": {"clusterIP": "x"}})
+    );
+    let labels = json!({"controller-uid": "1", "job-name": "web", "app": "web"});
+    let with = |manual: bool, selector: &Value, template: &Value| json!({"spec": {"manualSelector": manual, "selector": {"matchLabels": selector}, "template": {"metadata": {"labels": template}}}});
+    assert_eq!(pruned("batch/v1", "Job", &with(true, &labels, &labels)), with(true, &labels, &labels));
+    let (selector, template) = (json!({"job-name": "web", "app": "web"}), json!({"app": "web"}));
+    assert_eq!(pruned("batch/v1", "Job", &with(false, &labels, &labels)), with(false, &selector, &template));
+}
+
 /// The table of `docs/interpretation.md`, as the table of kinds says it.
 #[test]
 fn the_document_has_the_table() {

@@ -24,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("component", &[]),
     ("render", &["model", "api", "kinds"]),
     ("interpret", &["model"]),
-    ("place", &["model"]),
+    ("place", &["model", "api"]),
     ("plan", &["model", "api", "kinds", "interpret", "place"]),
     ("admit", &["model", "api"]),
     ("source", &["model", "pki"]),

@@ -125,6 +125,19 @@ pub(crate) fn decide_with<R: Recorder>(
     }
 }
 
+/// The division alone, of members that are selected.
+#[cfg(test)]
+pub(crate) fn divided(
+    selected: &[Standing],
+    overflows: bool,
+    request: &Request,
+    fleet: &Fleet,
+    reserved: &Reservations,
+    gates: &Gates,
+) -> Result<Vec<TargetCluster>, Unfit> {
+    Scene { request, fleet, reserved, gates }.assign(selected, overflows, &mut Silent)
+}
+
 /// The inputs of a decision.
 struct Scene<'a> {
     request: &'a Request,
@@ -146,6 +159,17 @@ impl Scene<'_> {
         if R::ACTIVE {
             selected.iter().for_each(|standing| recorder.selected(standing.place));
         }
+        self.assign(&selected, tiers.overflows, recorder)
+    }
+
+    /// Gives replicas to the members that were selected.
+    fn assign<R: Recorder>(
+        &self,
+        selected: &[Standing],
+        overflows: bool,
+        recorder: &mut R,
+    ) -> Result<Vec<TargetCluster>, Unfit> {
+        let Self { request, fleet, gates, .. } = *self;
         if selected.is_empty() {
             let message = "failed to assign replicas: no clusters available to schedule".to_owned();
             return Err(Unfit::Failed { message });
@@ -153,7 +177,7 @@ impl Scene<'_> {
         let name = |place: usize| fleet.members()[place].name.as_str().to_owned();
         let divides = (request.replicas > 0 || request.requirements.is_some()) && request.components.len() <= 1;
         let mut clusters: Vec<TargetCluster> = if divides {
-            let shares = divide(&selected, tiers.overflows, request, fleet, recorder).map_err(|why| match why {
+            let shares = divide(selected, overflows, request, fleet, recorder).map_err(|why| match why {
                 Undivided::TooLittleRoom(why) => {
                     Unfit::Unschedulable { message: format!("failed to assign replicas: {why}") }
                 }

@@ -54,6 +54,15 @@ impl<'a> Estimated<'a> {
         Self::Sets(components.iter().map(part).collect())
     }
 
+    /// Whole sets by the sizes of nodes alone.
+    #[cfg(test)]
+    pub(crate) fn sets_by_model(&self, member: &Member, fleet: &Fleet, most: i64) -> i64 {
+        match self {
+            Self::Sets(parts) => Room::of_grades(member, fleet, &[]).holds_sets(parts, most),
+            Self::Nothing | Self::Replicas(..) => 0,
+        }
+    }
+
     /// How many of them a member has room for, next to what is reserved in it: from 0 to [`UNLIMITED`].
     pub(crate) fn room(&self, member: &Member, fleet: &Fleet, gates: &Gates, reserved: &[Reserved]) -> i64 {
         match self {

@@ -163,3 +163,6 @@ impl Fleet {
         self.counted = self.symbols.len();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,7 +147,11 @@ pub(crate) fn select<R: Recorder>(
     let wanted = if is_by_sets(request, gates) { 1 } else { i64::from(request.replicas) };
     let wanted = (!matches!(Strategy::of(&request.placement), Strategy::Duplicated)).then_some(wanted);
     match (levels.is_empty(), cluster) {
-        (false, _) => group::select(standings, &levels, cluster, request, fleet, recorder),
+        (false, _) => {
+            let cluster_min = cluster.map_or(0, |limit| limit.min);
+            let score = |_: &str, members: &[Standing], min| group::score(members, request, min, cluster_min);
+            group::select(standings, &levels, cluster, fleet, recorder, score)
+        }
         (true, Some(cluster)) => by_cluster(standings, cluster, wanted),
         (true, None) => Err("just support cluster and region spread constraint".to_owned()),
     }
@@ -213,3 +217,6 @@ fn by_cluster(mut standings: Vec<Standing>, limit: &Limit, wanted: Option<i64>) 
     standings.truncate(split);
     Ok(standings)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,4 +1,5 @@
 //! Tests of the whole: properties over random fleets, and Karmada's published cases.
 
+mod karmada;
 mod property;
 pub(crate) mod random;

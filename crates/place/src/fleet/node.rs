@@ -40,8 +40,18 @@ pub struct Nodes {
     nodes: BTreeMap<Arc<str>, u32>,
     slots: Vec<Node>,
     pods: HashMap<Uid, Seat>,
-    requests: Vec<Vector>,
-    numbers: BTreeMap<Amounts, u32>,
+    pub(super) requests: Vec<Requests>,
+    numbers: BTreeMap<Arc<Amounts>, u32>,
+    /// Places in `requests` that no pod has.
+    unused: Vec<u32>,
+}
+
+/// What some pods ask for.
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    vector: Vector,
+    amounts: Arc<Amounts>,
+    pods: u32,
 }
 
 /// A node, or the place of one that has pods and is not known (yet).
@@ -113,6 +123,9 @@ impl Nodes {
         let node = self.slot(&facts.node);
         let requests = self.number(&facts.requests);
         self.change(node, requests, 1);
+        if let Some(shared) = self.requests.get_mut(requests as usize) {
+            shared.pods = shared.pods.saturating_add(1);
+        }
         self.pods.insert(uid, Seat { node, requests });
     }
 
@@ -120,6 +133,13 @@ impl Nodes {
     pub fn remove_pod(&mut self, uid: &Uid) {
         if let Some(Seat { node, requests }) = self.pods.remove(uid) {
             self.change(node, requests, -1);
+            if let Some(shared) = self.requests.get_mut(requests as usize) {
+                shared.pods = shared.pods.saturating_sub(1);
+                if shared.pods == 0 {
+                    self.numbers.remove(&shared.amounts);
+                    self.unused.push(requests);
+                }
+            }
         }
     }
 
@@ -148,18 +168,28 @@ impl Nodes {
         if let Some(number) = self.numbers.get(requests) {
             return *number;
         }
-        let number = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
         let mut vector = Vector::of(requests, false, &mut self.symbols);
         vector.pods = 1;
-        self.requests.push(vector);
-        self.numbers.insert(requests.clone(), number);
+        let amounts = Arc::new(requests.clone());
+        let shared = Requests { vector, amounts: amounts.clone(), pods: 0 };
+        let number = match self.unused.pop() {
+            Some(number) => {
+                self.requests[number as usize] = shared;
+                number
+            }
+            None => {
+                self.requests.push(shared);
+                u32::try_from(self.requests.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        self.numbers.insert(amounts, number);
         number
     }
 
     fn change(&mut self, node: u32, requests: u32, times: i64) {
         let node = self.slots.get_mut(node as usize);
         if let (Some(node), Some(requests)) = (node, self.requests.get(requests as usize)) {
-            node.used.add(requests, times);
+            node.used.add(&requests.vector, times);
         }
     }
 }

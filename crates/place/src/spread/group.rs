@@ -20,20 +20,21 @@ struct Members {
     members: Vec<Standing>,
 }
 
-/// Selects members by one or several constraints. See the module for the rules.
+/// Selects members by one or several constraints. See the module for the rules. `score` is that of a group by its name,
+/// members and the least number of groups.
 pub(super) fn select<R: Recorder>(
     standings: Vec<Standing>,
     levels: &[&Limit],
     cluster: Option<&Limit>,
-    request: &Request,
     fleet: &Fleet,
     recorder: &mut R,
+    score: impl Fn(&str, &[Standing], i64) -> i64,
 ) -> Result<Vec<Standing>, String> {
     let (cluster_min, cluster_max) = cluster.map_or((0, 0), |limit| (limit.min, limit.max));
     let mut left = standings;
     let mut taken: Vec<Standing> = Vec::new();
     for (depth, level) in levels.iter().enumerate() {
-        let groups = grouped(&left, level, request, cluster_min, fleet);
+        let groups = grouped(&left, level, fleet, &score);
         let few = || format!("the number of feasible {} is less than spreadConstraint.MinGroups", level.name);
         if i64::try_from(groups.len()).is_ok_and(|count| count < level.min) {
             return Err(few());
@@ -93,7 +94,12 @@ fn is_covered(taken: &[Standing], level: &Limit, group: Symbol, fleet: &Fleet) -
 }
 
 /// The members by group, each in their order, with the group's score. Groups are ordered by name.
-fn grouped(standings: &[Standing], level: &Limit, request: &Request, cluster_min: i64, fleet: &Fleet) -> Vec<Members> {
+fn grouped(
+    standings: &[Standing],
+    level: &Limit,
+    fleet: &Fleet,
+    score: impl Fn(&str, &[Standing], i64) -> i64,
+) -> Vec<Members> {
     let mut groups: BTreeMap<&str, (Symbol, Vec<Standing>)> = BTreeMap::new();
     for standing in standings {
         let symbol = level.field.group(&fleet.members()[standing.place]);
@@ -106,7 +112,7 @@ fn grouped(standings: &[Standing], level: &Limit, request: &Request, cluster_min
         let group = Group {
             name: name.to_owned(),
             value: i64::try_from(members.len()).unwrap_or(i64::MAX),
-            weight: score(&members, request, level.min, cluster_min),
+            weight: score(name, &members, level.min),
         };
         Members { group, symbol, members }
     };

@@ -14,7 +14,8 @@ use room::Room;
 
 use crate::fleet::{Fleet, Member};
 use crate::request::Gates;
-use crate::reservation::Reserved;
+use crate::reservation::Reserves;
+use crate::resource::Vector;
 
 /// More sets of components than this are not counted: each costs a walk over the nodes, and a workload with components is
 /// placed as one set.
@@ -58,13 +59,13 @@ impl<'a> Estimated<'a> {
     #[cfg(test)]
     pub(crate) fn sets_by_model(&self, member: &Member, fleet: &Fleet, most: i64) -> i64 {
         match self {
-            Self::Sets(parts) => Room::of_grades(member, fleet, &[]).holds_sets(parts, most),
+            Self::Sets(parts) => Room::of_grades(member, fleet, None).holds_sets(parts, most),
             Self::Nothing | Self::Replicas(..) => 0,
         }
     }
 
     /// How many of them a member has room for, next to what is reserved in it: from 0 to [`UNLIMITED`].
-    pub(crate) fn room(&self, member: &Member, fleet: &Fleet, gates: &Gates, reserved: &[Reserved]) -> i64 {
+    pub(crate) fn room(&self, member: &Member, fleet: &Fleet, gates: &Gates, reserved: Option<&Reserves>) -> i64 {
         match self {
             Self::Nothing => UNLIMITED,
             Self::Replicas(need, claim) => {
@@ -89,9 +90,9 @@ fn least(by_summary: Option<i64>, by_nodes: Option<i64>) -> i64 {
     }
 }
 
-fn summary(member: &Member, need: &Need, fleet: &Fleet, gates: &Gates, reserved: &[Reserved]) -> Option<i64> {
+fn summary(member: &Member, need: &Need, fleet: &Fleet, gates: &Gates, reserved: Option<&Reserves>) -> Option<i64> {
     let free = member.summary.as_ref()?;
-    if reserved.is_empty() {
+    let Some(reserved) = reserved else {
         let most = free.holds(&need.of_cluster);
         let by_model = gates.resource_models && !member.counts.is_empty() && !need.is_nothing;
         if !by_model {
@@ -100,16 +101,18 @@ fn summary(member: &Member, need: &Need, fleet: &Fleet, gates: &Gates, reserved:
         let grades = member.sizes.iter().zip(&member.counts);
         let fitting = grades.map(|(size, count)| size.holds(&need.of_node).saturating_mul(*count));
         return Some(fitting.fold(0, i64::saturating_add).min(free.pods.max(0)));
-    }
-    let mut free = free.clone();
-    for other in reserved {
-        free.deduct(&Need::new(other.requests.clone(), fleet).of_cluster, other.replicas.max(0));
-    }
+    };
+    let free = free.without(&sum_of(reserved, fleet));
     if gates.resource_models && !member.counts.is_empty() && !need.is_nothing {
-        let room = Room::of_grades(member, fleet, reserved);
+        let room = Room::of_grades(member, fleet, Some(reserved));
         return Some(room.holds(need, Claim(None)).min(free.pods.max(0)));
     }
     Some(free.holds(&need.of_cluster))
+}
+
+/// All that is reserved in a member.
+fn sum_of(reserved: &Reserves, fleet: &Fleet) -> Vector {
+    Vector::with(&reserved.total, true, |name| fleet.symbols.find(name))
 }
 
 fn sets_by_summary(
@@ -117,13 +120,13 @@ fn sets_by_summary(
     parts: &[(Need, Claim<'_>, i64)],
     fleet: &Fleet,
     gates: &Gates,
-    reserved: &[Reserved],
+    reserved: Option<&Reserves>,
 ) -> Option<i64> {
     let mut free = member.summary.clone()?;
-    for other in reserved {
-        free.deduct(&Need::new(other.requests.clone(), fleet).of_cluster, other.replicas.max(0));
+    if let Some(reserved) = reserved {
+        free = free.without(&sum_of(reserved, fleet));
     }
-    let mut set = crate::resource::Vector::default();
+    let mut set = Vector::default();
     for (need, _, replicas) in parts {
         set.add(&need.of_cluster, *replicas);
     }

@@ -24,7 +24,7 @@ mod selector;
 mod spread;
 mod symbol;
 mod trigger;
-pub mod webster;
+mod webster;
 
 pub use decide::{Decision, Unfit, decide};
 pub use explain::{Explanation, Fate, GroupVerdict, Verdict, explain};

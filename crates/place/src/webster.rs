@@ -10,16 +10,16 @@ use std::collections::BinaryHeap;
 
 /// A party: a member with its weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Party {
+pub(crate) struct Party {
     /// Votes: the weight. Negative ones count as none.
-    pub votes: i64,
+    pub(crate) votes: i64,
     /// Seats that the party has already and keeps.
-    pub seats: i64,
+    pub(crate) seats: i64,
 }
 
 /// Which of two parties with equal quotients and equally many seats goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ties {
+pub(crate) enum Ties {
     /// The one whose name comes first.
     #[default]
     FirstName,
@@ -30,7 +30,7 @@ pub enum Ties {
 impl Ties {
     /// The rule for a template with this UID: the parity of its FNV-1a hash decides, so that templates with equal weights do
     /// not all favour the same member. No UID: the first name.
-    pub fn of_uid(uid: &str) -> Self {
+    pub(crate) fn of_uid(uid: &str) -> Self {
         let fold = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(FNV_PRIME);
         let odd = !uid.is_empty() && uid.bytes().fold(FNV_OFFSET, fold) % 2 == 1;
         if odd { Self::LastName } else { Self::FirstName }
@@ -50,7 +50,7 @@ const BISECTIONS_MAX: usize = 64;
 
 /// Gives `new` seats to parties that are listed by name, ascending. Returns the seats of each party, those that it had
 /// included. Parties without votes get seats only when no party has votes: then all are equal.
-pub fn allocate(parties: &[Party], new: i64, ties: Ties) -> Vec<i64> {
+pub(crate) fn allocate(parties: &[Party], new: i64, ties: Ties) -> Vec<i64> {
     let new = new.min(SEATS_MAX);
     let mut seats: Vec<i64> = parties.iter().map(|party| party.seats.clamp(0, SEATS_MAX)).collect();
     if parties.is_empty() || new <= 0 {

@@ -2,7 +2,7 @@
 
 use super::need::{Claim, CompiledClaim, Need};
 use crate::fleet::{Fleet, Member, Node, Nodes};
-use crate::reservation::Reserved;
+use crate::reservation::{Reserved, Reserves};
 use crate::resource::Vector;
 use crate::symbol::Symbols;
 
@@ -21,12 +21,16 @@ struct Bin<'a> {
     node: Option<&'a Node>,
 }
 
+fn kinds(reserved: Option<&Reserves>) -> impl Iterator<Item = &Reserved> {
+    reserved.into_iter().flat_map(|reserved| &reserved.kinds).filter(|kind| kind.replicas > 0)
+}
+
 impl<'a> Room<'a> {
     /// The nodes of a member, next to what is reserved.
-    pub(crate) fn of_nodes(nodes: &'a Nodes, reserved: &[Reserved]) -> Self {
+    pub(crate) fn of_nodes(nodes: &'a Nodes, reserved: Option<&Reserves>) -> Self {
         let bin = |node: &'a Node| node.free().map(|free| Bin { free, count: 1, node: Some(node) });
         let mut room = Self { bins: nodes.iter().filter_map(bin).collect(), symbols: Some(&nodes.symbols) };
-        for other in reserved {
+        for other in kinds(reserved) {
             let need = Vector::with(&other.requests, false, |name| nodes.symbols.find(name));
             room.fill(&need, &CompiledClaim::of(Claim(other.claim.as_ref()), &nodes.symbols), other.replicas);
         }
@@ -34,13 +38,13 @@ impl<'a> Room<'a> {
     }
 
     /// The nodes of a member as its model says, next to what is reserved.
-    pub(crate) fn of_grades(member: &Member, fleet: &'a Fleet, reserved: &[Reserved]) -> Self {
+    pub(crate) fn of_grades(member: &Member, fleet: &'a Fleet, reserved: Option<&Reserves>) -> Self {
         let grades = member.sizes.iter().zip(&member.counts).filter(|(_, count)| **count > 0);
         let bins = grades.map(|(size, count)| Bin { free: size.clone(), count: *count, node: None }).collect();
         let mut room = Self { bins, symbols: None };
-        for other in reserved {
-            let need = Need::new(other.requests.clone(), fleet);
-            room.fill(&need.of_node, &CompiledClaim::of(Claim(None), &fleet.symbols), other.replicas);
+        for other in kinds(reserved) {
+            let need = Vector::with(&other.requests, false, |name| fleet.symbols.find(name));
+            room.fill(&need, &CompiledClaim::of(Claim(None), &fleet.symbols), other.replicas);
         }
         room
     }

@@ -8,21 +8,19 @@ use super::{cases, cluster, read};
 use crate::estimate::{Estimated, amounts};
 use crate::fleet::{Facts, Fleet, NodeFacts, PodFacts, Summary, Taint};
 use crate::request::Gates;
-use crate::reservation::Reserved;
+use crate::reservation::Reserves;
 use crate::resource::Vector;
 
 /// What was decided before, component by component.
-fn assumed(case: &Value) -> Vec<Reserved> {
+fn assumed(case: &Value) -> Option<Reserves> {
     let workloads: Vec<Vec<Component>> = case.get("assumed").map(read).unwrap_or_default();
-    let reserved = |component: Component| {
+    let mut reserves = Reserves::default();
+    for component in workloads.into_iter().flatten() {
         let requirements = component.replica_requirements.unwrap_or_default();
-        Reserved {
-            requests: amounts(&requirements.resource_request),
-            claim: requirements.node_claim,
-            replicas: i64::from(component.replicas),
-        }
-    };
-    workloads.into_iter().flatten().map(reserved).collect()
+        let requests = amounts(&requirements.resource_request);
+        reserves.change("x", &requests, requirements.node_claim.as_ref(), i64::from(component.replicas));
+    }
+    Some(reserves).filter(|reserves| !reserves.kinds.is_empty())
 }
 
 /// A member with the nodes of a case, and room beyond them.
@@ -64,9 +62,8 @@ fn check_deduction(case: &Value) {
     let vector = |list: &Value| Vector::with(&amounts(&read(list)), true, |_| crate::symbol::Symbol::NONE);
     let plenty = vector(&json!({"cpu": "1G", "memory": "1Ei", "pods": "1G"}));
     let mut free = plenty.without(&vector(&case["before"]));
-    for other in assumed(case) {
-        let need = Vector::with(&other.requests, true, |_| crate::symbol::Symbol::NONE);
-        free.deduct(&need, other.replicas.max(0));
+    if let Some(reserved) = assumed(case) {
+        free = free.without(&Vector::with(&reserved.total, true, |_| crate::symbol::Symbol::NONE));
     }
     let want = plenty.without(&vector(&case["after"]));
     assert_eq!((free.cpu, free.memory, free.pods), (want.cpu, want.memory, want.pods), "{case}");
@@ -99,7 +96,7 @@ fn room_is_estimated_as_karmada_estimates_it() {
                 }
                 got
             }
-            _ => estimated.room(member, &fleet, &Gates::karmada(), &assumed(&case)),
+            _ => estimated.room(member, &fleet, &Gates::karmada(), assumed(&case).as_ref()),
         };
         // Whether nodes match at all is asked of one replica.
         let most = if case["from"] == "match" { 1 } else { case["most"].as_i64().unwrap_or(i64::MAX) };

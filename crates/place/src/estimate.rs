@@ -69,7 +69,10 @@ impl<'a> Estimated<'a> {
         match self {
             Self::Nothing => UNLIMITED,
             Self::Replicas(need, claim) => {
-                let by_nodes = member.nodes.as_deref().map(|nodes| Room::of_nodes(nodes, reserved).holds(need, *claim));
+                let by_nodes = member.nodes.as_deref().map(|nodes| match reserved {
+                    None => room::on_nodes(nodes, need, *claim),
+                    Some(_) => Room::of_nodes(nodes, reserved).holds(need, *claim),
+                });
                 let by_summary = summary(member, need, fleet, gates, reserved);
                 least(by_summary, by_nodes)
             }

@@ -23,14 +23,14 @@ pub struct Explanation {
     /// none does. Empty when the placement has none.
     pub affinity: String,
     /// Every member, by name.
-    pub members: Vec<Verdict>,
+    pub members: Vec<MemberFate>,
     /// The groups of spread constraints, as far as groups were formed.
-    pub groups: Vec<GroupVerdict>,
+    pub groups: Vec<GroupFate>,
 }
 
 /// What became of one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct MemberFate {
     /// Its name.
     pub member: MemberName,
     /// Whether it is chosen, or why not.
@@ -74,7 +74,7 @@ impl std::fmt::Display for Fate {
 
 /// A group of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupVerdict {
+pub struct GroupFate {
     /// What it is grouped by: `region`, or the key of a label.
     pub field: String,
     /// Its name.
@@ -101,7 +101,7 @@ pub fn explain(request: &Request, fleet: &Fleet, reserved: &Reservations, gates:
         .collect();
     let clusters = outcome.as_ref().map(|decision| decision.clusters.as_slice()).unwrap_or_default();
     let replicas: BTreeMap<&str, i32> = clusters.iter().map(|target| (target.name.as_str(), target.replicas)).collect();
-    let verdict = |(place, member): (usize, &std::sync::Arc<crate::fleet::Member>)| {
+    let fate_of = |(place, member): (usize, &std::sync::Arc<crate::fleet::Member>)| {
         let share = replicas.get(member.name.as_str());
         let fate = match (share, attempt.refused.get(&place), outcome.is_ok()) {
             (Some(_), ..) => Fate::Chosen,
@@ -114,7 +114,7 @@ pub fn explain(request: &Request, fleet: &Fleet, reserved: &Reservations, gates:
             let group = field.group(member);
             group.is_some().then(|| (name.clone(), fleet.symbols.text(group).to_owned()))
         };
-        Verdict {
+        MemberFate {
             member: member.name.clone(),
             fate,
             standing: attempt.standings.get(&place).copied(),
@@ -123,7 +123,7 @@ pub fn explain(request: &Request, fleet: &Fleet, reserved: &Reservations, gates:
             replicas: share.copied().unwrap_or_default(),
         }
     };
-    let members = fleet.members().iter().enumerate().map(verdict).collect();
+    let members = fleet.members().iter().enumerate().map(fate_of).collect();
     Explanation { members, affinity: attempt.term, groups: attempt.groups, outcome }
 }
 
@@ -140,7 +140,7 @@ struct Attempt {
     standings: BTreeMap<usize, Standing>,
     selected: BTreeMap<usize, ()>,
     weights: BTreeMap<usize, i64>,
-    groups: Vec<GroupVerdict>,
+    groups: Vec<GroupFate>,
 }
 
 impl Record {
@@ -173,7 +173,7 @@ impl Recorder for Record {
     }
 
     fn group(&mut self, field: &str, name: &str, score: i64, chosen: bool) {
-        let group = GroupVerdict { field: field.to_owned(), name: name.to_owned(), score, chosen };
+        let group = GroupFate { field: field.to_owned(), name: name.to_owned(), score, chosen };
         self.change(|attempt| attempt.groups.push(group));
     }
 

@@ -158,15 +158,15 @@ pub fn hint(
     reserved: &Reservations,
     gates: &Gates,
 ) -> Option<Hint> {
-    let verdict = told.members.iter().find(|verdict| verdict.member == *member)?;
-    let trial = Trial { told, verdict, request, fleet, reserved, gates };
+    let about = told.members.iter().find(|other| other.member == *member)?;
+    let trial = Trial { told, about, request, fleet, reserved, gates };
     search::search(&trial, search::CHANGES_MAX)
 }
 
 /// The inputs of a decision, and the member that is to be chosen.
 struct Trial<'a> {
     told: &'a Explanation,
-    verdict: &'a crate::explain::Verdict,
+    about: &'a crate::explain::MemberFate,
     request: &'a Request,
     fleet: &'a Fleet,
     reserved: &'a Reservations,
@@ -177,9 +177,9 @@ impl Trial<'_> {
     /// Is the member chosen after this change?
     fn works(&self, hint: &Hint) -> bool {
         let (mut request, mut fleet) = (self.request.clone(), self.fleet.clone());
-        hint.apply(&self.verdict.member, &mut request, &mut fleet);
+        hint.apply(&self.about.member, &mut request, &mut fleet);
         let chosen = |decision: crate::Decision| {
-            decision.clusters.iter().any(|target| target.name == self.verdict.member.as_str())
+            decision.clusters.iter().any(|target| target.name == self.about.member.as_str())
         };
         decide(&request, &fleet, self.reserved, self.gates).is_ok_and(chosen)
     }

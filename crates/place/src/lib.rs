@@ -27,7 +27,7 @@ mod trigger;
 mod webster;
 
 pub use decide::{Decision, Unfit, decide};
-pub use explain::{Explanation, Fate, GroupVerdict, Verdict, explain};
+pub use explain::{Explanation, Fate, GroupFate, MemberFate, explain};
 pub use filter::Refusal;
 pub use fleet::{Facts, Fleet, Grade, NodeFacts, Nodes, Nonsense, PodFacts, Summary, Taint};
 

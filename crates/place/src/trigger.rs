@@ -110,3 +110,6 @@ pub(crate) fn is_reschedule_due(spec: &BindingSpec, status: &BindingStatus) -> b
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

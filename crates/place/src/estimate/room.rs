@@ -21,6 +21,14 @@ struct Bin<'a> {
     node: Option<&'a Node>,
 }
 
+/// How many replicas fit on the nodes of a member in which nothing is reserved.
+pub(crate) fn on_nodes(nodes: &Nodes, need: &Need, claim: Claim<'_>) -> i64 {
+    let vector = Vector::with(&need.amounts, false, |name| nodes.symbols.find(name));
+    let claim = CompiledClaim::of(claim, &nodes.symbols);
+    let open = nodes.iter().filter(|node| claim.accepts(node, &nodes.symbols));
+    open.filter_map(Node::free).fold(0, |sum, free| sum.saturating_add(free.holds(&vector)))
+}
+
 fn kinds(reserved: Option<&Reserves>) -> impl Iterator<Item = &Reserved> {
     reserved.into_iter().flat_map(|reserved| &reserved.kinds).filter(|kind| kind.replicas > 0)
 }

@@ -25,7 +25,7 @@ pub(super) const CHANGES_MAX: usize = 3;
 
 /// The first change that works, or changes that work together, at most so many. `None`: the member is chosen.
 pub(super) fn search(trial: &Trial<'_>, changes: usize) -> Option<Hint> {
-    let found = match &trial.verdict.fate {
+    let found = match &trial.about.fate {
         Fate::Chosen => return None,
         Fate::Refused(refusal) => {
             let hints = refused(trial, refusal);
@@ -46,13 +46,13 @@ fn together(trial: &Trial<'_>, hints: Vec<Hint>, changes: usize) -> Option<Hint>
     }
     hints.into_iter().find_map(|hint| {
         let (mut request, mut fleet) = (trial.request.clone(), trial.fleet.clone());
-        hint.apply(&trial.verdict.member, &mut request, &mut fleet);
+        hint.apply(&trial.about.member, &mut request, &mut fleet);
         let told = explain(&request, &fleet, trial.reserved, trial.gates);
-        let verdict = told.members.iter().find(|verdict| verdict.member == trial.verdict.member)?;
-        if verdict.fate == trial.verdict.fate {
+        let about = told.members.iter().find(|other| other.member == trial.about.member)?;
+        if about.fate == trial.about.fate {
             return None;
         }
-        let next = Trial { told: &told, verdict, request: &request, fleet: &fleet, ..*trial };
+        let next = Trial { told: &told, about, request: &request, fleet: &fleet, ..*trial };
         match search(&next, changes - 1)? {
             Hint::Nothing => None,
             Hint::All(more) => Some(Hint::All([vec![hint], more].concat())),
@@ -145,7 +145,7 @@ fn affinity<'a>(trial: &'a Trial<'_>) -> Option<&'a ClusterAffinity> {
 /// What labels would fulfil the demands that the member's do not.
 fn labels(trial: &Trial<'_>) -> Vec<Hint> {
     let selector = affinity(trial).and_then(|affinity| affinity.label_selector.as_ref());
-    let (Some(selector), Some(facts)) = (selector, trial.fleet.facts(&trial.verdict.member)) else { return Vec::new() };
+    let (Some(selector), Some(facts)) = (selector, trial.fleet.facts(&trial.about.member)) else { return Vec::new() };
     let symbols = &trial.fleet.symbols;
     let equal = selector.match_labels.iter().filter(|(key, value)| facts.labels.get(*key) != Some(value));
     let equal = equal.map(|(key, value)| Hint::Label { key: key.clone(), value: value.clone() });
@@ -168,7 +168,7 @@ fn labels(trial: &Trial<'_>) -> Vec<Hint> {
 /// What provider, region or zone would fulfil the demands that the member's do not.
 fn fields(trial: &Trial<'_>) -> Vec<Hint> {
     let selector = affinity(trial).and_then(|affinity| affinity.field_selector.as_ref());
-    let (Some(selector), Some(facts)) = (selector, trial.fleet.facts(&trial.verdict.member)) else { return Vec::new() };
+    let (Some(selector), Some(facts)) = (selector, trial.fleet.facts(&trial.about.member)) else { return Vec::new() };
     let open = |demand: &&LabelSelectorRequirement| !has_field(&facts, demand, &trial.fleet.symbols);
     let wanted = |demand: &LabelSelectorRequirement| match (demand.operator.as_str(), demand.values.first()) {
         ("In", Some(value)) => vec![value.clone()],

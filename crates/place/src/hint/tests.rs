@@ -20,20 +20,20 @@ fn after_what_a_hint_says_the_member_is_chosen_and_nearly_all_have_one() {
         let facts = members(random, count);
         let (fleet, request) = (fleet(random, &facts), request(random));
         let told = explain(&request, &fleet, &reserved, &gates);
-        for verdict in &told.members {
-            let found = hint(&told, &verdict.member, &request, &fleet, &reserved, &gates);
-            assert_eq!(found.is_none(), verdict.fate == Fate::Chosen, "seed {seed}: {verdict:?}");
+        for about in &told.members {
+            let found = hint(&told, &about.member, &request, &fleet, &reserved, &gates);
+            assert_eq!(found.is_none(), about.fate == Fate::Chosen, "seed {seed}: {about:?}");
             match found {
                 None => {}
-                Some(Hint::Nothing) => *missing.entry(verdict.fate.to_string()).or_default() += 1,
+                Some(Hint::Nothing) => *missing.entry(about.fate.to_string()).or_default() += 1,
                 Some(hint) => {
                     let (mut request, mut fleet) = (request.clone(), fleet.clone());
-                    hint.apply(&verdict.member, &mut request, &mut fleet);
+                    hint.apply(&about.member, &mut request, &mut fleet);
                     let after = decide(&request, &fleet, &reserved, &gates);
                     let chosen = after.as_ref().is_ok_and(|decision| {
-                        decision.clusters.iter().any(|target| target.name == verdict.member.as_str())
+                        decision.clusters.iter().any(|target| target.name == about.member.as_str())
                     });
-                    assert!(chosen, "seed {seed}: {hint} for {verdict:?}, and then {after:?}");
+                    assert!(chosen, "seed {seed}: {hint} for {about:?}, and then {after:?}");
                     hints += 1;
                 }
             }

@@ -1,8 +1,10 @@
 //! What holds for every decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::divide::Strategy;
+use crate::explain::Fate;
+use crate::spread::field_name;
 use crate::tests::random::{Random, fleet, member, members, request};
 use crate::{Decision, Fleet, Gates, Mode, Request, Reservations, Unfit, decide, explain};
 
@@ -52,12 +54,43 @@ fn replicas_add_up_and_no_member_gets_more_than_it_has_room_for() {
         let sum: i64 = shares(decision).values().sum();
         assert!(!divides || sum == i64::from(request.replicas), "seed {seed}: {decision:?}");
         if divides && is_dynamic(&request) {
-            for verdict in &told.members {
-                let room = verdict.standing.map_or(0, |standing| standing.available);
-                assert!(i64::from(verdict.replicas) <= room, "seed {seed}: {verdict:?}");
+            for found in &told.members {
+                let room = found.standing.map_or(0, |standing| standing.available);
+                assert!(i64::from(found.replicas) <= room, "seed {seed}: {found:?}");
             }
         }
     }
+}
+
+#[test]
+fn spread_constraints_hold_all_together() {
+    let mut held = 0;
+    for seed in 0..WORLDS {
+        let random = &mut Random::new(seed);
+        let facts = members(random, 12);
+        let (fleet, request) = (fleet(random, &facts), request(random));
+        let told = explain(&request, &fleet, &Reservations::default(), &Gates::default());
+        let divides_statically = matches!(Strategy::of(&request.placement), Strategy::Static(_));
+        if told.outcome.is_err() || divides_statically {
+            continue;
+        }
+        let selected = || told.members.iter().filter(|v| matches!(v.fate, Fate::Chosen | Fate::NoReplicas));
+        for constraint in &request.placement.spread_constraints {
+            let field = field_name(constraint);
+            let groups: BTreeSet<&str> = selected()
+                .flat_map(|found| &found.groups)
+                .filter(|(name, _)| *name == field)
+                .map(|(_, group)| group.as_str())
+                .collect();
+            let count = if field == "cluster" { selected().count() } else { groups.len() } as i64;
+            assert!(count >= constraint.min_groups, "seed {seed}: {constraint:?} {groups:?}");
+            // As in Karmada a member of each chosen group is taken, also beyond the limit by cluster.
+            let others = request.placement.spread_constraints.len() > 1;
+            assert!(count <= constraint.max_groups || field == "cluster" && others, "seed {seed}: {constraint:?}");
+            held += 1;
+        }
+    }
+    assert!(held > 300, "{held} constraints held");
 }
 
 #[test]

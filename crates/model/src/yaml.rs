@@ -1,6 +1,8 @@
 //! The YAML dialect of Kubernetes: YAML 1.1 booleans and octal numbers, JSON data, many documents in a file. The one
 //! place that sets the parser's options.
 
+mod canonical;
+
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -8,6 +10,8 @@ use serde_json::Value;
 use serde_saphyr::Options;
 
 use crate::limit;
+
+pub use canonical::canonical;
 
 /// About how many bytes of text without aliases take as long to read as one node that an alias repeats. Measured in an
 /// optimized build: text is read at 4 MB a second; a million repeated nodes take two to three seconds.

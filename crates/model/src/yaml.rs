@@ -24,6 +24,9 @@ const MERGE_KEY_BYTES: usize = 2048;
 /// with the cube of how deep they repeat each other.
 const MERGE_KEYS_MAX: usize = 1_000;
 
+/// How many nodes a short text in a field may have, whatever its length: a few anchors that are repeated a hundred times.
+const EMBEDDED_NODES_MIN: usize = 10_000;
+
 /// Text that is not YAML of this dialect, with the parser's line and column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not valid YAML: {what}")]
@@ -120,6 +123,22 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
     document_of(text, options(true))
 }
 
+/// Parses one document that stands as text in a field of an object, as the tools of Kubernetes read it: of a key that comes
+/// twice the last value counts. What aliases repeat may have as many nodes as the text has bytes, and some more, so that a
+/// text takes as long as its length.
+///
+/// # Errors
+/// As [`parse`], and when aliases repeat too much.
+pub fn parse_embedded(text: &str) -> Result<Value, YamlError> {
+    let mut options = options(true);
+    options.duplicate_keys = serde_saphyr::DuplicateKeyPolicy::LastWins;
+    if let Some(budget) = options.budget.as_mut() {
+        budget.max_nodes = budget.max_nodes.min(EMBEDDED_NODES_MIN.saturating_add(text.len()));
+        budget.max_events = budget.max_events.min(budget.max_nodes.saturating_mul(2));
+    }
+    document_of(text, options)
+}
+
 /// A key of a map that comes twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: key {key:?} already set in map")]
@@ -183,6 +202,19 @@ mod tests {
         let deep = "a:\n- b: x\n  c: 1\n  b: z\n";
         check(deep, serde_json::json!({"a": [{"b": "z", "c": 1}]}), Some("line 4: key \"b\" already set in map"));
         assert!(parse_and_duplicate("a: 1\na: 2\nb: [\n").is_err());
+    }
+
+    #[test]
+    fn aliases_of_a_text_in_a_field_repeat_no_more_than_its_length() {
+        assert_eq!(parse_embedded("a: &a [1]\nb: *a\nb: 2\n").unwrap(), serde_json::json!({"a": [1], "b": 2}));
+        let mut text = format!("a0: &a0 [{}]\n", ["x"; 10].join(","));
+        for level in 1..7 {
+            text += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(","));
+        }
+        let error = parse_embedded(&text).unwrap_err().to_string();
+        assert!(error.contains("budget"), "{error}");
+        let plain = "- a: [1, 2, 3, {b: c}]\n".repeat(20_000);
+        assert_eq!(parse_embedded(&plain).unwrap().as_array().map(Vec::len), Some(20_000));
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod journal;
 pub mod keep;
 pub mod mark;
 pub mod member;
+pub mod overrides;
 pub mod ownership;
 pub mod phase;
 pub mod pool;

@@ -80,7 +80,7 @@ impl Hider<'_> {
 }
 
 /// Tools note a whole object in an annotation, as kubectl's `last-applied-configuration` does.
-fn may_hold_an_object(annotation: &Value) -> bool {
+pub(crate) fn may_hold_an_object(annotation: &Value) -> bool {
     annotation
         .as_str()
         .is_none_or(|text| text.len() > ANNOTATION_SHOWN_MAX || text.trim_start().starts_with(['{', '[']))

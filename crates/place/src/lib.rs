@@ -23,6 +23,7 @@ mod resource;
 mod selector;
 mod spread;
 mod symbol;
+mod target;
 mod trigger;
 mod webster;
 

@@ -4,7 +4,7 @@
 //! | step | what | cost |
 //! |---|---|---|
 //! | [`Policies::new`] | policies are read and ordered | once per change of policies |
-//! | [`Policies::rules_for`] | which rules are for a member | once per change of policies or of the member |
+//! | [`Policies::rules_for_all`], [`Policies::rules_for`] | which rules are for a member | once per change of policies or of the member |
 //! | [`Policies::matching`] | which policies are for an object | once per object |
 //! | [`Matching::variant`] | both: which rules change the object in the member | a few words of memory |
 //! | [`Matching::apply`] | the object as members of a variant get it, and who set which field | once per variant |
@@ -14,7 +14,7 @@
 //! OverridePolicies; those that select everything, then those that select by labels, then those that name the object; by
 //! name; rules as they are listed. OverridePolicies are matched with the object as ClusterOverridePolicies made it.
 //!
-//! Absent: which members an affinity selects is decided in `place`, and what becomes of an error by the caller.
+//! Absent: which members an affinity selects, which is decided in `place`, and what becomes of an error.
 
 mod applied;
 mod conceal;
@@ -33,7 +33,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::karmada::annotation;
-use api::karmada::policy::v1alpha1::{ClusterAffinity, ClusterOverridePolicy, OverridePolicy};
+use api::karmada::policy::v1alpha1::{ClusterOverridePolicy, OverridePolicy};
+use model::MemberName;
+use place::Fleet;
 use serde_json::Value;
 
 pub use conceal::HIDDEN;
@@ -117,16 +119,33 @@ impl Policies {
         out
     }
 
-    /// The rules that are for a member. `selects` says whether an affinity selects it.
-    pub fn rules_for(&self, mut selects: impl FnMut(&ClusterAffinity) -> bool) -> RuleSet {
+    /// The rules that are for a member of a fleet.
+    pub fn rules_for(&self, fleet: &Fleet, member: &MemberName) -> RuleSet {
         let mut set = RuleSet::default();
-        let policies = self.cluster.iter().chain(self.namespaced.values().flatten());
-        for rule in policies.flat_map(|policy| &policy.rules) {
-            if rule.target.as_ref().is_none_or(&mut selects) {
+        for rule in self.rules() {
+            if rule.target.as_ref().is_none_or(|target| fleet.is_selected(target, member.as_str())) {
                 set.insert(rule.number, self.rules);
             }
         }
         set
+    }
+
+    /// The rules that are for each member, in the order of names.
+    pub fn rules_for_all(&self, fleet: &Fleet) -> Vec<(MemberName, RuleSet)> {
+        let mut out: Vec<_> = fleet.names().map(|name| (name.clone(), RuleSet::default())).collect();
+        for rule in self.rules() {
+            let selected = rule.target.as_ref().map(|target| fleet.selected(target));
+            for (place, (_, set)) in out.iter_mut().enumerate() {
+                if selected.as_ref().is_none_or(|selected| selected.get(place) == Some(&true)) {
+                    set.insert(rule.number, self.rules);
+                }
+            }
+        }
+        out
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.cluster.iter().chain(self.namespaced.values().flatten()).flat_map(|policy| &policy.rules)
     }
 
     /// The policies that may change an object as a unit renders it. `home`: the hub namespace of the unit, whose

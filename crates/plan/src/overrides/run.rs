@@ -15,12 +15,18 @@ use super::provenance::{By, Overrider, Provenance};
 use super::rule::Rule;
 use super::trace::Trace;
 
+/// Most operations on one object. As kube-apiserver for one JSON patch: each may move a list, so that the bound on the size of
+/// policies alone does not bound the work. Real policies have some dozen.
+const OPERATIONS_MAX: usize = 10_000;
+
 /// An object that is being changed, and what has been done to it.
 pub(super) struct Run {
     object: Value,
     trace: Trace,
     idle: Vec<By>,
     is_secret: bool,
+    /// How many so far.
+    operations: usize,
 }
 
 /// What rules have made of an object.
@@ -33,7 +39,7 @@ pub(super) struct Done {
 impl Run {
     pub(super) fn of(object: &Value) -> Self {
         let is_secret = conceal::is_kind(object);
-        Self { object: object.clone(), trace: Trace::default(), idle: Vec::new(), is_secret }
+        Self { object: object.clone(), trace: Trace::default(), idle: Vec::new(), is_secret, operations: 0 }
     }
 
     /// The object as it is now.
@@ -56,6 +62,7 @@ impl Run {
             annotations_overrider,
             field_overrider,
         } = &rule.overriders;
+        self.count(rule)?;
         self.each(rule, Overrider::Image, image_overrider, container::change_images)?;
         self.each(rule, Overrider::Command, command_overrider, |object, o| {
             container::change_words(object, "command", o)
@@ -74,6 +81,24 @@ impl Run {
             }
         }
         self.each(rule, Overrider::Plaintext, plaintext, change_field)
+    }
+
+    /// Counts the operations of a rule before any of them is done.
+    fn count(&mut self, rule: &Rule) -> Result<(), Error> {
+        let o = &rule.overriders;
+        let maps = o.labels_overrider.iter().chain(&o.annotations_overrider).map(|o| o.value.len());
+        let texts = o.field_overrider.iter().map(|o| o.yaml.len() + o.json.len());
+        let others = [&o.command_overrider, &o.args_overrider].map(Vec::len).into_iter();
+        let others = others.chain([o.image_overrider.len(), o.plaintext.len()]);
+        self.operations += maps.chain(texts).chain(others).sum::<usize>();
+        if self.operations > OPERATIONS_MAX {
+            let why = format!(
+                "up to here {} operations change the object, and {OPERATIONS_MAX} are the most",
+                self.operations
+            );
+            return Err(Fault::of_object(why).at_overrider(rule.last(), self.is_secret));
+        }
+        Ok(())
     }
 
     fn each<T>(

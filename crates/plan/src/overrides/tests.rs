@@ -4,11 +4,12 @@ mod order;
 mod properties;
 mod provenance;
 
-use api::karmada::policy::v1alpha1::{ClusterAffinity, ClusterOverridePolicy, OverridePolicy};
+use api::karmada::policy::v1alpha1::{ClusterOverridePolicy, OverridePolicy, OverriderOperator};
+use model::MemberName;
+use place::{Facts, Fleet};
 use serde_json::{Value, json};
 
-use super::{Change, ChangeKind, Error, Outcome, Policies, patch};
-use api::karmada::policy::v1alpha1::OverriderOperator;
+use super::{Change, ChangeKind, Error, Outcome, Policies, RuleSet, patch};
 
 /// A ClusterOverridePolicy from its spec.
 fn cluster_policy(name: &str, spec: Value) -> ClusterOverridePolicy {
@@ -33,15 +34,16 @@ fn one_rule(overriders: &Value) -> Value {
     json!({"overrideRules": [{"overriders": overriders}]})
 }
 
-/// Stands for `place`: an affinity selects by name alone.
-fn named(member: &str) -> impl FnMut(&ClusterAffinity) -> bool {
-    move |affinity| affinity.cluster_names.iter().any(|name| name == member)
+/// The rules that are for a member of which nothing is known but its name.
+fn rules(policies: &Policies, member: &str) -> RuleSet {
+    let name: MemberName = member.parse().unwrap();
+    policies.rules_for(&Fleet::of([Facts::named(name.clone())]), &name)
 }
 
 /// What a member gets of an object of a unit of namespace `default`.
 fn apply(policies: &Policies, object: &Value, member: &str) -> Result<Outcome, Error> {
     let matching = policies.matching(object, Some("default"));
-    matching.apply(&matching.variant(&policies.rules_for(named(member))))
+    matching.apply(&matching.variant(&rules(policies, member)))
 }
 
 /// What one rule makes of an object.
@@ -54,7 +56,7 @@ fn replay(object: &Value, changes: &[Change]) -> Value {
     let mut out = object.clone();
     for change in changes {
         let parent = change.path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let in_list = object_at(&out, parent).is_some_and(Value::is_array);
+        let in_list = out.pointer(parent).is_some_and(Value::is_array);
         let operator = match change.kind {
             ChangeKind::Removed => OverriderOperator::Remove,
             ChangeKind::Set if in_list => OverriderOperator::Replace,
@@ -64,10 +66,6 @@ fn replay(object: &Value, changes: &[Change]) -> Value {
             .unwrap_or_else(|why| panic!("{why}: {change:#?} of {out:#}"));
     }
     out
-}
-
-fn object_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
-    object.pointer(path)
 }
 
 /// A workload with these containers.

@@ -174,3 +174,19 @@ fn a_bad_overrider_stops_only_the_members_that_it_is_for() {
     let outcome = super::apply(&policies, &object, "good").unwrap();
     assert_eq!(containers(&outcome.object)[0]["image"], json!("a:v2"));
 }
+
+#[test]
+fn lists_and_policies_of_any_length_take_bounded_time() {
+    let list: Vec<usize> = (0..300_000).collect();
+    let object = json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}, "list": list});
+    let first = json!({"path": "/list/0", "operator": "add", "value": 7});
+    let last = json!({"path": "/list/-1", "operator": "replace", "value": 7});
+    let outcome = changed(&object, &json!({"plaintext": [last, first, last, first]})).unwrap();
+    let paths: Vec<&str> = outcome.provenance.changes.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(paths, ["/list/0", "/list/1", "/list/300001"]);
+    let error = changed(&object, &json!({"plaintext": vec![first; 10_001]})).unwrap_err().to_string();
+    assert!(
+        error.contains("plaintext[10000]: up to here 10001 operations change the object, and 10000 are the most"),
+        "{error}"
+    );
+}

@@ -102,7 +102,9 @@ fn commands_and_arguments() {
         ["args", "Deployment", ["nginx"], "add", [and], ["nginx", "-v", "-t", and]],
         ["args", "Deployment", ["nginx"], "remove", ["-t"], ["nginx", "-v"]],
     ]);
-    for case in cases.as_array().unwrap() {
+    let cases = cases.as_array().unwrap();
+    assert_eq!(cases.len(), 9 + 3 - 1);
+    for case in cases {
         let field = case[0].as_str().unwrap();
         let names = case[2].as_array().unwrap();
         let list = names.iter().map(|name| json!({"name": name, field: old})).collect();

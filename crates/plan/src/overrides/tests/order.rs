@@ -1,9 +1,12 @@
 //! Which policies act on what, and in which order.
 
+use std::collections::BTreeMap;
+
 use api::karmada::annotation;
+use place::{Facts, Fleet};
 use serde_json::{Value, json};
 
-use super::{apply, changed, cluster_policy, named, one_rule, policy, workload};
+use super::{apply, changed, cluster_policy, one_rule, policy, rules, workload};
 use crate::overrides::{Outcome, Policies};
 
 /// A rule for members that sets the annotation `a` to a number, so that the applied rules can be told.
@@ -215,7 +218,7 @@ fn a_policy_of_a_namespace_acts_on_all_that_units_of_it_render() {
         let policy = policy("default", "p", spec(selects));
         let policies = Policies::new([], [&policy]);
         let matching = policies.matching(&object, home);
-        let variant = matching.variant(&policies.rules_for(named("m")));
+        let variant = matching.variant(&rules(&policies, "m"));
         assert_eq!(variant.is_original(), !expect, "{lands:?} {selects} {home:?}");
         assert_eq!(matching.apply(&variant).unwrap().object != object, expect);
     }
@@ -253,9 +256,11 @@ fn members_with_the_same_rules_share_an_outcome() {
     let policies = Policies::new(&policies, []);
     let object = workload("Deployment", json!([{"name": "a", "image": "a:0"}]));
     let matching = policies.matching(&object, None);
-    let mut members: std::collections::BTreeMap<_, usize> = Default::default();
-    for n in 0..1_000 {
-        *members.entry(matching.variant(&policies.rules_for(named(&format!("m{n}"))))).or_default() += 1;
+    let fleet = Fleet::of((0..1_000).map(|n| Facts::named(format!("m{n}").parse().unwrap())));
+    let mut members = BTreeMap::<_, usize>::new();
+    for (name, rules) in policies.rules_for_all(&fleet) {
+        assert_eq!(rules, policies.rules_for(&fleet, &name));
+        *members.entry(matching.variant(&rules)).or_default() += 1;
     }
     let images: Vec<(Value, usize)> = members
         .iter()

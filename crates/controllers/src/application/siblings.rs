@@ -45,9 +45,17 @@ struct Known {
     waiting: BTreeMap<NamespacedName, Wait>,
     /// What the source of each was at its last look.
     sources: BTreeMap<NamespacedName, Heard>,
-    /// The objects of renderings, by the key of their inputs.
-    sets: HashMap<Digest, Arc<ObjectSet>>,
+    /// What inputs have, by their key.
+    found: HashMap<Digest, Found>,
     bytes: usize,
+}
+
+/// What inputs are rendered to, or what their files mention where they cannot be.
+#[derive(Clone)]
+struct Found {
+    objects: Arc<ObjectSet>,
+    /// There may be others, whose names nobody can tell.
+    generates: bool,
 }
 
 /// For whom an Application waits.
@@ -247,39 +255,56 @@ impl<'a> Sibling<'a> {
             // It may not deliver them.
             return (Some(Arc::default()), None);
         }
-        let (key, is_restored) = (crate::rendering::key_of(&revision.inputs), summary.is_ok());
-        let broken = (!is_restored).then_some(Stuck::Broken);
-        if let Some(known) = key.and_then(|key| self.ctx.siblings.lock().sets.get(&key).cloned()) {
-            return (Some(known), broken);
-        }
-        let keys: Result<BTreeSet<ObjectKey>, Failure> = match summary {
-            Ok(_) => {
-                let rendering = renderings.render(&revision, true).await;
-                rendering.map(|rendering| rendering.payload.objects().map(|object| ObjectKey::of(object)).collect())
-            }
-            Err(Failure::Manifests(_) | Failure::NoDirectory(_)) => match renderings.mentioned(&inputs).await {
-                // The commit broke it: what it had is likely to be there again.
-                Ok((_, true)) if self.was_beside => return (None, broken),
-                other => other.map(|(keys, _)| keys),
-            },
+        let broken = match &summary {
+            Ok(_) => None,
             // It is fetched when the other one takes the commit up.
             Err(Failure::Remotes(_)) if !is_stuck => return (None, None),
-            Err(Failure::Remotes(_)) => renderings.mentioned(&inputs).await.map(|(keys, _)| keys),
-            Err(failure) => Err(failure),
-        };
-        match keys {
-            Ok(keys) => {
-                let set = set(&keys);
-                if let Some(key) = key {
-                    self.ctx.siblings.lock().remember(key, set.clone());
-                }
-                (Some(set), broken)
+            Err(Failure::Remotes(_)) => {
+                let mentioned = renderings.mentioned(&inputs).await.ok();
+                return (mentioned.map(|(keys, _)| set(&keys)), None);
             }
+            Err(Failure::Manifests(_) | Failure::NoDirectory(_)) => Some(Stuck::Broken),
+            Err(failure) => {
+                tracing::debug!(%unit, %failure, "what it has by the commit of another one is not known");
+                return (None, None);
+            }
+        };
+        match self.find(&revision, &inputs, broken.is_some()).await {
+            // The commit broke it: what it had is likely to be there again.
+            Ok(Found { generates: true, .. }) if self.was_beside => (None, broken),
+            Ok(Found { objects, .. }) => (Some(objects), broken),
             Err(failure) => {
                 tracing::debug!(%unit, %failure, "what it has by the commit of another one is not known");
                 (None, None)
             }
         }
+    }
+
+    /// What inputs have that are rendered, or cannot be (`is_broken`). Found out once.
+    async fn find(&self, revision: &RevisionSpec, inputs: &ArtifactInputs, is_broken: bool) -> Result<Found, Failure> {
+        let key = crate::rendering::key_of(&revision.inputs);
+        if let Some(known) = key.and_then(|key| self.ctx.siblings.lock().found.get(&key).cloned()) {
+            return Ok(known);
+        }
+        let renderings = &self.ctx.renderings;
+        let (keys, generates) = match is_broken {
+            true => renderings.mentioned(inputs).await?,
+            false => (
+                renderings
+                    .render(revision, true)
+                    .await?
+                    .payload
+                    .objects()
+                    .map(|object| ObjectKey::of(object))
+                    .collect(),
+                false,
+            ),
+        };
+        let found = Found { objects: set(&keys), generates };
+        if let Some(key) = key {
+            self.ctx.siblings.lock().remember(key, found.clone());
+        }
+        Ok(found)
     }
 }
 
@@ -288,12 +313,12 @@ fn set(keys: &BTreeSet<ObjectKey>) -> Arc<ObjectSet> {
 }
 
 impl Known {
-    fn remember(&mut self, key: Digest, set: Arc<ObjectSet>) {
+    fn remember(&mut self, key: Digest, found: Found) {
         if self.bytes > SETS_BYTES_MAX {
-            (self.sets, self.bytes) = (HashMap::new(), 0);
+            (self.found, self.bytes) = (HashMap::new(), 0);
         }
-        self.bytes += set.len() * size_of::<u64>() + size_of::<Digest>();
-        self.sets.insert(key, set);
+        self.bytes += found.objects.len() * size_of::<u64>() + size_of::<Digest>();
+        self.found.insert(key, found);
     }
 }
 

@@ -71,6 +71,17 @@ pub(crate) struct Mark {
     pub(crate) repels: bool,
 }
 
+impl Mark {
+    fn of(taint: &Taint, symbols: &mut Symbols) -> Self {
+        Self {
+            key: symbols.intern(&taint.key),
+            value: symbols.intern(&taint.value),
+            effect: symbols.intern(&taint.effect),
+            repels: ["NoSchedule", "NoExecute"].contains(&taint.effect.as_str()),
+        }
+    }
+}
+
 impl Fleet {
     /// A fleet of these members. Of two with one name the last counts.
     pub fn of(members: impl IntoIterator<Item = Facts>) -> Self {

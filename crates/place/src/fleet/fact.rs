@@ -103,12 +103,7 @@ impl Fleet {
         let (provider, region) = (optional(&facts.provider), optional(&facts.region));
         let mut labels: Vec<_> = facts.labels.iter().map(|(k, v)| (symbols.intern(k), symbols.intern(v))).collect();
         labels.sort_unstable();
-        let taints = facts.taints.iter().map(|taint| Mark {
-            key: symbols.intern(&taint.key),
-            value: symbols.intern(&taint.value),
-            effect: symbols.intern(&taint.effect),
-            repels: ["NoSchedule", "NoExecute"].contains(&taint.effect.as_str()),
-        });
+        let taints = facts.taints.iter().map(|taint| Mark::of(taint, symbols));
         let taints = taints.collect();
         let pairs = facts.served.iter().flat_map(|(version, kinds)| kinds.iter().map(move |kind| (version, kind)));
         let mut served: Vec<_> = pairs.map(|(v, k)| (symbols.intern(v), symbols.intern(k))).collect();

@@ -92,12 +92,7 @@ impl Nodes {
         let symbols = &mut self.symbols;
         let mut labels: Vec<_> = facts.labels.iter().map(|(k, v)| (symbols.intern(k), symbols.intern(v))).collect();
         labels.sort_unstable();
-        let taints = facts.taints.iter().map(|taint| Mark {
-            key: symbols.intern(&taint.key),
-            value: symbols.intern(&taint.value),
-            effect: symbols.intern(&taint.effect),
-            repels: ["NoSchedule", "NoExecute"].contains(&taint.effect.as_str()),
-        });
+        let taints = facts.taints.iter().map(|taint| Mark::of(taint, symbols));
         let taints = taints.collect();
         let allocatable = Some(Vector::of(&facts.allocatable, false, symbols));
         if let Some(node) = self.slots.get_mut(slot as usize) {
